@@ -1,0 +1,22 @@
+/// \file
+/// How commands print measures of fit.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "relufit/model.h"
+
+namespace relufit::cli {
+
+/// A table: one line per target, and one over all where there are several.
+void print_evaluation(const std::string& title, const std::vector<std::string>& targets, const Evaluation& evaluation);
+
+/// {"targets": {name: measures}, "all": measures}; measures that are not finite become null.
+nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Evaluation& evaluation);
+
+/// Throws std::invalid_argument unless a file can be created at this path: a mistyped folder should not cost a training run.
+void check_writable(const std::string& path);
+
+}  // namespace relufit::cli

@@ -1,0 +1,189 @@
+// The experiments of the source: a teacher network with random weights, N = 30 samples, ReLU on both layers, and
+// sequential convex relaxation started from true, perturbed, random or zero values of X and Y.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "commands.h"
+#include "plot.h"
+#include "progress.h"
+#include "relufit/sequence.h"
+#include "relufit/teacher.h"
+
+namespace relufit::cli {
+
+namespace {
+
+enum class Start { true_values, perturbed, random, zero };
+
+struct Experiment {
+  std::string name;
+  std::string title;
+  Start start = Start::true_values;
+  std::vector<Index> widths = {3, 3, 2};
+  Index seeds = 20;
+  double size = 0;  // of the perturbation or the random guess
+  SequenceOptions options;
+};
+
+constexpr Index kSamples = 30;
+
+/// The author's weights; every problem is solved to the end.
+SequenceOptions source_options(Index iterations) {
+  SequenceOptions options;
+  options.weights = {1.1, 10};
+  options.max_iterations = iterations;
+  options.stall_window = 0;
+  options.tolerance = 1e-8;
+  options.subproblem.tolerance = 1e-10;
+  options.subproblem.max_iterations = 5000;
+  return options;
+}
+
+std::vector<Experiment> experiments(const std::string& which) {
+  std::vector<Experiment> list;
+  const auto wanted = [&](const char* name) { return which == name || which == "all"; };
+  if (wanted("true")) {
+    list.push_back({"true", "true values", Start::true_values, {3, 3, 2}, 20, 0, source_options(1)});
+    list.back().options.subproblem.max_iterations = 50000;
+  }
+  if (wanted("perturbed")) {
+    list.push_back({"perturbed", "true values + 0.1 randn, plain update", Start::perturbed, {3, 3, 2}, 20, 0.1,
+                    source_options(30)});
+    Experiment scaled = list.back();
+    scaled.name = "perturbed-scaled";
+    scaled.title = "true values + 0.1 randn, lambda = 1, 1";
+    scaled.options.weights = {1, 1};
+    list.push_back(scaled);
+    Experiment reweighted = list.back();
+    reweighted.name = "perturbed-reweighted";
+    reweighted.title = "true values + 0.1 randn, reweighted";
+    reweighted.options.reweighting.enabled = true;
+    list.push_back(reweighted);
+  }
+  if (wanted("random")) {
+    list.push_back({"random", "0.05 randn", Start::random, {3, 3, 2}, 10, 0.05, source_options(50)});
+    Experiment author{"random-author", "3-5-3, 0.05 randn, reweighted", Start::random, {3, 5, 3}, 5, 0.05, source_options(25)};
+    author.options.reweighting.enabled = true;
+    list.push_back(author);
+  }
+  if (wanted("zero")) list.push_back({"zero", "zero", Start::zero, {3, 3, 2}, 5, 0, source_options(50)});
+  return list;
+}
+
+RelaxationParameters start_parameters(const Experiment& experiment, const LiftedProblem& problem, const Network& teacher,
+                                      unsigned long long seed) {
+  LiftedPoint point = lift_network(problem, teacher.layers());
+  switch (experiment.start) {
+    case Start::true_values:
+      break;
+    case Start::perturbed: {
+      const RelaxationParameters noise = random_parameters(problem, experiment.size, seed);
+      point.active[0] -= noise.complementarity[0].x;
+      point.slack[0] -= noise.complementarity[0].y;
+      point.layers[1].weights -= noise.product[0].x;
+      break;
+    }
+    case Start::random:
+      return random_parameters(problem, experiment.size, seed);
+    case Start::zero:
+      point = zero_point(problem);
+  }
+  return parameters_at(point);
+}
+
+struct Outcome {
+  SequenceResult result;
+  double weight_distance = 0;  // to the teacher's, relative
+  double output_distance = 0;  // largest, on the data
+  bool dead_output = false;
+};
+
+Outcome run_one(const Experiment& experiment, unsigned long long seed) {
+  const Teacher teacher = make_teacher(experiment.widths, OutputActivation::relu, kSamples, seed);
+  LiftedProblem problem;
+  problem.inputs = teacher.inputs;
+  problem.targets = teacher.targets;
+  problem.widths = experiment.widths;
+  problem.output = OutputActivation::relu;
+
+  Outcome outcome;
+  outcome.dead_output = teacher.targets.rowwise().maxCoeff().minCoeff() <= 0;
+  outcome.result = run_sequence(problem, with_scales(start_parameters(experiment, problem, teacher.network, seed), experiment.options.scales),
+                                experiment.options,
+                                [](const SequenceRecord&, const std::vector<Layer>&) { return !InterruptGuard::interrupted(); });
+  double difference = 0;
+  double size = 0;
+  for (std::size_t l = 0; l < experiment.widths.size() - 1; ++l) {
+    difference += (outcome.result.point.layers[l].weights - teacher.network.layers()[l].weights).squaredNorm();
+    size += teacher.network.layers()[l].weights.squaredNorm();
+  }
+  outcome.weight_distance = std::sqrt(difference / size);
+  const Network trained(outcome.result.point.layers, problem.output);
+  outcome.output_distance = (trained.forward(problem.inputs) - problem.targets).cwiseAbs().maxCoeff();
+  return outcome;
+}
+
+/// Returns false when interrupted.
+bool run_experiment(const Experiment& experiment, const std::filesystem::path& folder) {
+  fmt::print("\n{}: {}-{}-{}, start from {}, at most {} iterations\n", experiment.name, experiment.widths[0],
+             experiment.widths[1], experiment.widths[2], experiment.title, experiment.options.max_iterations);
+  fmt::print("{:>5} {:>16} {:>6} {:>8} {:>14} {:>9} {:>9} {:>10} {:>10} {:>8}\n", "seed", "status", "iter.", "inner",
+             "complementar.", "product", "fit", "|W - W*|", "|F - Y|max", "seconds");
+  TracePlot plot{fmt::format("{}: constraint violations per iteration", experiment.name), {}};
+  Index solved = 0;
+  Index solved_elsewhere = 0;
+  for (Index seed = 0; seed < experiment.seeds; ++seed) {
+    const Outcome outcome = run_one(experiment, static_cast<unsigned long long>(seed));
+    if (InterruptGuard::interrupted()) return false;
+    const SequenceResult& result = outcome.result;
+    const SequenceRecord& last = result.trace.back();
+    fmt::print("{:>5} {:>16} {:>6} {:>8} {:>14.1e} {:>9.1e} {:>9.1e} {:>10.2e} {:>10.1e} {:>8.2f}{}\n", seed,
+               to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product, last.fit,
+               outcome.weight_distance, outcome.output_distance, last.seconds, outcome.dead_output ? "  dead output" : "");
+    const bool converged = result.status == SequenceStatus::converged;
+    solved += converged ? 1 : 0;
+    solved_elsewhere += converged && outcome.weight_distance > 1e-3 && outcome.output_distance < 1e-7 ? 1 : 0;
+    plot.traces.push_back(result.trace);
+  }
+  fmt::print("all violations below {:.0e}: {} of {} seeds; with other weights than the teacher's and the same outputs "
+             "(to 1e-7): {}\n",
+             experiment.options.tolerance, solved, experiment.seeds, solved_elsewhere);
+  const std::string picture = (folder / (experiment.name + ".svg")).string();
+  if (draw_traces(plot, picture)) {
+    fmt::print("picture: {}\n", picture);
+  } else {
+    fmt::print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);
+  }
+  write_traces((folder / (experiment.name + ".csv")).string(), plot.traces);
+  return true;
+}
+
+}  // namespace
+
+void add_reproduce(CLI::App& app, ExitCode& exit) {
+  struct Arguments {
+    std::string which, out;
+  };
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("reproduce", "The experiments of the source, with fixed seeds");
+  command->add_option("experiment", a->which, "true, perturbed, random, zero or all")
+      ->required()
+      ->check(CLI::IsMember({"true", "perturbed", "random", "zero", "all"}));
+  command->add_option("--out", a->out, "Folder for traces (CSV) and pictures (SVG); made if missing")->required();
+  command->footer("Example:\n  relufit reproduce perturbed --out reproduced");
+  command->callback([a, &exit] {
+    std::error_code error;
+    std::filesystem::create_directories(a->out, error);
+    if (error) throw std::invalid_argument(fmt::format("--out: '{}' cannot be made: {}", a->out, error.message()));
+    const InterruptGuard guard;
+    for (const Experiment& experiment : experiments(a->which)) {
+      if (run_experiment(experiment, a->out)) continue;
+      exit.value = 130;
+      return;
+    }
+  });
+}
+
+}  // namespace relufit::cli

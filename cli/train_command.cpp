@@ -1,0 +1,227 @@
+#include <fmt/format.h>
+
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "plot.h"
+#include "progress.h"
+#include "relufit/sdp_export.h"
+#include "report.h"
+#include "training_options.h"
+
+namespace relufit::cli {
+
+void add_training_options(CLI::App& command, TrainingArguments& a) {
+  command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
+  command.add_option("--targets", a.targets, "Target columns, comma separated")->required()->delimiter(',');
+  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")->delimiter(',');
+  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10")->required()->delimiter(',');
+  command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
+  command.add_option("--loss", a.loss, "exact (outputs equal targets) or squared")->capture_default_str();
+  command.add_option("--ridge", a.ridge, "Penalty on squared weights, per target value (default 0.001; exact loss 0)");
+  command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
+  command.add_option("--random-scale", a.random_scale, "Size of random guesses")->capture_default_str();
+  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")->capture_default_str();
+  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities");
+  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products");
+  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks");
+  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks");
+  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks");
+}
+
+TrainOptions train_options(const TrainingArguments& a) {
+  if (a.loss != "exact" && a.loss != "squared") {
+    throw std::invalid_argument(fmt::format("--loss: '{}', expected exact or squared", a.loss));
+  }
+  if (a.output != "linear" && a.output != "relu") {
+    throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output));
+  }
+  TrainOptions options = default_train_options(a.hidden, a.loss == "exact" ? Loss::exact : Loss::squared);
+  options.output = output_activation_from(a.output);
+  options.ridge = a.ridge.value_or(options.ridge);
+  options.random_scale = a.random_scale;
+  options.seed = a.seed;
+  if (a.init == "zero") {
+    options.initialization = Initialization::zero;
+  } else if (a.init != "random") {
+    options.initialization = Initialization::network;
+    options.start = load_model(a.init);
+  }
+  SequenceOptions& sequence = options.sequence;
+  sequence.weights.complementarity = a.lambda_relu.value_or(sequence.weights.complementarity);
+  sequence.weights.product = a.lambda_product.value_or(sequence.weights.product);
+  sequence.scales.relu = a.relu_scale.value_or(sequence.scales.relu);
+  sequence.scales.product_left = a.left_scale.value_or(sequence.scales.product_left);
+  sequence.scales.product_right = a.right_scale.value_or(sequence.scales.product_right);
+  return options;
+}
+
+namespace {
+
+struct TrainArguments {
+  TrainingArguments training;
+  Index starts = 1;
+  std::optional<Index> iterations, inner_iterations;
+  std::optional<double> tolerance;
+  bool reweight = false;
+  double time_limit = 0;
+  int threads = 1;
+  double test_fraction = 0;
+  std::string test, model, trace, plot;
+  bool json = false;
+};
+
+TrainOptions train_options(const TrainArguments& a) {
+  TrainOptions options = cli::train_options(a.training);
+  options.starts = a.starts;
+  options.threads = a.threads;
+  SequenceOptions& sequence = options.sequence;
+  sequence.max_iterations = a.iterations.value_or(sequence.max_iterations);
+  sequence.tolerance = a.tolerance.value_or(sequence.tolerance);
+  sequence.time_limit = a.time_limit;
+  sequence.reweighting.enabled = a.reweight;
+  if (a.inner_iterations) set_inner_iterations(sequence, *a.inner_iterations);
+  return options;
+}
+
+struct Samples {
+  Dataset train;
+  std::optional<Dataset> test;
+};
+
+Samples read_samples(const TrainArguments& a) {
+  const Dataset data = make_dataset(read_csv(a.training.data), a.training.targets, a.training.inputs);
+  if (!a.test.empty()) {
+    if (a.test_fraction != 0) throw std::invalid_argument("--test-fraction: not together with --test");
+    return {data, make_dataset(read_csv(a.test), data.target_names, data.input_names)};
+  }
+  if (a.test_fraction == 0) return {data, std::nullopt};
+  Split split = split_dataset(data, a.test_fraction, a.training.seed);
+  return {std::move(split.train), std::move(split.test)};
+}
+
+void print_summary(const TrainArguments& a, const TrainResult& result, const std::optional<Evaluation>& test) {
+  const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
+  const SequenceRecord& last = kept.trace.back();
+  fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy, to_string(result.status),
+             last.iteration, last.inner_iterations, last.seconds);
+  if (a.starts > 1) fmt::print("; start {} of {} kept", result.best_start + 1, a.starts);
+  fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n", kept.violations.complementarity,
+             kept.violations.product);
+  print_evaluation("training data", result.model.target_names, result.fit);
+  if (test) print_evaluation("held-out data", result.model.target_names, *test);
+  fmt::print("model: {}\n", a.model);
+}
+
+nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, const std::optional<Evaluation>& test) {
+  const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
+  nlohmann::json json = {{"model", a.model},
+                         {"strategy", result.model.training.strategy},
+                         {"status", to_string(result.status)},
+                         {"best_start", result.best_start},
+                         {"iterations", kept.trace.back().iteration},
+                         {"inner_iterations", kept.trace.back().inner_iterations},
+                         {"seconds", kept.trace.back().seconds},
+                         {"violations",
+                          {{"affine", kept.violations.affine},
+                           {"sign", kept.violations.sign},
+                           {"output", kept.violations.output},
+                           {"complementarity", kept.violations.complementarity},
+                           {"product", kept.violations.product}}},
+                         {"train", evaluation_json(result.model.target_names, result.fit)}};
+  if (test) json["test"] = evaluation_json(result.model.target_names, *test);
+  return json;
+}
+
+std::vector<std::vector<SequenceRecord>> recorded_traces(const TrainResult& result) {
+  std::vector<std::vector<SequenceRecord>> traces;
+  for (const StartSummary& start : result.starts) traces.push_back(start.trace);
+  return traces;
+}
+
+void run_train(const TrainArguments& a, ExitCode& exit) {
+  TrainOptions options = train_options(a);
+  const Samples samples = read_samples(a);
+  check_trainable(samples.train, options.output);
+  check_writable(a.model);
+  for (const std::string& path : {a.trace, a.plot}) {
+    if (!path.empty()) check_writable(path);
+  }
+
+  const InterruptGuard guard;
+  options.sequence.subproblem.should_stop = &InterruptGuard::interrupted;
+  TrainResult result;
+  {
+    ProgressLine line;
+    result = train(samples.train, options, [&](const TrainProgress& progress) {
+      line.show(progress, options.starts, options.loss);
+      return !InterruptGuard::interrupted();
+    });
+  }
+  save_model(result.model, a.model);
+  const auto traces = recorded_traces(result);
+  if (!a.trace.empty()) write_traces(a.trace, traces);
+  if (!a.plot.empty() && !draw_traces({a.training.data, traces}, a.plot)) {
+    fmt::print(stderr, "relufit: {} not drawn (gnuplot is not installed); its script: {}.gp\n", a.plot, a.plot);
+  }
+  std::optional<Evaluation> test;
+  if (samples.test) test = evaluate(result.model.predict(samples.test->inputs), samples.test->targets);
+  if (a.json) {
+    fmt::print("{}\n", summary_json(a, result, test).dump(2));
+  } else {
+    print_summary(a, result, test);
+  }
+  if (InterruptGuard::interrupted()) exit.value = 130;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, ExitCode& exit) {
+  auto a = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "Train a network on a CSV file");
+  add_training_options(*command, a->training);
+  command->add_option("--starts", a->starts, "Random starts; the best network is kept")->capture_default_str();
+  command->add_option("--iterations", a->iterations, "Outer iterations at most");
+  command->add_option("--inner-iterations", a->inner_iterations,
+                      "Inner iterations between updates of X and Y; 0: solve every convex problem to the end");
+  command->add_flag("--reweight", a->reweight, "The source's reweighting V1, V2 from outer iteration 3 on (small data)");
+  command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)");
+  command->add_option("--time-limit", a->time_limit, "Seconds; 0: none")->capture_default_str();
+  command->add_option("--threads", a->threads, "Threads; the result does not depend on them")->capture_default_str();
+  command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them");
+  command->add_option("--test", a->test, "Report on the rows of this CSV file");
+  command->add_option("--model", a->model, "Model file to write (JSON)")->required();
+  command->add_option("--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
+  command->add_option("--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
+  command->add_flag("--json", a->json, "Print the summary as JSON");
+  command->footer(
+      "Examples:\n"
+      "  relufit train data/diabetes.csv --targets progression --hidden 10 --test-fraction 0.25 --model diabetes.json\n"
+      "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json");
+  command->callback([a, &exit] { run_train(*a, exit); });
+}
+
+void add_export_sdp(CLI::App& app) {
+  struct Arguments {
+    TrainingArguments training;
+    std::string out;
+  };
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("export-sdp", "Write the first convex problem as a semidefinite program");
+  add_training_options(*command, a->training);
+  command->add_option("--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
+  command->footer(
+      "X and Y are those that `relufit train` begins with: give --init MODEL for the problem at a trained network.\n"
+      "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp problem.dat-s");
+  command->callback([a] {
+    const TrainOptions options = train_options(a->training);
+    const Dataset data = make_dataset(read_csv(a->training.data), a->training.targets, a->training.inputs);
+    check_trainable(data, options.output);
+    const ScaledProblem scaled = scaled_problem(data, options);
+    export_sdp(scaled.problem, start_parameters(scaled, options, 0), options.sequence.weights, a->out);
+  });
+}
+
+}  // namespace relufit::cli

@@ -1,0 +1,35 @@
+/// \file
+/// The options that describe a training problem, shared by the commands that set one up.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "relufit/train.h"
+
+namespace relufit::cli {
+
+struct TrainingArguments {
+  std::string data;
+  std::vector<std::string> targets;
+  std::vector<std::string> inputs;
+  std::vector<Index> hidden;
+  std::string output = "linear";
+  std::string loss = "squared";
+  std::optional<double> ridge;
+  std::string init = "random";
+  double random_scale = 0.05;
+  unsigned seed = 0;
+  std::optional<double> lambda_relu, lambda_product;
+  std::optional<double> relu_scale, left_scale, right_scale;
+};
+
+/// Declares them on a command.
+void add_training_options(CLI::App& command, TrainingArguments& arguments);
+
+/// Options of the library for these arguments. Throws std::invalid_argument.
+TrainOptions train_options(const TrainingArguments& arguments);
+
+}  // namespace relufit::cli

@@ -1,0 +1,75 @@
+/// \file
+/// Tables of numbers, the samples taken from them, and their scaling.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "relufit/network.h"
+
+namespace relufit {
+
+/// A numeric table with named columns, as read from a CSV file.
+struct Table {
+  std::string source;                ///< file name, for messages
+  std::vector<std::string> columns;  ///< unique names
+  std::vector<Index> lines;          ///< line in the file (1-based) of every row
+  Matrix values;                     ///< rows x columns, all finite
+};
+
+/// Reads a CSV file with a header line. The separator (comma, semicolon or tab) is detected from the header; fields may be
+/// quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are accepted.
+/// Throws std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or non-numeric
+/// or non-finite value, a row of another length than the header, and an empty or repeated column name.
+Table read_csv(const std::string& path);
+
+/// Writes a header and rows with 17 significant digits (values read back bit for bit); quotes names where needed.
+/// The file appears whole or not at all. Throws std::runtime_error when it cannot be written.
+void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values);
+
+/// Samples for training or evaluation: one column is one sample.
+struct Dataset {
+  Matrix inputs;   ///< inputs x samples
+  Matrix targets;  ///< outputs x samples
+  std::vector<std::string> input_names;
+  std::vector<std::string> target_names;
+  Index samples() const { return inputs.cols(); }
+};
+
+/// Splits a table into targets (the named columns, in the given order) and inputs (all others, or `inputs` where given,
+/// in the given order). Throws std::invalid_argument for an unknown or repeated name, or when no target or input is left.
+Dataset make_dataset(const Table& table, const std::vector<std::string>& targets,
+                     const std::vector<std::string>& inputs = {});
+
+/// Only the named columns, in that order, as inputs x samples. Throws std::invalid_argument for an unknown name.
+Matrix select_columns(const Table& table, const std::vector<std::string>& names);
+
+/// What training needs beyond well-formed numbers: at least `minimum_samples` samples, no constant target, and no target
+/// below zero for ReLU outputs. Throws std::invalid_argument naming the column, the value and what is expected.
+void check_trainable(const Dataset& data, OutputActivation output, Index minimum_samples = 2);
+
+/// The affine map `(v - offset) / scale` per row. Scales are positive.
+struct Scaling {
+  Vector offset;
+  Vector scale;
+
+  /// No change, for `size` rows.
+  static Scaling identity(Index size);
+  /// Mean 0 and standard deviation 1 over the columns; a constant row keeps scale 1.
+  static Scaling standardize(const Matrix& values);
+  /// Offset 0 and root mean square 1 (for ReLU outputs, whose zero must stay zero).
+  static Scaling normalize(const Matrix& values);
+
+  Matrix apply(const Matrix& values) const;
+  Matrix invert(const Matrix& values) const;
+};
+
+/// Random disjoint split: `fraction` in (0, 1) of the samples go to the second part (at least one to each).
+/// The same seed gives the same split. Throws std::invalid_argument for a fraction outside (0, 1) or fewer than 2 samples.
+struct Split {
+  Dataset train;
+  Dataset test;
+};
+Split split_dataset(const Dataset& data, double fraction, unsigned seed);
+
+}  // namespace relufit

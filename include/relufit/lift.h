@@ -1,0 +1,92 @@
+/// \file
+/// The lift: a network and its data as affine constraints plus a list of bilinear equalities.
+///
+/// With H_0 = U (inputs, one column per sample), layer l has weights W_l and bias b_l:
+///
+///     W_l H_{l-1} + b_l 1' = H_l - S_l,   H_l >= 0,  S_l >= 0     hidden layers l = 1..D
+///     W_L H_{L-1} + b_L 1' = Z                                    output layer  L = D + 1
+///
+/// H are the active parts max(0, z), S the slacks max(0, -z). Layer 1 is affine, its input is data. All that is not convex:
+///
+///     complementarity   h * s = 0                for every hidden unit and sample
+///     product           W_l H_{l-1} = C_l        for every layer l >= 2,
+///                       C_l = H_l - S_l - b_l 1' (hidden)  or  Z - b_L 1' (output)
+#pragma once
+
+#include <vector>
+
+#include "relufit/network.h"
+
+namespace relufit {
+
+enum class Loss {
+  exact,   ///< outputs equal targets (feasibility; a ReLU output needs Z = Y where Y > 0 and Z <= 0 where Y = 0)
+  squared  ///< 1/2 sum of squared errors (ReLU output: its convex upper bound, exact where the sign of Z is that of Y)
+};
+
+const char* to_string(Loss loss);
+
+/// The training problem on (scaled) data. Shapes: inputs n0 x N, targets nL x N.
+struct LiftedProblem {
+  Matrix inputs;
+  Matrix targets;
+  std::vector<Index> widths;  ///< n0, hidden layers..., nL
+  OutputActivation output = OutputActivation::linear;
+  Loss loss = Loss::exact;
+  double ridge = 0;  ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
+
+  Index samples() const { return inputs.cols(); }
+  Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
+};
+
+/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every width and
+/// the ridge are in range, and targets of a ReLU output are >= 0 under the exact loss.
+void check(const LiftedProblem& problem);
+
+/// A value of every unknown. Nothing is implied about feasibility.
+struct LiftedPoint {
+  std::vector<Layer> layers;   ///< W_l, b_l for l = 1..L
+  std::vector<Matrix> active;  ///< H_l, n_l x N, for l = 1..D
+  std::vector<Matrix> slack;   ///< S_l, n_l x N, for l = 1..D
+  Matrix output;               ///< Z, nL x N
+};
+
+/// All zero, of the problem's shapes.
+LiftedPoint zero_point(const LiftedProblem& problem);
+
+/// The network's own values: satisfies every affine constraint up to the targets, and every bilinear equality.
+LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>& layers);
+
+/// One family of bilinear equalities A P B = C with P = identity.
+struct BilinearEquality {
+  enum class Kind {
+    complementarity,  ///< element-wise: A = H_l, B = S_l, C = 0, each entry one scalar equality
+    product           ///< one matrix equality: A = W_l, B = H_{l-1}, C = C_l
+  };
+  Kind kind;
+  Index layer;  ///< l, counted from 1
+};
+
+/// Complementarities of layers 1..D, then products of layers 2..L.
+std::vector<BilinearEquality> bilinear_equalities(const LiftedProblem& problem);
+
+/// A, B, C of an equality at a point.
+struct BilinearTerms {
+  Matrix a, b, c;
+};
+BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& equality);
+
+/// C - A B (product) or -h s (complementarity) at a point: zero where the equality holds.
+Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality);
+
+/// How far a point is from the training problem's constraints, as largest absolute entries.
+struct Violations {
+  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1)
+  double sign = 0;             ///< negative parts of H and S
+  double output = 0;           ///< exact loss: Z against the targets
+  double complementarity = 0;  ///< h s
+  double product = 0;          ///< W H - C
+};
+Violations violations(const LiftedProblem& problem, const LiftedPoint& point);
+
+}  // namespace relufit

@@ -1,0 +1,68 @@
+/// \file
+/// A trained network with all that is needed to use it on raw data, and its file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "relufit/data.h"
+#include "relufit/network.h"
+
+namespace relufit {
+
+/// How a model was trained, and how well it fits: recorded in the file, not needed to predict.
+struct TrainingRecord {
+  std::string version;        ///< of relufit
+  std::string strategy;       ///< name of the parameter update strategy
+  std::string loss;           ///< "exact" or "squared"
+  std::string status;         ///< how training ended, see TrainStatus
+  unsigned seed = 0;
+  Index samples = 0;
+  Index iterations = 0;       ///< outer iterations of the start that was kept
+  double seconds = 0;
+  double relative_residual = 0;         ///< ||F(U) - Y||_F / ||Y||_F on the raw training data
+  double complementarity_violation = 0; ///< largest |h s| of the lifted solution, in scaled units
+  double product_violation = 0;         ///< largest |W H - C| of the lifted solution, in scaled units
+};
+
+/// Network on scaled data plus the scalings and names that connect it to raw data.
+struct Model {
+  Network network;
+  Scaling input_scaling;   ///< applied to raw inputs before the network
+  Scaling target_scaling;  ///< undone on the network's outputs
+  std::vector<std::string> input_names;
+  std::vector<std::string> target_names;
+  TrainingRecord training;
+
+  /// Raw outputs (outputs x samples) for raw inputs (inputs x samples).
+  Matrix predict(const Matrix& inputs) const;
+
+  /// The same function as one plain network on raw data (scalings folded into the first and last layer).
+  Network folded() const;
+};
+
+/// Writes the model as JSON ("relufit-model", version 1, every double to full precision). The file appears whole or not at
+/// all. Throws std::runtime_error when it cannot be written.
+void save_model(const Model& model, const std::string& path);
+
+/// Reads and checks a model file. Throws std::invalid_argument naming the file, the field and what is expected when it is
+/// not readable, not JSON, of another format or version, when a field is missing or of the wrong type, shapes do not
+/// chain, a value is not finite, or a scale is not positive.
+Model load_model(const std::string& path);
+
+/// Fit of predictions to targets, per target and over all.
+struct FitMeasures {
+  double relative_residual = 0;   ///< ||F - Y||_F / ||Y||_F; infinity if Y = 0 and F != 0
+  double mean_squared_error = 0;
+  double r2 = 0;                  ///< 1 - SSE / SST about the mean; NaN for a constant target
+  double largest_error = 0;       ///< max |F - Y|
+};
+struct Evaluation {
+  std::vector<FitMeasures> per_target;
+  FitMeasures all;  ///< over all entries (R2: SSE and SST summed over targets)
+};
+
+/// Throws std::invalid_argument when the shapes differ or there is no sample.
+Evaluation evaluate(const Matrix& predictions, const Matrix& targets);
+
+}  // namespace relufit

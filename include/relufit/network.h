@@ -1,0 +1,58 @@
+/// \file
+/// The plain network: what relufit trains, evaluates, saves and exports.
+#pragma once
+
+#include <Eigen/Core>
+#include <string>
+#include <vector>
+
+namespace relufit {
+
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+using Index = Eigen::Index;
+
+/// What follows the last affine map. Hidden layers always end in a ReLU.
+enum class OutputActivation { linear, relu };
+
+/// Name of an output activation as it stands in model files: "linear" or "relu".
+const char* to_string(OutputActivation activation);
+
+/// Inverse of to_string. Throws std::invalid_argument for any other name.
+OutputActivation output_activation_from(const std::string& name);
+
+/// One affine map `W x + b`.
+struct Layer {
+  Matrix weights;  ///< outputs x inputs
+  Vector bias;     ///< outputs
+};
+
+/// A fully connected ReLU network. All data are column-wise: one column is one sample.
+class Network {
+ public:
+  Network() = default;
+
+  /// All weights zero. `widths` = inputs, hidden layers..., outputs; at least two entries, each >= 1.
+  /// Throws std::invalid_argument otherwise.
+  Network(const std::vector<Index>& widths, OutputActivation output);
+
+  /// From given layers; throws std::invalid_argument when their shapes do not chain or a value is not finite.
+  Network(std::vector<Layer> layers, OutputActivation output);
+
+  /// Inputs, hidden layers..., outputs.
+  std::vector<Index> widths() const;
+  Index input_size() const { return layers_.front().weights.cols(); }
+  Index output_size() const { return layers_.back().weights.rows(); }
+  OutputActivation output_activation() const { return output_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+
+  /// Network outputs (outputs x samples) for inputs (inputs x samples).
+  /// Throws std::invalid_argument when the number of rows is not input_size().
+  Matrix forward(const Matrix& inputs) const;
+
+ private:
+  std::vector<Layer> layers_;
+  OutputActivation output_ = OutputActivation::linear;
+};
+
+}  // namespace relufit

@@ -1,0 +1,86 @@
+/// \file
+/// Solver of one convex subproblem (relaxation.h), warm-started from the one before.
+///
+/// Alternating direction method of multipliers in its Douglas-Rachford form. Every ReLU pair (h, s), every rank block M and,
+/// for a ReLU output, Z has a local copy; x are all unknowns of the lift, A x their image in the space of copies:
+///
+///     z     = prox_{g/rho}(state)                         pairs and rank blocks, each on its own
+///     image = A argmin_x f(x) + rho/2 ||A x - (2 z - state)||^2    the affine step: least squares, constant matrices
+///     state = state + alpha (image - z)
+///
+/// z = image is optimality; (state - z) rho are the multipliers. See docs/method.md for the derivation.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "relufit/relaxation.h"
+
+namespace relufit {
+
+struct SubproblemOptions {
+  double tolerance = 1e-8;      ///< absolute and relative, on primal and dual residual; 0: run all iterations
+  Index max_iterations = 20000;
+  double over_relaxation = 1.6; ///< alpha in (0, 2)
+  bool adapt_penalties = true;  ///< balance the residuals of each family by changing its penalty rho
+  bool accelerate = true;       ///< Anderson acceleration (at most 2e5 copies; larger problems iterate plainly)
+  Index check_interval = 10;    ///< iterations between residual checks
+  std::function<bool()> should_stop;  ///< asked at every check; true ends the solve (time limits, interrupts)
+};
+
+/// Penalties rho of the families of copies, > 0.
+struct Penalties {
+  double pair = 10;
+  double product = 30;
+  double output = 10;
+};
+
+enum class SubproblemStatus {
+  converged,        ///< both residuals below tolerance
+  iteration_limit,  ///< not there yet: the point is usable, the multipliers are kept
+  interrupted       ///< should_stop said so; likewise
+};
+
+const char* to_string(SubproblemStatus status);
+
+struct SubproblemResult {
+  SubproblemStatus status = SubproblemStatus::iteration_limit;
+  Index iterations = 0;
+  double primal_residual = 0;  ///< largest relative ||image - z|| of the families
+  double dual_residual = 0;    ///< largest relative rho ||z - previous z|| of the families
+};
+
+/// Solves a sequence of subproblems on the same data. Holds all memory; iterating allocates nothing.
+///
+/// Cost per iteration is linear in the samples, O(N n_l (n_0 + n_{l-1} + n_l)) with scalar scales. Parameters with matrices
+/// V1, V2 go through a dense Cholesky factorization of all unknowns (at most 3000), cubic in their number once per change of
+/// parameters and quadratic per iteration. Results do not depend on the number of threads.
+class SubproblemSolver {
+ public:
+  /// Checks the problem and factorizes the data. threads >= 1. Throws std::invalid_argument.
+  SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights, const Penalties& penalties = {},
+                   int threads = 1);
+  ~SubproblemSolver();
+  SubproblemSolver(SubproblemSolver&&) noexcept;
+  SubproblemSolver& operator=(SubproblemSolver&&) noexcept;
+
+  /// Sets X, Y and scales; iterates and multipliers stay (warm start). Throws std::invalid_argument.
+  void set_parameters(const RelaxationParameters& parameters);
+
+  /// Starts from the image of this point with zero multipliers (after set_parameters).
+  void set_point(const LiftedPoint& point);
+
+  /// Iterates until converged or at the limit.
+  SubproblemResult solve(const SubproblemOptions& options = {});
+
+  /// The current unknowns x: affine constraints hold to rounding, signs of H and S to the primal residual.
+  const LiftedPoint& point() const;
+
+  const Penalties& penalties() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace relufit

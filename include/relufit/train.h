@@ -1,0 +1,81 @@
+/// \file
+/// Training: from a data set to a model. Scales the data, runs sequential convex relaxation from one or more starts, keeps
+/// the best network and verifies it on the raw data.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+
+#include "relufit/data.h"
+#include "relufit/model.h"
+#include "relufit/sequence.h"
+
+namespace relufit {
+
+/// Where the parameters X, Y of a start come from.
+enum class Initialization {
+  zero,    ///< X = Y = 0
+  random,  ///< random guess, another one for every start
+  network  ///< minus the values of a given model's network on the data
+};
+
+struct TrainOptions {
+  std::vector<Index> hidden;  ///< units of the hidden layers, at least one layer
+  OutputActivation output = OutputActivation::linear;
+  Loss loss = Loss::squared;
+  double ridge = 1e-3;  ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
+  Initialization initialization = Initialization::random;
+  double random_scale = 0.05;      ///< of random guesses, > 0
+  std::optional<Model> start;      ///< for Initialization::network
+  unsigned long long seed = 0;     ///< of the random guesses
+  Index starts = 1;                ///< random starts, >= 1; ends early once one has converged under the exact loss
+  SequenceOptions sequence;
+  int threads = 1;                 ///< starts run in parallel; a single start runs its samples in parallel
+};
+
+/// The defaults of `relufit train`: X and Y are updated every few inner iterations (docs/method.md).
+TrainOptions default_train_options(std::vector<Index> hidden, Loss loss);
+
+/// One record of one start, as seen by an observer.
+struct TrainProgress {
+  Index start = 0;  ///< 0-based
+  SequenceRecord record;
+  double best_value = 0;  ///< over all starts so far: loss, or fit for the exact loss
+};
+
+/// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
+using TrainObserver = std::function<bool(const TrainProgress&)>;
+
+/// What is known about every start.
+struct StartSummary {
+  SequenceStatus status = SequenceStatus::iteration_limit;
+  bool ran = false;  ///< false: not needed, an earlier start had converged
+  double value = 0;  ///< best loss or fit
+  Violations violations;
+  std::vector<SequenceRecord> trace;
+};
+
+struct TrainResult {
+  Model model;
+  SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
+  Index best_start = 0;
+  std::vector<StartSummary> starts;
+  Evaluation fit;  ///< of the model on the raw training data, recomputed by plain evaluation
+};
+
+/// Throws std::invalid_argument for data that cannot be trained on (check_trainable) or options out of range.
+TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
+
+/// The scaled problem that `train` solves for these data and options, and its scalings.
+struct ScaledProblem {
+  LiftedProblem problem;
+  Scaling input_scaling;
+  Scaling target_scaling;
+};
+ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options);
+
+/// The parameters X, Y that start number `start` begins with. Throws std::invalid_argument when a given model does not fit.
+RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start);
+
+}  // namespace relufit

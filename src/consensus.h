@@ -1,0 +1,67 @@
+/// \file
+/// The space of local copies, in which the relaxation separates.
+#pragma once
+
+#include <vector>
+
+#include "relufit/relaxation.h"
+#include "relufit/subproblem.h"
+
+namespace relufit {
+
+/// One vector of that space: contiguous, with one part per hidden layer l = 1..D (index l - 1) or product layer l = 2..L
+/// (index l - 2). Columns are samples unless said otherwise.
+class Copies {
+ public:
+  using Part = Eigen::Map<Matrix>;
+
+  std::vector<Part> active;       ///< H_l, n_l x N; for l >= 2 as output of its own product
+  std::vector<Part> active_in;    ///< H_l as input of product l + 1, for l >= 2 (empty for l = 1, whose H is shared)
+  std::vector<Part> slack;        ///< S_l, n_l x N
+  std::vector<Part> block_left;   ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (n_l + n_{l-1}) x N
+  std::vector<Part> block_right;  ///< last n_{l-1} columns of M_l: [V1 (A + X); I]
+  std::vector<Part> outputs;      ///< Z, nL x N, one entry: a copy only where the output has its own proximal map
+
+  explicit Copies(const LiftedProblem& problem) {
+    const auto& n = problem.widths;
+    const Index samples = problem.samples();
+    Index size = n.back() * samples;
+    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
+      size += (l == 1 ? 2 : 3) * n[l] * samples + (n[l + 1] + n[l]) * (samples + n[l]);
+    }
+    data_.setZero(size);
+    double* at = data_.data();
+    const auto take = [&at](std::vector<Part>& family, Index rows, Index cols) {
+      family.emplace_back(at, rows, cols);
+      at += rows * cols;
+    };
+    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
+      take(active, n[l], samples);
+      take(active_in, l == 1 ? 0 : n[l], l == 1 ? 0 : samples);
+      take(slack, n[l], samples);
+      take(block_left, n[l + 1] + n[l], samples);
+      take(block_right, n[l + 1] + n[l], n[l]);
+    }
+    take(outputs, n.back(), samples);
+  }
+  Copies(const Copies&) = delete;
+  Copies& operator=(const Copies&) = delete;
+
+  std::size_t hidden_layers() const { return active.size(); }
+  Part& output() { return outputs.front(); }
+  const Part& output() const { return outputs.front(); }
+  Vector& data() { return data_; }
+  const Vector& data() const { return data_; }
+
+ private:
+  Vector data_;
+};
+
+/// Whether Z is a copy. A linear output is not: its loss is exact or quadratic, which the affine step takes in.
+inline bool output_is_copied(const LiftedProblem& problem) { return problem.output == OutputActivation::relu; }
+
+/// Penalty of the pair copies in layer l = index + 1: from the second layer on H has two copies and S weighs double, so that
+/// the proximal map of the pair stays isotropic.
+inline double pair_multiplicity(std::size_t index) { return index == 0 ? 1.0 : 2.0; }
+
+}  // namespace relufit

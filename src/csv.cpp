@@ -1,0 +1,266 @@
+#include <csv.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "atomic_file.h"
+#include "relufit/data.h"
+#include "text.h"
+
+namespace relufit {
+namespace {
+
+using detail::NumberStatus;
+using detail::shown;
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// The empty string, or why these names cannot head a CSV file. Shared by reader and writer, so that whatever is
+/// written can be read.
+std::string header_problem(const std::vector<std::string>& names) {
+  std::map<std::string_view, std::size_t> seen;
+  double ignored = 0;
+  bool numbers_only = true;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    if (name.find_first_not_of(" \t\r\n") == std::string::npos) {
+      return fmt::format("column {}: the name {} is empty, expected a name", i + 1, shown(name));
+    }
+    if (!detail::is_valid_utf8(name) || name.find('\0') != std::string::npos) {
+      return fmt::format("column {}: the name {} is not UTF-8 text", i + 1, shown(name));
+    }
+    const auto [earlier, is_new] = seen.emplace(name, i);
+    if (!is_new) {
+      return fmt::format("column {}: the name {} repeats that of column {}, expected different names", i + 1,
+                         shown(name), earlier->second + 1);
+    }
+    numbers_only = numbers_only && detail::parse_number(name, ignored) == NumberStatus::ok;
+  }
+  if (numbers_only && !names.empty()) {
+    return fmt::format("the first line ({}{}) looks like data, a header is expected", shown(names.front()),
+                       names.size() > 1 ? ", ..." : "");
+  }
+  return {};
+}
+
+/// The candidate that occurs most often outside quotes in the first line that is not blank. Where two tie, a comma is
+/// the one more likely to be part of a name.
+char detect_separator(std::string_view content) {
+  constexpr std::string_view candidates = "\t;,";
+  std::size_t counts[3] = {0, 0, 0};
+  bool in_quotes = false;
+  bool is_blank = true;
+  for (const char c : content) {
+    if (c == '"') in_quotes = !in_quotes;
+    if (in_quotes) continue;
+    const bool ends_line = c == '\n' || c == '\r';
+    if (ends_line && !is_blank) break;
+    is_blank = is_blank && (ends_line || c == ' ' || c == '\t');
+    const std::size_t candidate = candidates.find(c);
+    if (candidate != std::string_view::npos) ++counts[candidate];
+  }
+  const auto best = std::max_element(counts, counts + 3);
+  return *best == 0 ? ',' : candidates[static_cast<std::size_t>(best - counts)];
+}
+
+struct Field {
+  std::string text;
+  Index line;  ///< where it begins
+};
+
+/// Feeds a text to libcsv one physical line at a time, which is how each field and row gets its line number although
+/// quoted fields may contain line ends.
+class CsvReader {
+ public:
+  CsvReader(const std::string& path, char separator) {
+    table_.source = path;
+    constexpr unsigned options = CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL;
+    if (csv_init(&parser_, static_cast<unsigned char>(options)) != 0) throw std::runtime_error("csv_init failed");
+    csv_set_delim(&parser_, static_cast<unsigned char>(separator));
+  }
+  ~CsvReader() { csv_free(&parser_); }
+  CsvReader(const CsvReader&) = delete;
+  CsvReader& operator=(const CsvReader&) = delete;
+
+  Table read(std::string_view content) {
+    while (!content.empty()) {
+      const std::string_view line = content.substr(0, line_length(content));
+      content.remove_prefix(line.size());
+      ++line_;
+      if (fields_.empty() && row_ended_) row_line_ = field_line_ = line_;
+      row_ended_ = false;
+      const std::size_t parsed = csv_parse(&parser_, line.data(), line.size(), on_field, on_row, this);
+      check_parser(parsed == line.size(), line_,
+                   "misplaced quote, expected quotes around a whole field and doubled inside it");
+      if (row_ended_) finish_row();
+    }
+    // At the end of a text without a final line end the last row is still open.
+    const bool was_open = !row_ended_;
+    row_ended_ = false;
+    const bool was_complete = csv_fini(&parser_, on_field, on_row, this) == 0;
+    check_parser(was_complete, field_line_, "the opening quote has no closing quote");
+    if (was_open && row_ended_) finish_row();
+    return take_table();
+  }
+
+ private:
+  /// Up to and with the line end: LF, CR LF, or a CR alone.
+  static std::size_t line_length(std::string_view content) {
+    const std::size_t end = content.find_first_of("\r\n");
+    if (end == std::string_view::npos) return content.size();
+    return end + (content.substr(end, 2) == "\r\n" ? 2 : 1);
+  }
+
+  static void on_field(void* text, std::size_t size, void* self) {
+    auto& reader = *static_cast<CsvReader*>(self);
+    // An exception must not pass through the C library.
+    try {
+      reader.fields_.push_back({std::string(static_cast<const char*>(text), size), reader.field_line_});
+    } catch (...) {
+      reader.failure_ = std::current_exception();
+    }
+    reader.field_line_ = reader.line_;
+  }
+
+  /// Also called for blank lines and, a second time, for the LF of a CR LF.
+  static void on_row(int, void* self) { static_cast<CsvReader*>(self)->row_ended_ = true; }
+
+  [[noreturn]] void fail(Index line, const std::string& problem) const {
+    throw std::invalid_argument(fmt::format("{}:{}: {}", table_.source, line, problem));
+  }
+
+  std::string column_label(std::size_t i) const {
+    return i < table_.columns.size() ? "column " + shown(table_.columns[i]) : fmt::format("column {}", i + 1);
+  }
+
+  void check_parser(bool succeeded, Index line, const char* problem) {
+    if (failure_) std::rethrow_exception(failure_);
+    if (succeeded) return;
+    const int error = csv_error(&parser_);
+    if (error != CSV_EPARSE) throw std::runtime_error(fmt::format("{}: {}", table_.source, csv_strerror(error)));
+    fail(line, fmt::format("{}: {}", column_label(fields_.size()), problem));
+  }
+
+  void finish_row() {
+    if (fields_.empty()) {
+      if (blank_line_ == 0) blank_line_ = line_;
+      return;
+    }
+    if (table_.columns.empty()) {
+      take_header();
+    } else {
+      take_row();
+    }
+    fields_.clear();
+    blank_line_ = 0;
+  }
+
+  void take_header() {
+    for (const Field& field : fields_) table_.columns.push_back(field.text);
+    const std::string problem = header_problem(table_.columns);
+    if (!problem.empty()) fail(row_line_, problem);
+  }
+
+  void take_row() {
+    const std::size_t expected = table_.columns.size();
+    if (blank_line_ != 0) fail(blank_line_, fmt::format("blank line between rows, expected {} fields", expected));
+    if (fields_.size() != expected) {
+      fail(row_line_, fmt::format("{} fields, expected {}", fields_.size(), expected));
+    }
+    for (std::size_t i = 0; i < expected; ++i) {
+      double value = 0;
+      const NumberStatus status = detail::parse_number(fields_[i].text, value);
+      if (status != NumberStatus::ok) {
+        fail(fields_[i].line, fmt::format("{}: {}", column_label(i), detail::number_problem(status, fields_[i].text)));
+      }
+      values_.push_back(value);
+    }
+    table_.lines.push_back(row_line_);
+  }
+
+  Table take_table() {
+    if (table_.columns.empty()) {
+      throw std::invalid_argument(table_.source + ": empty file, expected a header line and rows of numbers");
+    }
+    if (table_.lines.empty()) {
+      throw std::invalid_argument(table_.source + ": no data rows, expected at least one after the header");
+    }
+    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    table_.values = Eigen::Map<const RowMajor>(values_.data(), static_cast<Index>(table_.lines.size()),
+                                               static_cast<Index>(table_.columns.size()));
+    return std::move(table_);
+  }
+
+  csv_parser parser_ = {};
+  Table table_;
+  std::vector<double> values_;  ///< row by row
+  std::vector<Field> fields_;   ///< of the row being read
+  std::exception_ptr failure_;
+  Index line_ = 0;
+  Index row_line_ = 1;
+  Index field_line_ = 1;  ///< where the field being read begins
+  Index blank_line_ = 0;  ///< the first since the last row, or 0
+  bool row_ended_ = true;
+};
+
+bool needs_quotes(std::string_view name) {
+  return name.find_first_of(",;\t\"\r\n") != std::string_view::npos || name.front() == ' ' || name.back() == ' ' ||
+         name.substr(0, kByteOrderMark.size()) == kByteOrderMark;
+}
+
+std::string csv_field(const std::string& name) {
+  if (!needs_quotes(name)) return name;
+  std::string result(2 * name.size() + 2, '\0');
+  result.resize(csv_write(result.data(), result.size(), name.data(), name.size()));
+  return result;
+}
+
+}  // namespace
+
+Table read_csv(const std::string& path) {
+  const std::string content = detail::read_file(path);
+  std::string_view text = content;
+  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) text.remove_prefix(kByteOrderMark.size());
+  const std::size_t nul = text.find('\0');
+  if (nul != std::string_view::npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    throw std::invalid_argument(fmt::format("{}:{}: NUL byte, expected UTF-8 text", path, line));
+  }
+  return CsvReader(path, detect_separator(text)).read(text);
+}
+
+void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values) {
+  if (columns.empty() || static_cast<Index>(columns.size()) != values.cols()) {
+    throw std::invalid_argument(
+        fmt::format("{}: {} column names for {} columns of values", path, columns.size(), values.cols()));
+  }
+  const std::string problem = header_problem(columns);
+  if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: {}", path, problem));
+  fmt::memory_buffer text;
+  const auto out = std::back_inserter(text);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    fmt::format_to(out, "{}{}", i == 0 ? "" : ",", csv_field(columns[i]));
+  }
+  text.push_back('\n');
+  for (Index row = 0; row < values.rows(); ++row) {
+    for (Index column = 0; column < values.cols(); ++column) {
+      const double value = values(row, column);
+      if (!std::isfinite(value)) {
+        throw std::invalid_argument(fmt::format("{}: row {}, column {}: {} is not a finite number", path, row + 1,
+                                                shown(columns[static_cast<std::size_t>(column)]), value));
+      }
+      fmt::format_to(out, "{}{:.17g}", column == 0 ? "" : ",", value);
+    }
+    text.push_back('\n');
+  }
+  detail::write_file_atomically(path, {text.data(), text.size()});
+}
+
+}  // namespace relufit

@@ -1,0 +1,121 @@
+#include "relufit/lift.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace relufit {
+
+const char* to_string(Loss loss) { return loss == Loss::exact ? "exact" : "squared"; }
+
+void check(const LiftedProblem& problem) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const auto& widths = problem.widths;
+  if (widths.size() < 3) fail(fmt::format("widths: {} given, at least 3 expected (inputs, hidden, outputs)", widths.size()));
+  for (const Index width : widths) {
+    if (width < 1) fail(fmt::format("widths: {} is not a layer width, expected at least 1", width));
+  }
+  if (problem.inputs.rows() != widths.front()) {
+    fail(fmt::format("inputs: {} rows, expected {}", problem.inputs.rows(), widths.front()));
+  }
+  if (problem.targets.rows() != widths.back()) {
+    fail(fmt::format("targets: {} rows, expected {}", problem.targets.rows(), widths.back()));
+  }
+  if (problem.samples() < 1) fail("inputs: no samples");
+  if (problem.targets.cols() != problem.samples()) {
+    fail(fmt::format("targets: {} samples, expected {} as in inputs", problem.targets.cols(), problem.samples()));
+  }
+  if (!problem.inputs.allFinite()) fail("inputs: not all values are finite");
+  if (!problem.targets.allFinite()) fail("targets: not all values are finite");
+  if (!(problem.ridge >= 0)) fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
+  if (problem.output == OutputActivation::relu && problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
+    fail(fmt::format("targets: {} is negative, a ReLU output cannot reach it", problem.targets.minCoeff()));
+  }
+}
+
+LiftedPoint zero_point(const LiftedProblem& problem) {
+  LiftedPoint point;
+  const Index samples = problem.samples();
+  for (std::size_t l = 1; l < problem.widths.size(); ++l) {
+    const Index rows = problem.widths[l];
+    point.layers.push_back({Matrix::Zero(rows, problem.widths[l - 1]), Vector::Zero(rows)});
+    if (l + 1 == problem.widths.size()) break;
+    point.active.push_back(Matrix::Zero(rows, samples));
+    point.slack.push_back(Matrix::Zero(rows, samples));
+  }
+  point.output = Matrix::Zero(problem.widths.back(), samples);
+  return point;
+}
+
+LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  LiftedPoint point;
+  point.layers = layers;
+  Matrix values = problem.inputs;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
+    if (l + 1 == layers.size()) {
+      point.output = z;
+      break;
+    }
+    values = z.cwiseMax(0.0);
+    point.active.push_back(values);
+    point.slack.push_back((-z).cwiseMax(0.0));
+  }
+  return point;
+}
+
+std::vector<BilinearEquality> bilinear_equalities(const LiftedProblem& problem) {
+  std::vector<BilinearEquality> list;
+  const Index hidden = problem.hidden_layers();
+  for (Index l = 1; l <= hidden; ++l) list.push_back({BilinearEquality::Kind::complementarity, l});
+  for (Index l = 2; l <= hidden + 1; ++l) list.push_back({BilinearEquality::Kind::product, l});
+  return list;
+}
+
+BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& equality) {
+  const auto l = static_cast<std::size_t>(equality.layer - 1);
+  if (equality.kind == BilinearEquality::Kind::complementarity) {
+    return {point.active[l], point.slack[l], Matrix::Zero(point.active[l].rows(), point.active[l].cols())};
+  }
+  const Matrix affine = l < point.active.size() ? Matrix(point.active[l] - point.slack[l]) : point.output;
+  return {point.layers[l].weights, point.active[l - 1], affine.colwise() - point.layers[l].bias};
+}
+
+Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality) {
+  const BilinearTerms terms = bilinear_terms(point, equality);
+  if (equality.kind == BilinearEquality::Kind::complementarity) return terms.c - terms.a.cwiseProduct(terms.b);
+  return terms.c - terms.a * terms.b;
+}
+
+namespace {
+
+double largest(const Matrix& values) { return values.size() > 0 ? values.cwiseAbs().maxCoeff() : 0.0; }
+
+double output_violation(const LiftedProblem& problem, const Matrix& output) {
+  if (problem.loss != Loss::exact) return 0;
+  const Matrix difference = output - problem.targets;
+  if (problem.output == OutputActivation::linear) return largest(difference);
+  const auto positive = problem.targets.array() > 0;
+  return largest(positive.select(difference.array(), difference.array().max(0.0)).matrix());
+}
+
+}  // namespace
+
+Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
+  Violations result;
+  const Layer& first = point.layers.front();
+  const Matrix z = (first.weights * problem.inputs).colwise() + first.bias;
+  result.affine = largest(z - point.active.front() + point.slack.front());
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    result.sign = std::max({result.sign, -point.active[l].minCoeff(), -point.slack[l].minCoeff()});
+  }
+  result.output = output_violation(problem, point.output);
+  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+    double& family = equality.kind == BilinearEquality::Kind::complementarity ? result.complementarity : result.product;
+    family = std::max(family, largest(bilinear_residual(point, equality)));
+  }
+  return result;
+}
+
+}  // namespace relufit

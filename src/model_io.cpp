@@ -1,0 +1,340 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "atomic_file.h"
+#include "relufit/model.h"
+#include "text.h"
+
+namespace relufit {
+namespace {
+
+using detail::shown;
+using nlohmann::json;
+
+constexpr const char* kFormat = "relufit-model";
+constexpr int kVersion = 1;
+
+// ---- Checks shared by writer and reader, so that whatever is written can be read. They return what is wrong, or "".
+
+std::string names_problem(const std::string& path, const std::vector<std::string>& names) {
+  if (names.empty()) return path + ": no names, expected at least 1";
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) return fmt::format("{}[{}]: empty, expected a name", path, i);
+    if (!detail::is_valid_utf8(names[i])) return fmt::format("{}[{}]: {} is not UTF-8 text", path, i, shown(names[i]));
+    if (!seen.insert(names[i]).second) {
+      return fmt::format("{}[{}]: {} is repeated, expected different names", path, i, shown(names[i]));
+    }
+  }
+  return {};
+}
+
+std::string finite_problem(const std::string& path, const Vector& values) {
+  for (Index i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values(i))) return fmt::format("{}[{}]: {}, expected a finite number", path, i, values(i));
+  }
+  return {};
+}
+
+std::string scaling_problem(const std::string& path, const Scaling& scaling, std::size_t size, bool offset_is_zero) {
+  const std::pair<const char*, const Vector*> parts[] = {{".offset", &scaling.offset}, {".scale", &scaling.scale}};
+  for (const auto& [name, values] : parts) {
+    if (values->size() != static_cast<Index>(size)) {
+      return fmt::format("{}{}: {} values, expected {}", path, name, values->size(), size);
+    }
+    const std::string problem = finite_problem(path + name, *values);
+    if (!problem.empty()) return problem;
+  }
+  for (Index i = 0; i < scaling.scale.size(); ++i) {
+    if (!(scaling.scale(i) > 0)) return fmt::format("{}.scale[{}]: {}, expected above 0", path, i, scaling.scale(i));
+    if (offset_is_zero && scaling.offset(i) != 0) {
+      return fmt::format("{}.offset[{}]: {}, expected 0 with ReLU outputs", path, i, scaling.offset(i));
+    }
+  }
+  return {};
+}
+
+// ---- Writing
+
+json array_of(const Eigen::Ref<const Vector>& values) {
+  json result = json::array();
+  for (Index i = 0; i < values.size(); ++i) result.push_back(values(i));
+  return result;
+}
+
+json scaling_to_json(const Scaling& scaling) {
+  return {{"offset", array_of(scaling.offset)}, {"scale", array_of(scaling.scale)}};
+}
+
+/// By hand rather than with dump(indent), which would put every single weight on a line of its own.
+std::string layer_text(const Layer& layer) {
+  std::string text = "    {\"weights\": [\n";
+  for (Index row = 0; row < layer.weights.rows(); ++row) {
+    text += "      " + array_of(layer.weights.row(row).transpose()).dump();
+    text += row + 1 < layer.weights.rows() ? ",\n" : "\n";
+  }
+  return text + "     ],\n     \"bias\": " + array_of(layer.bias).dump() + "}";
+}
+
+std::string training_text(const TrainingRecord& record) {
+  // nlohmann writes values that are not finite as null.
+  const std::pair<const char*, json> fields[] = {
+      {"version", record.version},
+      {"strategy", record.strategy},
+      {"loss", record.loss},
+      {"status", record.status},
+      {"seed", record.seed},
+      {"samples", record.samples},
+      {"iterations", record.iterations},
+      {"seconds", record.seconds},
+      {"relative_residual", record.relative_residual},
+      {"complementarity_violation", record.complementarity_violation},
+      {"product_violation", record.product_violation},
+  };
+  std::string text;
+  for (const auto& [name, value] : fields) {
+    text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value.dump());
+  }
+  return text;
+}
+
+std::string model_text(const Model& model) {
+  std::string text = fmt::format("{{\n  \"format\": \"{}\",\n  \"version\": {},\n", kFormat, kVersion);
+  const auto add = [&text](const char* name, const json& value) {
+    text += fmt::format("  \"{}\": {},\n", name, value.dump());
+  };
+  add("input_names", model.input_names);
+  add("target_names", model.target_names);
+  add("output_activation", to_string(model.network.output_activation()));
+  add("input_scaling", scaling_to_json(model.input_scaling));
+  add("target_scaling", scaling_to_json(model.target_scaling));
+  text += "  \"layers\": [\n";
+  const std::vector<Layer>& layers = model.network.layers();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    text += layer_text(layers[i]) + (i + 1 < layers.size() ? ",\n" : "\n");
+  }
+  return text + "  ],\n  \"training\": {\n" + training_text(model.training) + "\n  }\n}\n";
+}
+
+void check_writable(const Model& model, const std::string& path) {
+  const Network& network = model.network;
+  const auto require = [&](const std::string& problem) {
+    if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: cannot be written: {}", path, problem));
+  };
+  if (network.layers().empty()) require("layers: none, expected at least 1");
+  if (static_cast<Index>(model.input_names.size()) != network.input_size()) {
+    require(fmt::format("input_names: {} names, expected {}", model.input_names.size(), network.input_size()));
+  }
+  if (static_cast<Index>(model.target_names.size()) != network.output_size()) {
+    require(fmt::format("target_names: {} names, expected {}", model.target_names.size(), network.output_size()));
+  }
+  require(names_problem("input_names", model.input_names));
+  require(names_problem("target_names", model.target_names));
+  require(scaling_problem("input_scaling", model.input_scaling, model.input_names.size(), false));
+  require(scaling_problem("target_scaling", model.target_scaling, model.target_names.size(),
+                          network.output_activation() == OutputActivation::relu));
+  const TrainingRecord& record = model.training;
+  for (const std::string* text : {&record.version, &record.strategy, &record.loss, &record.status}) {
+    if (!detail::is_valid_utf8(*text)) require(fmt::format("training: {} is not UTF-8 text", shown(*text)));
+  }
+  if (record.samples < 0 || record.iterations < 0) {
+    require(fmt::format("training: {} samples and {} iterations, expected none below 0", record.samples,
+                        record.iterations));
+  }
+}
+
+// ---- Reading
+
+/// A value in the file with its place, such as `layers[1].bias`, which every message begins with.
+class Field {
+ public:
+  Field(const std::string& file, const json& value) : Field(file, "", value) {}
+
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw std::invalid_argument(fmt::format("{}: {}{}{}", file_, path_, path_.empty() ? "" : ": ", problem));
+  }
+
+  void require(const std::string& problem_with_path) const {
+    if (!problem_with_path.empty()) throw std::invalid_argument(fmt::format("{}: {}", file_, problem_with_path));
+  }
+
+  const std::string& path() const { return path_; }
+
+  Field member(const char* name) const {
+    if (!value_.is_object()) expected("an object");
+    const auto found = value_.find(name);
+    const std::string path = path_.empty() ? name : path_ + "." + name;
+    if (found == value_.end()) Field(file_, path, value_).fail("missing");
+    return Field(file_, path, *found);
+  }
+
+  std::size_t size() const {
+    if (!value_.is_array()) expected("an array");
+    return value_.size();
+  }
+
+  Field element(std::size_t i) const { return Field(file_, fmt::format("{}[{}]", path_, i), value_[i]); }
+
+  std::string text() const {
+    if (!value_.is_string()) expected("a text");
+    return value_.get<std::string>();
+  }
+
+  double number() const {
+    if (!value_.is_number()) expected("a number");
+    return value_.get<double>();
+  }
+
+  /// For figures that are only recorded: null stands for one that was not finite.
+  double number_or_null() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
+
+  /// In [0, largest].
+  std::uint64_t count(std::uint64_t largest) const {
+    if (!value_.is_number_unsigned() || value_.get<std::uint64_t>() > largest) {
+      expected(fmt::format("an integer from 0 to {}", largest));
+    }
+    return value_.get<std::uint64_t>();
+  }
+
+  std::vector<std::string> texts() const {
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < size(); ++i) result.push_back(element(i).text());
+    return result;
+  }
+
+  Vector numbers(std::size_t expected_size) const {
+    if (size() != expected_size) fail(fmt::format("{} values, expected {}", size(), expected_size));
+    Vector result(static_cast<Index>(expected_size));
+    for (std::size_t i = 0; i < expected_size; ++i) {
+      // The path is put together only for a message: this loop passes over every weight.
+      if (!value_[i].is_number()) element(i).expected("a number");
+      result(static_cast<Index>(i)) = value_[i].get<double>();
+    }
+    return result;
+  }
+
+  [[noreturn]] void expected(const std::string& what) const {
+    const std::string found = value_.is_array()    ? "an array"
+                              : value_.is_object() ? "an object"
+                              : value_.is_string() ? shown(value_.get_ref<const std::string&>())
+                                                   : value_.dump();
+    fail(fmt::format("{}, expected {}", found, what));
+  }
+
+ private:
+  Field(const std::string& file, std::string path, const json& value)
+      : file_(file), path_(std::move(path)), value_(value) {}
+
+  const std::string& file_;
+  std::string path_;
+  const json& value_;
+};
+
+Scaling read_scaling(const Field& field, std::size_t size, bool offset_is_zero) {
+  const Scaling scaling{field.member("offset").numbers(size), field.member("scale").numbers(size)};
+  field.require(scaling_problem(field.path(), scaling, size, offset_is_zero));
+  return scaling;
+}
+
+/// `outputs` is 0 where the layer itself decides how many it has.
+Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
+  const Field weights = field.member("weights");
+  const std::size_t rows = weights.size();
+  if (outputs != 0 && rows != outputs) weights.fail(fmt::format("{} rows, expected {}", rows, outputs));
+  if (rows == 0) weights.fail("no rows, expected at least 1");
+  Layer layer;
+  layer.weights.resize(static_cast<Index>(rows), static_cast<Index>(inputs));
+  for (std::size_t i = 0; i < rows; ++i) {
+    const Field row = weights.element(i);
+    // In words the rows count from 1; paths in brackets count from 0 as JSON does.
+    if (row.size() != inputs) {
+      weights.fail(fmt::format("row {} has {} values, expected {}", i + 1, row.size(), inputs));
+    }
+    layer.weights.row(static_cast<Index>(i)) = row.numbers(inputs).transpose();
+  }
+  layer.bias = field.member("bias").numbers(rows);
+  return layer;
+}
+
+std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs) {
+  std::vector<Layer> layers;
+  const std::size_t count = field.size();
+  if (count == 0) field.fail("no layers, expected at least 1");
+  for (std::size_t i = 0; i < count; ++i) {
+    layers.push_back(read_layer(field.element(i), inputs, i + 1 == count ? outputs : 0));
+    inputs = static_cast<std::size_t>(layers.back().weights.rows());
+  }
+  return layers;
+}
+
+TrainingRecord read_training(const Field& field) {
+  constexpr auto kLargestIndex = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  TrainingRecord record;
+  record.version = field.member("version").text();
+  record.strategy = field.member("strategy").text();
+  record.loss = field.member("loss").text();
+  record.status = field.member("status").text();
+  record.seed = static_cast<unsigned>(field.member("seed").count(std::numeric_limits<unsigned>::max()));
+  record.samples = static_cast<Index>(field.member("samples").count(kLargestIndex));
+  record.iterations = static_cast<Index>(field.member("iterations").count(kLargestIndex));
+  record.seconds = field.member("seconds").number_or_null();
+  record.relative_residual = field.member("relative_residual").number_or_null();
+  record.complementarity_violation = field.member("complementarity_violation").number_or_null();
+  record.product_violation = field.member("product_violation").number_or_null();
+  return record;
+}
+
+Model read_model(const Field& root) {
+  const Field format = root.member("format");
+  if (format.text() != kFormat) format.expected(shown(kFormat));
+  const Field version = root.member("version");
+  if (version.number() != kVersion) version.expected(fmt::format("{}, the only one this program knows", kVersion));
+
+  Model model;
+  model.input_names = root.member("input_names").texts();
+  root.require(names_problem("input_names", model.input_names));
+  model.target_names = root.member("target_names").texts();
+  root.require(names_problem("target_names", model.target_names));
+  const Field activation = root.member("output_activation");
+  const std::string activation_name = activation.text();
+  if (activation_name != "linear" && activation_name != "relu") activation.expected("'linear' or 'relu'");
+  const OutputActivation output = output_activation_from(activation_name);
+  const std::size_t inputs = model.input_names.size();
+  const std::size_t targets = model.target_names.size();
+  model.input_scaling = read_scaling(root.member("input_scaling"), inputs, false);
+  model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
+  model.network = Network(read_layers(root.member("layers"), inputs, targets), output);
+  model.training = read_training(root.member("training"));
+  return model;
+}
+
+}  // namespace
+
+void save_model(const Model& model, const std::string& path) {
+  check_writable(model, path);
+  detail::write_file_atomically(path, model_text(model));
+}
+
+Model load_model(const std::string& path) {
+  json document;
+  try {
+    document = json::parse(detail::read_file(path));
+  } catch (const json::exception& error) {
+    // nlohmann puts its own error number in brackets first.
+    const std::string text = error.what();
+    const std::size_t bracket = text.find("] ");
+    const std::string reason = bracket == std::string::npos ? text : text.substr(bracket + 2);
+    throw std::invalid_argument(fmt::format("{}: not a JSON file: {}", path, detail::printable(reason, 300)));
+  }
+  if (!document.is_object()) Field(path, document).expected("an object with a relufit model");
+  return read_model(Field(path, document));
+}
+
+}  // namespace relufit

@@ -1,0 +1,89 @@
+#include "relufit/network.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "text.h"
+
+namespace relufit {
+
+const char* to_string(OutputActivation activation) {
+  return activation == OutputActivation::relu ? "relu" : "linear";
+}
+
+OutputActivation output_activation_from(const std::string& name) {
+  for (const OutputActivation activation : {OutputActivation::linear, OutputActivation::relu}) {
+    if (name == to_string(activation)) return activation;
+  }
+  throw std::invalid_argument(
+      fmt::format("{} is not an output activation, expected 'linear' or 'relu'", detail::shown(name)));
+}
+
+Network::Network(const std::vector<Index>& widths, OutputActivation output) : output_(output) {
+  if (widths.size() < 2) {
+    throw std::invalid_argument(
+        fmt::format("{} network widths, expected at least 2 (inputs and outputs)", widths.size()));
+  }
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (widths[i] < 1) {
+      throw std::invalid_argument(fmt::format("network widths[{}] is {}, expected at least 1", i, widths[i]));
+    }
+  }
+  layers_.reserve(widths.size() - 1);
+  for (std::size_t i = 1; i < widths.size(); ++i) {
+    layers_.push_back({Matrix::Zero(widths[i], widths[i - 1]), Vector::Zero(widths[i])});
+  }
+}
+
+Network::Network(std::vector<Layer> layers, OutputActivation output) : layers_(std::move(layers)), output_(output) {
+  if (layers_.empty()) throw std::invalid_argument("a network without layers, expected at least 1");
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    const Index rows = layer.weights.rows();
+    const Index columns = layer.weights.cols();
+    if (rows < 1 || columns < 1) {
+      throw std::invalid_argument(fmt::format("layers[{}].weights: {} x {} values, expected at least 1 x 1", i, rows,
+                                              columns));
+    }
+    if (i > 0 && columns != layers_[i - 1].weights.rows()) {
+      throw std::invalid_argument(fmt::format("layers[{}].weights: {} columns, expected {}", i, columns,
+                                              layers_[i - 1].weights.rows()));
+    }
+    if (layer.bias.size() != rows) {
+      throw std::invalid_argument(fmt::format("layers[{}].bias: {} values, expected {}", i, layer.bias.size(), rows));
+    }
+    if (!layer.weights.allFinite() || !layer.bias.allFinite()) {
+      throw std::invalid_argument(fmt::format("layers[{}].{}: a value is not finite", i,
+                                              layer.weights.allFinite() ? "bias" : "weights"));
+    }
+  }
+}
+
+std::vector<Index> Network::widths() const {
+  std::vector<Index> result;
+  if (layers_.empty()) return result;
+  result.push_back(input_size());
+  for (const Layer& layer : layers_) result.push_back(layer.weights.rows());
+  return result;
+}
+
+Matrix Network::forward(const Matrix& inputs) const {
+  if (layers_.empty()) throw std::invalid_argument("a network without layers has no outputs");
+  if (inputs.rows() != input_size()) {
+    throw std::invalid_argument(fmt::format("{} rows of network inputs, expected {}", inputs.rows(), input_size()));
+  }
+  Matrix values;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    Matrix next = layers_[i].weights * (i == 0 ? inputs : values);
+    next.colwise() += layers_[i].bias;
+    values = std::move(next);
+    const bool is_last = i + 1 == layers_.size();
+    // Not cwiseMax, which may turn NaN (from an overflow upstream) into a plausible zero.
+    if (!is_last || output_ == OutputActivation::relu) values = (values.array() < 0).select(0, values).eval();
+  }
+  return values;
+}
+
+}  // namespace relufit

@@ -1,0 +1,142 @@
+#include "relufit/relaxation.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace relufit {
+
+namespace {
+
+void require(bool fits, const std::string& message) {
+  if (!fits) throw std::invalid_argument(message);
+}
+
+void require_shape(const Matrix& matrix, Index rows, Index cols, const std::string& name) {
+  require(matrix.rows() == rows && matrix.cols() == cols,
+          fmt::format("{}: {} x {}, expected {} x {}", name, matrix.rows(), matrix.cols(), rows, cols));
+  require(matrix.allFinite(), name + ": not all values are finite");
+}
+
+void require_positive(double value, const std::string& name) {
+  require(std::isfinite(value) && value > 0, fmt::format("{}: {}, expected a number > 0", name, value));
+}
+
+}  // namespace
+
+Matrix rank_block(const Matrix& a, const Matrix& b, const Matrix& c, const Matrix& p, const Matrix& x, const Matrix& y,
+                  const Matrix& v1, const Matrix& v2) {
+  require_shape(a, c.rows(), p.rows(), "A");
+  require_shape(x, c.rows(), p.rows(), "X");
+  require_shape(b, p.cols(), c.cols(), "B");
+  require_shape(y, p.cols(), c.cols(), "Y");
+  require_shape(v1, c.rows(), c.rows(), "V1");
+  require_shape(v2, c.cols(), c.cols(), "V2");
+  Matrix block(c.rows() + p.rows(), c.cols() + p.cols());
+  block.topLeftCorner(c.rows(), c.cols()) = v1 * (c + a * p * y + x * p * b + x * p * y) * v2;
+  block.topRightCorner(c.rows(), p.cols()) = v1 * (a + x) * p;
+  block.bottomLeftCorner(p.rows(), c.cols()) = p * (b + y) * v2;
+  block.bottomRightCorner(p.rows(), p.cols()) = p;
+  return block;
+}
+
+double nuclear_norm(const Matrix& matrix) {
+  if (matrix.size() == 0) return 0;
+  // The thin QR factor has the same singular values and is at most square: exact for very wide blocks, and fast.
+  const Matrix tall = matrix.rows() < matrix.cols() ? Matrix(matrix.transpose()) : matrix;
+  const Eigen::HouseholderQR<Matrix> qr(tall);
+  const Matrix factor = qr.matrixQR().topRows(tall.cols()).triangularView<Eigen::Upper>();
+  return Eigen::JacobiSVD<Matrix>(factor).singularValues().sum();
+}
+
+double nuclear_norm(double a, double b, double c, double d) {
+  return std::sqrt(a * a + b * b + c * c + d * d + 2 * std::abs(a * d - b * c));
+}
+
+Matrix ProductParameters::left() const {
+  return has_matrices() ? left_matrix : Matrix(left_scale * Matrix::Identity(x.rows(), x.rows()));
+}
+
+Matrix ProductParameters::right() const {
+  return has_matrices() ? right_matrix : Matrix(right_scale * Matrix::Identity(y.cols(), y.cols()));
+}
+
+RelaxationParameters parameters_at(const LiftedPoint& point) {
+  RelaxationParameters parameters;
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    const Matrix& active = point.active[l];
+    parameters.complementarity.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
+    parameters.product.push_back({-point.layers[l + 1].weights, -active, 1, 1, {}, {}});
+  }
+  return parameters;
+}
+
+void check(const RelaxationParameters& parameters, const LiftedProblem& problem) {
+  const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
+  require(parameters.complementarity.size() == hidden && parameters.product.size() == hidden,
+          fmt::format("parameters: {} complementarity and {} product terms, expected {} of each",
+                      parameters.complementarity.size(), parameters.product.size(), hidden));
+  for (std::size_t l = 0; l < hidden; ++l) {
+    const auto& pair = parameters.complementarity[l];
+    const auto& product = parameters.product[l];
+    const Index inner = problem.widths[l + 1];
+    const Index rows = problem.widths[l + 2];
+    const std::string pair_name = fmt::format("complementarity[{}]", l);
+    const std::string name = fmt::format("product[{}]", l);
+    require_shape(pair.x, inner, problem.samples(), pair_name + ".x");
+    require_shape(pair.y, inner, problem.samples(), pair_name + ".y");
+    require_shape(pair.scale, inner, problem.samples(), pair_name + ".scale");
+    require_positive(pair.scale.minCoeff(), pair_name + ".scale");
+    require_shape(product.x, rows, inner, name + ".x");
+    require_shape(product.y, inner, problem.samples(), name + ".y");
+    require_positive(product.left_scale, name + ".left_scale");
+    require_positive(product.right_scale, name + ".right_scale");
+    require(product.has_matrices() == (product.right_matrix.size() > 0),
+            name + ": left_matrix and right_matrix must be given together");
+    if (product.has_matrices()) {
+      require_shape(product.left_matrix, rows, rows, name + ".left_matrix");
+      require_shape(product.right_matrix, problem.samples(), problem.samples(), name + ".right_matrix");
+    }
+  }
+}
+
+double loss_value(const LiftedProblem& problem, const Matrix& output) {
+  if (problem.loss == Loss::exact) return 0;
+  if (problem.output == OutputActivation::linear) return 0.5 * (output - problem.targets).squaredNorm();
+  const auto targets = problem.targets.array();
+  const auto error = (targets > 0).select(output.array(), output.array().max(0.0)) - targets;
+  return 0.5 * error.square().sum();
+}
+
+double relaxation_objective(const LiftedProblem& problem, const RelaxationParameters& parameters,
+                            const RelaxationWeights& weights, const LiftedPoint& point) {
+  double objective = loss_value(problem, point.output);
+  for (const Layer& layer : point.layers) objective += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+    const BilinearTerms terms = bilinear_terms(point, equality);
+    if (equality.kind == BilinearEquality::Kind::complementarity) {
+      const auto& [x, y, w] = parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)];
+      double sum = 0;
+      for (Index i = 0; i < x.size(); ++i) {
+        const double a = terms.a(i) + x(i);
+        const double b = terms.b(i) + y(i);
+        const double r = terms.a(i) * y(i) + x(i) * terms.b(i) + x(i) * y(i);
+        sum += nuclear_norm(w(i) * w(i) * r, w(i) * a, w(i) * b, 1.0) - 1.0;
+      }
+      objective += weights.complementarity * sum;
+    } else {
+      const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
+      const Index inner = terms.b.rows();
+      const Matrix block = rank_block(terms.a, terms.b, terms.c, Matrix::Identity(inner, inner), product.x, product.y,
+                                      product.left(), product.right());
+      objective += weights.product * (nuclear_norm(block) - static_cast<double>(inner));
+    }
+  }
+  return objective;
+}
+
+}  // namespace relufit

@@ -1,0 +1,52 @@
+#include "row_space.h"
+
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+
+namespace relufit {
+
+RowSpace::RowSpace(const Matrix& inputs) : mean_(inputs.rowwise().mean()) {
+  // [1, (U - u 1')'] = Q R makes all of Q orthogonal to 1 to rounding, whatever the singular values; those of U - u 1' are
+  // the ones of R without its first row and column.
+  const Index samples = inputs.cols();
+  Matrix tall(samples, inputs.rows() + 1);
+  tall.col(0).setOnes();
+  tall.rightCols(inputs.rows()) = (inputs.colwise() - mean_).transpose();
+  const Eigen::HouseholderQR<Matrix> qr(tall);
+  const Index size = std::min(tall.rows(), tall.cols());
+  const Matrix triangle = qr.matrixQR().topRows(size).triangularView<Eigen::Upper>();
+  const Matrix orthonormal = qr.householderQ() * Matrix::Identity(samples, size);
+
+  basis_ = Matrix::Constant(1, samples, 1.0 / std::sqrt(static_cast<double>(samples)));
+  left_.resize(inputs.rows(), 0);
+  if (size == 1) return;
+  const Eigen::JacobiSVD<Matrix> svd(triangle.bottomRightCorner(size - 1, inputs.rows()),
+                                     Eigen::ComputeThinU | Eigen::ComputeThinV);
+  const Vector& s = svd.singularValues();
+  const double scale = std::max(inputs.norm(), 1e-300);
+  Index rank = 0;
+  while (rank < s.size() && s(rank) > 1e-13 * scale) ++rank;
+  left_ = svd.matrixV().leftCols(rank);
+  singular_ = s.head(rank);
+  basis_.conservativeResize(rank + 1, samples);
+  basis_.bottomRows(rank) = (orthonormal.rightCols(size - 1) * svd.matrixU().leftCols(rank)).transpose();
+}
+
+void RowSpace::shrinkage(double alpha, Vector& gamma) const {
+  gamma(0) = 1;
+  gamma.tail(rank() - 1).array() = singular_.array().square() / (singular_.array().square() + alpha);
+}
+
+void RowSpace::weights(const Matrix& projected, double alpha, Layer& layer) const {
+  layer.weights.setZero();
+  for (Index j = 0; j + 1 < rank(); ++j) {
+    const double factor = singular_(j) / (singular_(j) * singular_(j) + alpha);
+    layer.weights.noalias() += factor * projected.col(j + 1) * left_.col(j).transpose();
+  }
+  layer.bias.noalias() = projected.col(0) * basis_(0, 0);
+  layer.bias.noalias() -= layer.weights * mean_;
+}
+
+}  // namespace relufit

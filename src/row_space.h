@@ -1,0 +1,33 @@
+/// \file
+/// The row space of the input data, and the ridge-regularized projection onto it.
+///
+/// minimize over (W, b)  1/2 ||W U + b 1' - T||^2 + alpha/2 ||W||^2.  With the mean u of the inputs and the thin SVD
+/// U - u 1' = L diag(s) Qc', and Q = [1/sqrt(N), Qc]:
+///
+///     W U + b 1' = T Q diag(gamma) Q',   gamma = (1, s_j^2 / (s_j^2 + alpha)),   W = T Qc diag(s_j / (s_j^2 + alpha)) L'.
+#pragma once
+
+#include "relufit/network.h"
+
+namespace relufit {
+
+class RowSpace {
+ public:
+  explicit RowSpace(const Matrix& inputs);
+
+  Index rank() const { return basis_.rows(); }
+  /// Q' (rank x N): orthonormal rows, the first constant.
+  const Matrix& basis() const { return basis_; }
+  /// gamma for a ridge alpha >= 0 (into a vector of `rank` entries).
+  void shrinkage(double alpha, Vector& gamma) const;
+  /// Weights and bias from T Q (rows x rank).
+  void weights(const Matrix& projected, double alpha, Layer& layer) const;
+
+ private:
+  Vector mean_;
+  Matrix left_;  // L, n0 x (rank - 1)
+  Vector singular_;
+  Matrix basis_;
+};
+
+}  // namespace relufit

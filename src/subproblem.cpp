@@ -1,0 +1,418 @@
+#include "relufit/subproblem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "affine_step.h"
+#include "anderson.h"
+#include "prox_pair.h"
+#include "residuals.h"
+#include "threshold.h"
+
+namespace relufit {
+
+const char* to_string(SubproblemStatus status) {
+  switch (status) {
+    case SubproblemStatus::converged:
+      return "converged";
+    case SubproblemStatus::iteration_limit:
+      return "iteration limit";
+    case SubproblemStatus::interrupted:
+      return "interrupted";
+  }
+  return "unknown";
+}
+
+namespace {
+
+void check(const RelaxationWeights& weights, const Penalties& penalties, int threads) {
+  const auto positive = [](double value, const char* name) {
+    if (!(std::isfinite(value) && value > 0)) {
+      throw std::invalid_argument(fmt::format("{}: {}, expected a number > 0", name, value));
+    }
+  };
+  positive(weights.complementarity, "weights.complementarity");
+  positive(weights.product, "weights.product");
+  positive(penalties.pair, "penalties.pair");
+  positive(penalties.product, "penalties.product");
+  positive(penalties.output, "penalties.output");
+  if (threads < 1) throw std::invalid_argument(fmt::format("threads: {}, expected at least 1", threads));
+}
+
+void check(const SubproblemOptions& options) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  if (!(options.tolerance >= 0)) fail(fmt::format("tolerance: {}, expected a number >= 0", options.tolerance));
+  if (options.max_iterations < 1) fail(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
+  if (options.check_interval < 1) fail(fmt::format("check_interval: {}, expected at least 1", options.check_interval));
+  if (!(options.over_relaxation > 0 && options.over_relaxation < 2)) {
+    fail(fmt::format("over_relaxation: {}, expected a number in (0, 2)", options.over_relaxation));
+  }
+}
+
+}  // namespace
+
+class SubproblemSolver::Impl {
+ public:
+  static constexpr Index kAndersonMemory = 10;
+  static constexpr Index kLargestAccelerated = 200000;
+
+  Impl(const LiftedProblem& problem, const RelaxationWeights& weights, const Penalties& penalties, int threads)
+      : problem_(problem),
+        weights_(weights),
+        penalties_(penalties),
+        chunks_(problem.samples()),
+        workers_(threads),
+        structured_(make_structured_affine_step(problem_, chunks_)),
+        affine_(structured_.get()),
+        state_(problem),
+        reflected_(problem),
+        image_(problem),
+        point_(zero_point(problem)),
+        norms_(static_cast<std::size_t>(chunks_.count())),
+        anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      const Index rows = state_.block_left[i].rows();
+      thresholds_.emplace_back(rows);
+      reflections_.push_back(Matrix::Zero(rows, rows));
+      grams_.push_back(Matrix::Zero(rows, rows));
+      partial_grams_.emplace_back(static_cast<std::size_t>(chunks_.count()), Matrix::Zero(rows, rows));
+    }
+    set_parameters(parameters_at(point_));
+    set_point(point_);
+  }
+
+  void set_parameters(const RelaxationParameters& parameters) {
+    check(parameters, problem_);
+    parameters_ = parameters;
+    const bool general = std::any_of(parameters_.product.begin(), parameters_.product.end(),
+                                     [](const ProductParameters& product) { return product.has_matrices(); });
+    if (general && !dense_) dense_ = make_dense_affine_step(problem_);
+    affine_ = general ? dense_.get() : structured_.get();
+    prepare();
+    // The block of the same point has moved; its multiplier, state - z = (I - T) state, stays.
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      reflected_.block_left[i] = state_.block_left[i];
+      reflected_.block_left[i].noalias() -= thresholds_[i].matrix() * state_.block_left[i];
+      reflected_.block_right[i] = state_.block_right[i];
+      reflected_.block_right[i].noalias() -= thresholds_[i].matrix() * state_.block_right[i];
+      set_block(i);
+      state_.block_left[i] += reflected_.block_left[i];
+      state_.block_right[i] += reflected_.block_right[i];
+    }
+    update_thresholds();
+  }
+
+  void set_point(const LiftedPoint& point) {
+    point_ = point;
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      state_.active[i] = point.active[i];
+      if (i > 0) state_.active_in[i] = point.active[i];
+      state_.slack[i] = point.slack[i];
+      set_block(i);
+    }
+    state_.output() = point.output;
+    update_thresholds();
+  }
+
+  SubproblemResult solve(const SubproblemOptions& options) {
+    check(options);
+    SubproblemResult result;
+    while (result.iterations < options.max_iterations) {
+      const bool last = result.iterations + 1 == options.max_iterations;
+      const bool checking = last || (result.iterations + 1) % options.check_interval == 0;
+      iterate(options, checking);
+      ++result.iterations;
+      if (!checking) continue;
+      const Residuals residuals = measure();
+      result.primal_residual = residuals.primal();
+      result.dual_residual = residuals.dual();
+      if (std::max(result.primal_residual, result.dual_residual) <= options.tolerance) {
+        result.status = SubproblemStatus::converged;
+        break;
+      }
+      if (options.should_stop && options.should_stop()) {
+        result.status = SubproblemStatus::interrupted;
+        break;
+      }
+      if (options.adapt_penalties && !last) adapt(residuals);
+    }
+    extract_point();
+    return result;
+  }
+
+  const LiftedPoint& point() const { return point_; }
+  const Penalties& penalties() const { return penalties_; }
+
+ private:
+  /// One iteration of the method.
+  void iterate(const SubproblemOptions& options, bool checking) {
+    for_each_chunk([&](Range samples, Index slot) {
+      reflect(samples, slot);
+      affine_->accumulate(reflected_, samples, slot);
+    });
+    affine_->solve(reflected_);
+    if (options.accelerate) previous_state_ = state_.data();
+    for_each_chunk([&](Range samples, Index slot) {
+      affine_->recover(reflected_, samples, slot, image_);
+      if (checking) norms_[static_cast<std::size_t>(slot)] = measure_chunk(samples, slot);
+      relax(samples, slot, options.over_relaxation);
+    });
+    if (options.accelerate) anderson_.step(previous_state_, metric_, state_.data());
+    update_thresholds();
+  }
+
+  template <class Work>
+  void for_each_chunk(Work&& work) {
+    workers_.run(chunks_.count(), [&](Index slot) { work(chunks_[slot], slot); });
+  }
+
+  /// The block of the current point under the current parameters becomes the state.
+  void set_block(std::size_t i) {
+    const ProductParameters& product = parameters_.product[i];
+    const BilinearTerms terms = bilinear_terms(point_, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
+    const Index inner = product.x.cols();
+    Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
+    Matrix lower = terms.b + product.y;
+    if (product.has_matrices()) {
+      upper = product.left_matrix * upper * product.right_matrix;
+      lower = lower * product.right_matrix;
+    } else {
+      upper *= product.left_scale * product.right_scale;
+      lower *= product.right_scale;
+    }
+    state_.block_left[i] << upper, lower;
+    state_.block_right[i] << product.left() * (terms.a + product.x), Matrix::Identity(inner, inner);
+  }
+
+  /// For new parameters or penalties.
+  void prepare() {
+    affine_->prepare(parameters_, penalties_);
+    anderson_.reset();
+    metric_.setConstant(state_.data().size(), penalties_.pair);
+    const auto set = [&](const Copies::Part& part, double penalty) {
+      metric_.segment(part.data() - state_.data().data(), part.size()).setConstant(penalty);
+    };
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      set(state_.slack[i], penalties_.pair * pair_multiplicity(i));
+      set(state_.block_left[i], penalties_.product);
+      set(state_.block_right[i], penalties_.product);
+    }
+    set(state_.output(), penalties_.output);
+  }
+
+  void update_thresholds() {
+    for_each_chunk([&](Range samples, Index slot) { accumulate_gram(samples, slot); });
+    set_thresholds();
+  }
+
+  /// reflected = 2 prox(state) - state
+  void reflect(Range samples, Index slot) {
+    for_each_block(samples, [&](Range block) {
+      for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+        reflect_pairs(i, block);
+        reflected_.block_left[i].middleCols(block.begin, block.size).noalias() =
+            reflections_[i] * state_.block_left[i].middleCols(block.begin, block.size);
+      }
+      if (output_is_copied(problem_)) reflect_output(block);
+    });
+    if (slot != 0) return;
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      reflected_.block_right[i].noalias() = reflections_[i] * state_.block_right[i];
+    }
+  }
+
+  void reflect_pairs(std::size_t i, Range block) {
+    const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
+    auto h = columns(reflected_.active[i]);
+    auto s = columns(reflected_.slack[i]);
+    h = columns(state_.active[i]);
+    if (i > 0) h = 0.5 * (h + columns(state_.active_in[i]));
+    const ComplementarityParameters& pair = parameters_.complementarity[i];
+    const Index offset = block.begin * h.rows();
+    prox_relu_pairs(h.size(), weights_.complementarity / (penalties_.pair * pair_multiplicity(i)), h.data(),
+                    state_.slack[i].data() + offset, pair.x.data() + offset, pair.y.data() + offset,
+                    pair.scale.data() + offset, h.data(), s.data());
+    if (i > 0) columns(reflected_.active_in[i]) = 2 * h - columns(state_.active_in[i]);
+    h = 2 * h - columns(state_.active[i]);
+    s = 2 * s - columns(state_.slack[i]);
+  }
+
+  /// Exact loss: z = y where y > 0, z <= 0 elsewhere. Squared loss: its proximal map, half squares of (z - y) or (max(z, 0) - y).
+  void reflect_output(Range block) {
+    const auto y = problem_.targets.middleCols(block.begin, block.size).array();
+    const auto state = state_.output().middleCols(block.begin, block.size).array();
+    auto reflected = reflected_.output().middleCols(block.begin, block.size).array();
+    if (problem_.loss == Loss::exact) {
+      reflected = 2 * (y > 0).select(y, state.min(0.0)) - state;
+      return;
+    }
+    const double rho = penalties_.output;
+    reflected = 2 * (y > 0).select((y + rho * state) / (1 + rho),
+                                   (state < 0).select(state, ((y + rho * state) / (1 + rho)).max(0.0))) -
+                state;
+  }
+
+  /// state += alpha (image - z) with z = (state + reflected) / 2
+  void relax(Range samples, Index slot, double alpha) {
+    const auto update = [&](Copies::Part& state, const Copies::Part& reflected, const Copies::Part& image, Range range) {
+      if (state.size() == 0) return;
+      auto values = state.middleCols(range.begin, range.size);
+      values += alpha * (image.middleCols(range.begin, range.size) -
+                         0.5 * (values + reflected.middleCols(range.begin, range.size)));
+    };
+    for_each_block(samples, [&](Range block) {
+      for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+        update(state_.active[i], reflected_.active[i], image_.active[i], block);
+        update(state_.active_in[i], reflected_.active_in[i], image_.active_in[i], block);
+        update(state_.slack[i], reflected_.slack[i], image_.slack[i], block);
+        update(state_.block_left[i], reflected_.block_left[i], image_.block_left[i], block);
+      }
+      if (output_is_copied(problem_)) update(state_.output(), reflected_.output(), image_.output(), block);
+    });
+    if (slot != 0) return;
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      update(state_.block_right[i], reflected_.block_right[i], image_.block_right[i], {0, state_.block_right[i].cols()});
+    }
+  }
+
+  void accumulate_gram(Range samples, Index slot) {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      Matrix& gram = partial_grams_[i][static_cast<std::size_t>(slot)];
+      gram.setZero();
+      for_each_block(samples, [&](Range block) {
+        const auto columns = state_.block_left[i].middleCols(block.begin, block.size);
+        gram.noalias() += columns * columns.transpose();
+      });
+    }
+  }
+
+  void set_thresholds() {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      grams_[i].noalias() = state_.block_right[i] * state_.block_right[i].transpose();
+      for (const Matrix& partial : partial_grams_[i]) grams_[i] += partial;
+      set_threshold(i);
+    }
+  }
+
+  void set_threshold(std::size_t i) {
+    const double tau = weights_.product / penalties_.product;
+    if (!thresholds_[i].set_from_gram(grams_[i], tau)) {
+      thresholds_[i].set_from_block(state_.block_left[i], state_.block_right[i], tau);
+    }
+    reflections_[i] = 2 * thresholds_[i].matrix();
+    reflections_[i].diagonal().array() -= 1;
+  }
+
+  ResidualSums measure_chunk(Range samples, Index slot) const;
+  Residuals measure() const;
+  void adapt(const Residuals& residuals);
+
+  void extract_point() {
+    point_.layers = affine_->layers();
+    for (std::size_t i = 0; i < image_.hidden_layers(); ++i) {
+      point_.active[i] = image_.active[i];
+      point_.slack[i] = image_.slack[i];
+    }
+    point_.output = image_.output();
+  }
+
+  LiftedProblem problem_;
+  RelaxationWeights weights_;
+  Penalties penalties_;
+  RelaxationParameters parameters_;
+  Chunks chunks_;
+  Workers workers_;
+  std::unique_ptr<AffineStep> structured_, dense_;
+  AffineStep* affine_;
+  Copies state_, reflected_, image_;
+  LiftedPoint point_;
+  std::vector<ThresholdMap> thresholds_;
+  std::vector<Matrix> reflections_, grams_;
+  std::vector<std::vector<Matrix>> partial_grams_;  // per product, per chunk
+  std::vector<ResidualSums> norms_;                 // per chunk
+  Anderson anderson_;
+  Vector metric_;  // penalty of every copy
+  Vector previous_state_;
+};
+
+ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) const {
+  ResidualSums sums;
+  const auto add = [](FamilyNorms& family, const Copies::Part& state, const Copies::Part& reflected,
+                      const Copies::Part& image, Range range) {
+    if (state.size() == 0) return;
+    const auto s = state.middleCols(range.begin, range.size);
+    const auto r = reflected.middleCols(range.begin, range.size);
+    const auto x = image.middleCols(range.begin, range.size);
+    family.gap += (x - 0.5 * (s + r)).squaredNorm();
+    family.copy += 0.25 * (s + r).squaredNorm();
+    family.image += x.squaredNorm();
+    family.multiplier += 0.25 * (s - r).squaredNorm();
+    family.count += static_cast<double>(s.size());
+  };
+  for_each_block(samples, [&](Range block) {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      add(sums.pair, state_.active[i], reflected_.active[i], image_.active[i], block);
+      add(sums.pair, state_.active_in[i], reflected_.active_in[i], image_.active_in[i], block);
+      add(sums.pair, state_.slack[i], reflected_.slack[i], image_.slack[i], block);
+      add(sums.product, state_.block_left[i], reflected_.block_left[i], image_.block_left[i], block);
+    }
+    if (output_is_copied(problem_)) add(sums.output, state_.output(), reflected_.output(), image_.output(), block);
+  });
+  if (slot != 0) return sums;
+  for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+    add(sums.product, state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
+        {0, state_.block_right[i].cols()});
+  }
+  return sums;
+}
+
+Residuals SubproblemSolver::Impl::measure() const {
+  ResidualSums total;
+  for (const ResidualSums& sums : norms_) total += sums;
+  return Residuals(total, penalties_);
+}
+
+void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
+  const Penalties next = residuals.balanced(penalties_);
+  if (next.pair == penalties_.pair && next.product == penalties_.product && next.output == penalties_.output) return;
+  const double pair = penalties_.pair / next.pair;
+  const double product = penalties_.product / next.product;
+  const double output = penalties_.output / next.output;
+  // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
+  const auto rescale = [](Copies::Part& state, const Copies::Part& reflected, double factor) {
+    state = 0.5 * (1 + factor) * state + 0.5 * (1 - factor) * reflected;
+  };
+  for_each_chunk([&](Range samples, Index slot) { reflect(samples, slot); });
+  for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+    rescale(state_.active[i], reflected_.active[i], pair);
+    rescale(state_.active_in[i], reflected_.active_in[i], pair);
+    rescale(state_.slack[i], reflected_.slack[i], pair);
+    rescale(state_.block_left[i], reflected_.block_left[i], product);
+    rescale(state_.block_right[i], reflected_.block_right[i], product);
+  }
+  if (output_is_copied(problem_)) rescale(state_.output(), reflected_.output(), output);
+  penalties_ = next;
+  prepare();
+  update_thresholds();
+}
+
+SubproblemSolver::SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights,
+                                   const Penalties& penalties, int threads) {
+  check(problem);
+  check(weights, penalties, threads);
+  impl_ = std::make_unique<Impl>(problem, weights, penalties, threads);
+}
+SubproblemSolver::~SubproblemSolver() = default;
+SubproblemSolver::SubproblemSolver(SubproblemSolver&&) noexcept = default;
+SubproblemSolver& SubproblemSolver::operator=(SubproblemSolver&&) noexcept = default;
+
+void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) { impl_->set_parameters(parameters); }
+void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
+SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }
+const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }
+const Penalties& SubproblemSolver::penalties() const { return impl_->penalties(); }
+
+}  // namespace relufit

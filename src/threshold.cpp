@@ -1,0 +1,40 @@
+#include "threshold.h"
+
+#include <Eigen/QR>
+#include <Eigen/SVD>
+
+namespace relufit {
+
+namespace {
+constexpr double kSmallestRatio = 1e-5;  // tau / sigma_max from which the Gram matrix serves
+}
+
+bool ThresholdMap::set_from_gram(const Matrix& gram, double tau) {
+  eigen_.compute(gram);
+  gain_ = eigen_.eigenvalues().cwiseMax(0.0).cwiseSqrt();
+  if (tau < kSmallestRatio * gain_(rows_ - 1)) return false;
+  set(eigen_.eigenvectors(), tau);
+  return true;
+}
+
+void ThresholdMap::set_from_block(const Eigen::Ref<const Matrix>& left, const Eigen::Ref<const Matrix>& right, double tau) {
+  Matrix tall(left.cols() + right.cols(), rows_);
+  tall << left.transpose(), right.transpose();
+  const Index size = std::min(tall.rows(), rows_);
+  const Eigen::HouseholderQR<Matrix> qr(tall);
+  const Matrix factor = qr.matrixQR().topRows(size).triangularView<Eigen::Upper>();
+  const Eigen::JacobiSVD<Matrix> svd(factor.transpose(), Eigen::ComputeFullU);
+  gain_.setZero();
+  gain_.head(size) = svd.singularValues();
+  set(svd.matrixU(), tau);
+}
+
+void ThresholdMap::set(const Matrix& directions, double tau) {
+  gain_ = (gain_.array() > tau).select(1.0 - tau / gain_.array(), 0.0).matrix();
+  map_.setZero();
+  for (Index i = 0; i < rows_; ++i) {
+    if (gain_(i) > 0) map_.noalias() += gain_(i) * directions.col(i) * directions.col(i).transpose();
+  }
+}
+
+}  // namespace relufit

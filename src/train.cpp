@@ -1,0 +1,212 @@
+#include "relufit/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+
+#include "parallel.h"
+#include "relufit/version.h"
+
+namespace relufit {
+
+namespace {
+
+void check(const TrainOptions& options) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  if (options.hidden.empty()) fail("hidden: no hidden layer given, at least one expected");
+  for (const Index units : options.hidden) {
+    if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
+  }
+  if (options.starts < 1) fail(fmt::format("starts: {}, expected at least 1", options.starts));
+  if (options.threads < 1) fail(fmt::format("threads: {}, expected at least 1", options.threads));
+  if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
+    fail(fmt::format("ridge: {}, expected a number >= 0", options.ridge));
+  }
+  if (!(std::isfinite(options.random_scale) && options.random_scale > 0)) {
+    fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
+  }
+  if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
+}
+
+/// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
+std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
+  std::vector<Layer> layers = model.folded().layers();
+  Layer& first = layers.front();
+  first.bias += first.weights * scaled.input_scaling.offset;
+  first.weights *= scaled.input_scaling.scale.asDiagonal();
+  Layer& last = layers.back();
+  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
+  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
+  last.weights = inverse * last.weights;
+  return layers;
+}
+
+/// Runs the starts and keeps the best of them, whatever the order in which they end.
+class Starts {
+ public:
+  Starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainObserver& observer)
+      : scaled_(scaled),
+        options_(options),
+        observer_(observer),
+        results_(static_cast<std::size_t>(options.starts)),
+        first_solved_(options.starts) {}
+
+  void run() {
+    const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
+    Workers workers(teams);
+    workers.run(options_.starts, [&](Index start) { run_start(start, options_.threads / teams); });
+  }
+
+  const std::vector<SequenceResult>& results() const { return results_; }
+
+  /// The first start that solved the problem (later ones may have been cut short), else the one with the least value.
+  Index best() const {
+    if (first_solved_ < options_.starts) return first_solved_;
+    Index best = 0;
+    for (Index i = 1; i < options_.starts; ++i) {
+      const SequenceResult& candidate = results_[static_cast<std::size_t>(i)];
+      const SequenceResult& kept = results_[static_cast<std::size_t>(best)];
+      if (candidate.best_layers.empty()) continue;
+      if (kept.best_layers.empty() || candidate.best_value < kept.best_value) best = i;
+    }
+    return best;
+  }
+
+ private:
+  bool needless(Index start) const { return stopped_ || first_solved_ < start; }
+
+  void run_start(Index start, int threads) {
+    if (needless(start)) return;
+    SequenceOptions sequence = options_.sequence;
+    sequence.threads = threads;
+    sequence.subproblem.should_stop = [this, start, ask = options_.sequence.subproblem.should_stop] {
+      return needless(start) || (ask && ask());
+    };
+    SequenceResult& result = results_[static_cast<std::size_t>(start)];
+    result = run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
+                          [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+    if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
+    Index solved = first_solved_;
+    while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
+    }
+  }
+
+  bool observe(Index start, const SequenceRecord& record) {
+    const std::lock_guard lock(mutex_);
+    const double value = options_.loss == Loss::exact ? record.fit : record.loss;
+    best_value_ = std::min(best_value_, value);
+    if (observer_ && !observer_({start, record, best_value_})) stopped_ = true;
+    return !needless(start);
+  }
+
+  const ScaledProblem& scaled_;
+  const TrainOptions& options_;
+  const TrainObserver& observer_;
+  std::vector<SequenceResult> results_;
+  std::atomic<Index> first_solved_;
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  double best_value_ = std::numeric_limits<double>::infinity();
+};
+
+std::string strategy_name(const SequenceOptions& options) {
+  if (options.reweighting.enabled) return "reweighted";
+  return options.subproblem.tolerance > 0 ? "converged" : "inexact";
+}
+
+TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const SequenceResult& kept) {
+  TrainingRecord record;
+  record.version = version;
+  record.strategy = strategy_name(options.sequence);
+  record.loss = to_string(options.loss);
+  record.status = to_string(kept.status);
+  record.seed = static_cast<unsigned>(options.seed);
+  record.samples = data.samples();
+  if (!kept.trace.empty()) {
+    record.iterations = kept.trace.back().iteration;
+    record.seconds = kept.trace.back().seconds;
+  }
+  record.complementarity_violation = kept.violations.complementarity;
+  record.product_violation = kept.violations.product;
+  return record;
+}
+
+}  // namespace
+
+TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
+  TrainOptions options;
+  options.hidden = std::move(hidden);
+  options.loss = loss;
+  if (loss == Loss::exact) options.ridge = 0;
+  SequenceOptions& sequence = options.sequence;
+  sequence.weights = {100, 100};
+  sequence.penalties = {100, 100, 100};
+  set_inner_iterations(sequence, 5);
+  sequence.max_iterations = 1000;
+  sequence.record_interval = 5;
+  sequence.stall_window = 40;
+  return options;
+}
+
+ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
+  ScaledProblem scaled;
+  const bool relu = options.output == OutputActivation::relu;
+  scaled.input_scaling = Scaling::standardize(data.inputs);
+  scaled.target_scaling = relu ? Scaling::normalize(data.targets) : Scaling::standardize(data.targets);
+  LiftedProblem& problem = scaled.problem;
+  problem.inputs = scaled.input_scaling.apply(data.inputs);
+  problem.targets = scaled.target_scaling.apply(data.targets);
+  problem.widths = {data.inputs.rows()};
+  problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
+  problem.widths.push_back(data.targets.rows());
+  problem.output = options.output;
+  problem.loss = options.loss;
+  problem.ridge = options.ridge * static_cast<double>(data.targets.size());
+  return scaled;
+}
+
+RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
+  const LiftedProblem& problem = scaled.problem;
+  RelaxationParameters parameters = parameters_at(zero_point(problem));
+  if (options.initialization == Initialization::random) {
+    // One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
+    const unsigned long long seed = options.seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+    parameters = random_parameters(problem, options.random_scale, seed);
+  } else if (options.initialization == Initialization::network) {
+    const std::vector<Layer> layers = rescaled_layers(*options.start, scaled);
+    if (Network(layers, options.output).widths() != problem.widths) {
+      throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
+                                              fmt::join(options.start->network.widths(), "-"),
+                                              fmt::join(problem.widths, "-")));
+    }
+    parameters = parameters_at(lift_network(problem, layers));
+  }
+  return with_scales(std::move(parameters), options.sequence.scales);
+}
+
+TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
+  check(options);
+  check_trainable(data, options.output);
+  const ScaledProblem scaled = scaled_problem(data, options);
+  check(scaled.problem);
+  Starts starts(scaled, options, observer);
+  starts.run();
+
+  TrainResult result;
+  result.best_start = starts.best();
+  const SequenceResult& kept = starts.results()[static_cast<std::size_t>(result.best_start)];
+  result.status = kept.status;
+  for (const SequenceResult& start : starts.results()) {
+    result.starts.push_back({start.status, !start.trace.empty(), start.best_value, start.violations, start.trace});
+  }
+  result.model = {Network(kept.best_layers, options.output), scaled.input_scaling, scaled.target_scaling,
+                  data.input_names, data.target_names, training_record(data, options, kept)};
+  result.fit = evaluate(result.model.predict(data.inputs), data.targets);
+  result.model.training.relative_residual = result.fit.all.relative_residual;
+  return result;
+}
+
+}  // namespace relufit

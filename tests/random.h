@@ -1,0 +1,93 @@
+/// \file
+/// Random matrices, networks, problems and parameters shared by the tests. Every test owns its generator and its seed.
+#pragma once
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "relufit/relaxation.h"
+
+namespace relufit::testing_random {
+
+using Generator = std::mt19937_64;
+
+inline double normal(Generator& random) { return std::normal_distribution<double>()(random); }
+
+inline double uniform(Generator& random, double low, double high) {
+  return std::uniform_real_distribution<double>(low, high)(random);
+}
+
+/// 10^e, e uniform in [low, high].
+inline double log_uniform(Generator& random, double low, double high) { return std::pow(10.0, uniform(random, low, high)); }
+
+inline Matrix normal_matrix(Generator& random, Index rows, Index cols, double size = 1.0) {
+  return Matrix::NullaryExpr(rows, cols, [&] { return size * normal(random); });
+}
+
+inline Matrix uniform_matrix(Generator& random, Index rows, Index cols, double low, double high) {
+  return Matrix::NullaryExpr(rows, cols, [&] { return uniform(random, low, high); });
+}
+
+inline std::vector<Layer> random_layers(Generator& random, const std::vector<Index>& widths, double weight_size = 0.5,
+                                        double bias_size = 0.1) {
+  std::vector<Layer> layers;
+  for (std::size_t l = 1; l < widths.size(); ++l) {
+    layers.push_back({normal_matrix(random, widths[l], widths[l - 1], weight_size),
+                      normal_matrix(random, widths[l], 1, bias_size)});
+  }
+  return layers;
+}
+
+/// A problem whose targets are a random network's own outputs, and that network.
+struct TeacherProblem {
+  LiftedProblem problem;
+  std::vector<Layer> layers;
+};
+
+inline TeacherProblem teacher_problem(Generator& random, const std::vector<Index>& widths, Index samples,
+                                      OutputActivation output, Loss loss = Loss::exact, double ridge = 0) {
+  TeacherProblem result;
+  result.layers = random_layers(random, widths);
+  LiftedProblem& problem = result.problem;
+  problem.inputs = normal_matrix(random, widths.front(), samples);
+  problem.targets = Matrix::Zero(widths.back(), samples);
+  problem.widths = widths;
+  problem.output = output;
+  problem.loss = loss;
+  problem.ridge = ridge;
+  problem.targets = lift_network(problem, result.layers).output;
+  if (output == OutputActivation::relu) problem.targets = problem.targets.cwiseMax(0.0).eval();
+  return result;
+}
+
+/// Parameters unrelated to any point, entries of the given size, scales between 1/2 and 2.
+inline RelaxationParameters random_parameters(Generator& random, const LiftedProblem& problem, double size = 1.0) {
+  RelaxationParameters parameters = parameters_at(zero_point(problem));
+  for (ComplementarityParameters& pair : parameters.complementarity) {
+    pair.x = normal_matrix(random, pair.x.rows(), pair.x.cols(), size);
+    pair.y = normal_matrix(random, pair.y.rows(), pair.y.cols(), size);
+    pair.scale = uniform_matrix(random, pair.x.rows(), pair.x.cols(), 0.5, 2.0);
+  }
+  for (ProductParameters& product : parameters.product) {
+    product.x = normal_matrix(random, product.x.rows(), product.x.cols(), size);
+    product.y = normal_matrix(random, product.y.rows(), product.y.cols(), size);
+    product.left_scale = uniform(random, 0.5, 2.0);
+    product.right_scale = uniform(random, 0.5, 2.0);
+  }
+  return parameters;
+}
+
+/// A point that satisfies nothing; H and S are nonnegative.
+inline LiftedPoint random_point(Generator& random, const LiftedProblem& problem) {
+  LiftedPoint point = zero_point(problem);
+  point.layers = random_layers(random, problem.widths, 1.0, 1.0);
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    point.active[l] = normal_matrix(random, point.active[l].rows(), problem.samples()).cwiseAbs();
+    point.slack[l] = normal_matrix(random, point.slack[l].rows(), problem.samples()).cwiseAbs();
+  }
+  point.output = normal_matrix(random, problem.widths.back(), problem.samples());
+  return point;
+}
+
+}  // namespace relufit::testing_random

@@ -1,0 +1,153 @@
+"""Random convex subproblems, in the notation of include/relufit/relaxation.h, and the program that solves them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclasses.dataclass
+class Complementarity:
+    """Parameters of the complementarities of one hidden layer, arrays of shape (units, samples)."""
+
+    x: Array
+    y: Array
+    scale: Array
+
+
+@dataclasses.dataclass
+class Product:
+    """Parameters of the product of one layer; `left` and `right` are V1 and V2, scalars or matrices."""
+
+    x: Array
+    y: Array
+    left: float | Array = 1.0
+    right: float | Array = 1.0
+
+
+@dataclasses.dataclass
+class Instance:
+    """One convex subproblem."""
+
+    inputs: Array
+    targets: Array
+    hidden: list[int]
+    complementarity: list[Complementarity]
+    product: list[Product]
+    output: str = "linear"
+    loss: str = "exact"
+    ridge: float = 0.0
+    lambda_complementarity: float = 1.1
+    lambda_product: float = 10.0
+
+    @property
+    def samples(self) -> int:
+        return self.inputs.shape[1]
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.inputs.shape[0], *self.hidden, self.targets.shape[0]]
+
+    @property
+    def constant(self) -> float:
+        """What the objective subtracts from the nuclear norms: sum of lambda ||P||_*."""
+        pairs = sum(self.hidden) * self.samples
+        return self.lambda_complementarity * pairs + self.lambda_product * sum(self.hidden)
+
+    def to_json(self, **settings: object) -> str:
+        """The input of solve_subproblem."""
+
+        def scales(product: Product) -> dict[str, object]:
+            if np.ndim(product.left) == 0:
+                return {"left_scale": product.left, "right_scale": product.right}
+            return {"left_matrix": product.left.tolist(), "right_matrix": product.right.tolist()}
+
+        return json.dumps(
+            {
+                "inputs": self.inputs.tolist(),
+                "targets": self.targets.tolist(),
+                "hidden": self.hidden,
+                "output": self.output,
+                "loss": self.loss,
+                "ridge": self.ridge,
+                "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},
+                "parameters": {
+                    "complementarity": [
+                        {"x": term.x.tolist(), "y": term.y.tolist(), "scale": term.scale.tolist()}
+                        for term in self.complementarity
+                    ],
+                    "product": [
+                        {"x": term.x.tolist(), "y": term.y.tolist(), **scales(term)} for term in self.product
+                    ],
+                },
+                **settings,
+            }
+        )
+
+
+def random_instance(
+    seed: int,
+    samples: int,
+    hidden: list[int],
+    output: str = "linear",
+    loss: str = "exact",
+    ridge: float = 0.0,
+    matrices: bool = False,
+    inputs: int = 3,
+    outputs: int = 2,
+) -> Instance:
+    """Data of a random teacher (with noise under the squared loss), parameters around another random network."""
+    rng = np.random.default_rng(seed)
+    widths = [inputs, *hidden, outputs]
+    u = rng.standard_normal((inputs, samples))
+
+    def network() -> tuple[list[Array], list[Array], list[Array], Array]:
+        weights, active, slack = [], [], []
+        value = u
+        for before, after in zip(widths, widths[1:]):
+            weights.append(0.7 * rng.standard_normal((after, before)))
+            z = weights[-1] @ value + 0.2 * rng.standard_normal((after, 1))
+            if len(weights) + 1 < len(widths):
+                active.append(np.maximum(z, 0))
+                slack.append(np.maximum(-z, 0))
+                value = active[-1]
+        return weights, active, slack, z
+
+    targets = network()[3]
+    if loss == "squared":
+        targets = targets + 0.3 * rng.standard_normal(targets.shape)
+    if output == "relu":
+        targets = np.maximum(targets, 0)
+
+    weights, active, slack, _ = network()
+    complementarity, product = [], []
+    for layer, units in enumerate(hidden):
+        noise = 0.3 * rng.standard_normal((2, units, samples))
+        scale = rng.uniform(0.3, 1.5, (units, samples))
+        complementarity.append(Complementarity(noise[0] - active[layer], noise[1] - slack[layer], scale))
+        x = 0.3 * rng.standard_normal((widths[layer + 2], units)) - weights[layer + 1]
+        y = 0.3 * rng.standard_normal((units, samples)) - active[layer]
+        left, right = rng.uniform(0.5, 2.0, 2)
+        if matrices:
+            left = left * np.eye(widths[layer + 2]) + 0.2 * rng.standard_normal((widths[layer + 2],) * 2)
+            right = right * np.eye(samples) + 0.3 / np.sqrt(samples) * rng.standard_normal((samples, samples))
+        product.append(Product(x, y, left, right))
+    lambda_complementarity, lambda_product = rng.uniform(0.5, 2.0), rng.uniform(1.0, 10.0)
+    return Instance(
+        u, targets, hidden, complementarity, product, output, loss, ridge, lambda_complementarity, lambda_product
+    )
+
+
+def solve(program: Path, instance: Instance, folder: Path, **settings: object) -> dict:
+    """Runs solve_subproblem on an instance; `settings` are further fields of its input."""
+    path = folder / "subproblem.json"
+    path.write_text(instance.to_json(**settings))
+    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -1,0 +1,160 @@
+"""Optimal values against CVXPY, written from the definition alone: literal blocks, literal nuclear norms."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from instances import Complementarity, Instance, Product, random_instance, solve
+
+
+def rank_block(a, b, c, p, x, y, v1, v2) -> cp.Expression:
+    """M(A, B, C) of the source, for A P B = C."""
+    return cp.bmat([[v1 @ (c + a @ p @ y + x @ p @ b + x @ p @ y) @ v2, v1 @ (a + x) @ p], [p @ (b + y) @ v2, p]])
+
+
+def vec(matrix) -> cp.Expression:
+    return cp.vec(matrix, order="F")
+
+
+def whole_complementarity(h: cp.Variable, s: cp.Variable, term: Complementarity) -> cp.Expression:
+    """||M||_* - ||P||_* for diag(vec H) I diag(vec S) = 0, as the source writes it: one block for all samples."""
+    size = term.x.size
+    x, y, v = (np.diag(values.ravel(order="F")) for values in (term.x, term.y, term.scale))
+    block = rank_block(cp.diag(vec(h)), cp.diag(vec(s)), np.zeros((size, size)), np.eye(size), x, y, v, v)
+    return cp.normNuc(block) - size
+
+
+def single_complementarities(h: cp.Variable, s: cp.Variable, term: Complementarity) -> cp.Expression:
+    """The same, one 2 x 2 block per hidden unit and sample: a permutation makes the one block diagonal in these."""
+    norms = []
+    for i, j in np.ndindex(term.x.shape):
+        a, b = h[i : i + 1, j : j + 1], s[i : i + 1, j : j + 1]
+        x, y, v = (values[i : i + 1, j : j + 1] for values in (term.x, term.y, term.scale))
+        norms.append(cp.normNuc(rank_block(a, b, np.zeros((1, 1)), np.eye(1), x, y, v, v)))
+    return cp.sum(cp.hstack(norms)) - term.x.size
+
+
+def product_relaxation(w: cp.Variable, h: cp.Variable, c: cp.Expression, term: Product) -> cp.Expression:
+    inner = h.shape[0]
+    left = term.left * np.eye(w.shape[0]) if np.ndim(term.left) == 0 else term.left
+    right = term.right * np.eye(h.shape[1]) if np.ndim(term.right) == 0 else term.right
+    return cp.normNuc(rank_block(w, h, c, np.eye(inner), term.x, term.y, left, right)) - inner
+
+
+def output_terms(instance: Instance, z: cp.Variable) -> tuple[cp.Expression, list[cp.Constraint]]:
+    """Loss and constraints of the outputs."""
+    y = instance.targets
+    if instance.output == "linear":
+        if instance.loss == "exact":
+            return cp.Constant(0.0), [z == y]
+        return 0.5 * cp.sum_squares(z - y), []
+    active = y > 0
+    if instance.loss == "exact":
+        return cp.Constant(0.0), [cp.multiply(active, z - y) == 0, cp.multiply(~active, z) <= 0]
+    excess = cp.pos(cp.multiply(~active, z)) - np.minimum(y, 0)
+    return 0.5 * cp.sum_squares(cp.multiply(active, z - y)) + 0.5 * cp.sum_squares(excess), []
+
+
+def reference_objective(instance: Instance, whole: bool) -> float:
+    """Optimal value of the convex problem."""
+    samples, widths = instance.samples, instance.widths
+    weights = [cp.Variable((after, before)) for before, after in zip(widths, widths[1:])]
+    biases = [cp.Variable((after, 1)) for after in widths[1:]]
+    active = [cp.Variable((units, samples)) for units in instance.hidden]
+    slack = [cp.Variable((units, samples)) for units in instance.hidden]
+    z = cp.Variable((widths[-1], samples))
+    ones = np.ones((1, samples))
+
+    objective, constraints = output_terms(instance, z)
+    constraints += [weights[0] @ instance.inputs + biases[0] @ ones == active[0] - slack[0]]
+    complementarity = whole_complementarity if whole else single_complementarities
+    for layer, (h, s) in enumerate(zip(active, slack)):
+        constraints += [h >= 0, s >= 0]
+        objective += instance.lambda_complementarity * complementarity(h, s, instance.complementarity[layer])
+        affine = active[layer + 1] - slack[layer + 1] if layer + 1 < len(active) else z
+        c = affine - biases[layer + 1] @ ones
+        objective += instance.lambda_product * product_relaxation(weights[layer + 1], h, c, instance.product[layer])
+    if instance.ridge > 0:
+        objective += 0.5 * instance.ridge * sum(cp.sum_squares(w) for w in weights)
+
+    problem = cp.Problem(cp.Minimize(objective), constraints)
+    try:
+        problem.solve(solver=cp.CLARABEL)
+    except cp.SolverError:
+        pass
+    if problem.status != cp.OPTIMAL:
+        problem.solve(solver=cp.SCS, eps_abs=1e-8, eps_rel=1e-8, max_iters=200000)
+    assert problem.status == cp.OPTIMAL
+    return problem.value
+
+
+def check(program: Path, folder: Path, instance: Instance, whole: bool = False) -> None:
+    """Objective and feasibility of relufit's point; the objective relative to the nuclear norms it is made of."""
+    result = solve(program, instance, folder, tolerance=1e-10, max_iterations=200000)
+    assert result["status"] == "converged"
+    violations = result["violations"]
+    assert max(violations[name] for name in ("affine", "sign", "output")) < 1e-7
+    expected = reference_objective(instance, whole)
+    assert abs(result["objective"] - expected) <= 1e-6 * max(1.0, expected + instance.constant)
+
+
+KINDS = list(enumerate(itertools.product(["linear", "relu"], ["exact", "squared"], [0.0, 0.2])))
+
+
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_whole_block(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    """The source's diag(vec(H)) formulation, all samples in one block."""
+    output, loss, ridge = kind
+    check(program, tmp_path, random_instance(seed, 5 + seed % 3, [2], output, loss, ridge), whole=True)
+
+
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_one_hidden_layer(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    output, loss, ridge = kind
+    samples = (12, 18, 25, 40)[seed % 4]
+    check(program, tmp_path, random_instance(100 + seed, samples, [3 if samples < 20 else 2], output, loss, ridge))
+
+
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_general_scales(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    """V1 and V2 full matrices."""
+    output, loss, ridge = kind
+    hidden = [3] if seed % 2 else [2, 2]
+    check(program, tmp_path, random_instance(200 + seed, 6 + seed, hidden, output, loss, ridge, matrices=True))
+
+
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_two_hidden_layers(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    output, loss, ridge = kind
+    check(program, tmp_path, random_instance(300 + seed, 7 + seed, [3, 2], output, loss, ridge, inputs=2))
+
+
+def test_sixty_samples(program: Path, tmp_path: Path) -> None:
+    check(program, tmp_path, random_instance(400, 60, [2], outputs=1))
+
+
+@pytest.mark.parametrize("loss", ["exact", "squared"])
+def test_output_without_positive_target(program: Path, tmp_path: Path, loss: str) -> None:
+    instance = random_instance(500, 10, [3], "relu", loss)
+    instance.targets[0] = 0
+    check(program, tmp_path, instance)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_dependent_inputs(program: Path, tmp_path: Path, ridge: float) -> None:
+    """More inputs than samples determine, one of them constant, one doubled."""
+    instance = random_instance(600, 6, [2], ridge=ridge, inputs=8)
+    instance.inputs[1] = 2.0
+    instance.inputs[2] = 2 * instance.inputs[0]
+    check(program, tmp_path, instance)
+
+
+def test_negative_target_of_relu_output(program: Path, tmp_path: Path) -> None:
+    """Under the squared loss targets may be negative: the error is then max(z, 0) - y."""
+    instance = random_instance(700, 10, [3], "relu", "squared")
+    instance.targets[instance.targets == 0] = -0.4
+    check(program, tmp_path, instance)

@@ -1,0 +1,183 @@
+// solve_subproblem IN.json: solves one convex subproblem and prints what came out as JSON, for comparisons with other
+// solvers (tests/reference, bench/subproblem.py). Matrices are lists of rows.
+//
+// In:   inputs, targets, hidden (list of widths), parameters {
+//           complementarity: [{x, y, scale}],                                        per hidden layer
+//           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
+//       optional: output "linear", loss "exact", ridge 0, weights {complementarity, product},
+//           penalties {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time),
+//           export (path of an SDPA file), split_products false (in that file)
+// Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
+// b}],
+//       sdp {offset, variables} where a file was asked for
+//
+// Seconds are those of one cold solve: construction of the solver, its factorizations, and all iterations from zero.
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "relufit/sdp_export.h"
+#include "relufit/subproblem.h"
+
+namespace {
+
+using nlohmann::json;
+using relufit::Index;
+using relufit::Matrix;
+
+Matrix matrix_from(const json& rows) {
+  if (!rows.is_array() || rows.empty())
+    throw std::invalid_argument("a matrix must be a list of rows, not " + rows.dump());
+  Matrix matrix(static_cast<Index>(rows.size()), static_cast<Index>(rows.front().size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto values = rows[i].get<std::vector<double>>();
+    if (static_cast<Index>(values.size()) != matrix.cols()) throw std::invalid_argument("rows of unequal length");
+    for (std::size_t j = 0; j < values.size(); ++j) matrix(static_cast<Index>(i), static_cast<Index>(j)) = values[j];
+  }
+  return matrix;
+}
+
+json json_from(const Matrix& matrix) {
+  json rows = json::array();
+  for (Index i = 0; i < matrix.rows(); ++i) {
+    const Eigen::RowVectorXd row = matrix.row(i);
+    rows.push_back(std::vector<double>(row.begin(), row.end()));
+  }
+  return rows;
+}
+
+relufit::LiftedProblem problem_from(const json& in) {
+  relufit::LiftedProblem problem;
+  problem.inputs = matrix_from(in.at("inputs"));
+  problem.targets = matrix_from(in.at("targets"));
+  problem.widths = in.at("hidden").get<std::vector<Index>>();
+  problem.widths.insert(problem.widths.begin(), problem.inputs.rows());
+  problem.widths.push_back(problem.targets.rows());
+  problem.output = relufit::output_activation_from(in.value("output", "linear"));
+  const std::string loss = in.value("loss", "exact");
+  if (loss != "exact" && loss != "squared")
+    throw std::invalid_argument("loss: '" + loss + "', expected exact or squared");
+  problem.loss = loss == "exact" ? relufit::Loss::exact : relufit::Loss::squared;
+  problem.ridge = in.value("ridge", 0.0);
+  return problem;
+}
+
+relufit::RelaxationParameters parameters_from(const json& in) {
+  relufit::RelaxationParameters parameters;
+  for (const json& pair : in.at("complementarity")) {
+    parameters.complementarity.push_back(
+        {matrix_from(pair.at("x")), matrix_from(pair.at("y")), matrix_from(pair.at("scale"))});
+  }
+  for (const json& entry : in.at("product")) {
+    relufit::ProductParameters product;
+    product.x = matrix_from(entry.at("x"));
+    product.y = matrix_from(entry.at("y"));
+    product.left_scale = entry.value("left_scale", 1.0);
+    product.right_scale = entry.value("right_scale", 1.0);
+    if (entry.contains("left_matrix")) product.left_matrix = matrix_from(entry["left_matrix"]);
+    if (entry.contains("right_matrix")) product.right_matrix = matrix_from(entry["right_matrix"]);
+    parameters.product.push_back(product);
+  }
+  return parameters;
+}
+
+relufit::RelaxationWeights weights_from(const json& in) {
+  relufit::RelaxationWeights weights;
+  const json values = in.value("weights", json::object());
+  weights.complementarity = values.value("complementarity", weights.complementarity);
+  weights.product = values.value("product", weights.product);
+  return weights;
+}
+
+relufit::Penalties penalties_from(const json& in) {
+  relufit::Penalties penalties;
+  const json values = in.value("penalties", json::object());
+  penalties.pair = values.value("pair", penalties.pair);
+  penalties.product = values.value("product", penalties.product);
+  penalties.output = values.value("output", penalties.output);
+  return penalties;
+}
+
+relufit::SubproblemOptions options_from(const json& in) {
+  relufit::SubproblemOptions options;
+  options.tolerance = in.value("tolerance", options.tolerance);
+  options.max_iterations = in.value("max_iterations", options.max_iterations);
+  return options;
+}
+
+json violations_json(const relufit::Violations& violations) {
+  return {{"affine", violations.affine},
+          {"sign", violations.sign},
+          {"output", violations.output},
+          {"complementarity", violations.complementarity},
+          {"product", violations.product}};
+}
+
+json solve(const json& in) {
+  const relufit::LiftedProblem problem = problem_from(in);
+  const relufit::RelaxationParameters parameters = parameters_from(in.at("parameters"));
+  const relufit::RelaxationWeights weights = weights_from(in);
+  const relufit::Penalties penalties = penalties_from(in);
+  const relufit::SubproblemOptions options = options_from(in);
+
+  std::optional<relufit::SubproblemSolver> solver;
+  relufit::SubproblemResult result;
+  std::vector<double> seconds;
+  const int repeat = std::max(1, in.value("repeat", 1));
+  for (int i = 0; i < repeat; ++i) {
+    solver.reset();
+    const auto begin = std::chrono::steady_clock::now();
+    solver.emplace(problem, weights, penalties);
+    solver->set_parameters(parameters);
+    result = solver->solve(options);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+
+  const relufit::LiftedPoint& point = solver->point();
+  json out = {{"status", to_string(result.status)},
+              {"iterations", result.iterations},
+              {"objective", relaxation_objective(problem, parameters, weights, point)},
+              {"violations", violations_json(violations(problem, point))},
+              {"primal_residual", result.primal_residual},
+              {"dual_residual", result.dual_residual},
+              {"seconds", {{"min", seconds.front()}, {"median", seconds[seconds.size() / 2]}}},
+              {"layers", json::array()}};
+  for (const relufit::Layer& layer : point.layers) {
+    out["layers"].push_back(
+        {{"W", json_from(layer.weights)}, {"b", std::vector<double>(layer.bias.begin(), layer.bias.end())}});
+  }
+  if (in.contains("export")) {
+    const relufit::SdpOptions sdp{in.value("split_products", false)};
+    export_sdp(problem, parameters, weights, in["export"].get<std::string>(), sdp);
+    const relufit::SdpProgram program = sdp_program(problem, parameters, weights, sdp);
+    out["sdp"] = {{"offset", program.offset}, {"variables", program.variables}};
+  }
+  return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: solve_subproblem IN.json\n";
+    return 2;
+  }
+  try {
+    std::ifstream file(argv[1]);
+    if (!file) throw std::invalid_argument(std::string(argv[1]) + ": cannot be read");
+    std::cout << solve(json::parse(file)).dump() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "solve_subproblem: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
