@@ -2,8 +2,8 @@
 
     minimize c' x   subject to   A x + s = b,  s in K,
 
-written by hand: no modelling layer stands between the solver and what is timed. The unknowns of the lift come first in x,
-in the order W_1, b_1, W_2, b_2, H, Z (column by column; S = H - W_1 U - b_1 1' is substituted, fixed outputs are
+written by hand: no modelling layer stands between the solver and what is timed. The unknowns of the lift come first in
+x, in the order W_1, b_1, W_2, b_2, H, Z (column by column; S = H - W_1 U - b_1 1' is substituted, fixed outputs are
 constants), then the auxiliary variables of the norms.
 """
 

@@ -1,4 +1,5 @@
-// Cost of one iteration of the subproblem solver against the number of samples, at 10-20-1 and 3-3-2, without acceleration.
+// Cost of one iteration of the subproblem solver against the number of samples, at 10-20-1 and 3-3-2, without
+// acceleration.
 //
 //     build/release/bench_iteration
 

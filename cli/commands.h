@@ -1,5 +1,6 @@
 /// \file
-/// The commands of the program. Each adds itself to the application; its callback throws what main turns into exit codes.
+/// The commands of the program. Each adds itself to the application; its callback throws what main turns into exit
+/// codes.
 #pragma once
 
 #include <CLI/CLI.hpp>

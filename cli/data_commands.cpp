@@ -54,7 +54,8 @@ void check_writable(const std::string& path) {
   if (!std::filesystem::is_directory(folder)) {
     throw std::invalid_argument(fmt::format("{}: the folder '{}' does not exist", path, folder.string()));
   }
-  if (std::filesystem::is_directory(file)) throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
+  if (std::filesystem::is_directory(file))
+    throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
 }
 
 void add_predict(CLI::App& app) {

@@ -1,7 +1,5 @@
 #include "plot.h"
 
-#include "relufit/data.h"
-
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -9,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+
+#include "relufit/data.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it undeclared
 
@@ -31,22 +31,26 @@ std::string script(const TracePlot& plot, const std::string& path) {
   text += "$trace << EOD\n";
   for (const auto& trace : plot.traces) {
     for (const SequenceRecord& r : trace) {
-      fmt::format_to(std::back_inserter(text), "{} {:.6e} {:.6e} {:.6e}\n", r.iteration, r.complementarity, r.product, r.fit);
+      fmt::format_to(std::back_inserter(text), "{} {:.6e} {:.6e} {:.6e}\n", r.iteration, r.complementarity, r.product,
+                     r.fit);
     }
     text += "\n";
   }
   text += "EOD\n";
   fmt::format_to(std::back_inserter(text), "set multiplot layout 1,3 title {} noenhanced\n", literal(plot.title));
-  text += "set logscale y\nset format y '10^{%T}'\nset grid ytics lc rgb '#dddddd'\nunset key\nset xlabel 'outer iteration'\n";
+  text +=
+      "set logscale y\nset format y '10^{%T}'\nset grid ytics lc rgb '#dddddd'\nunset key\nset xlabel 'outer "
+      "iteration'\n";
   // Values of zero have no logarithm; they are drawn at the bottom.
   const char* titles[] = {"complementarity: largest |h s|", "product: largest |W H - C|", "fit: ||F(U) - Y|| / ||Y||"};
   const std::size_t longest = plot.traces.empty() ? 0 : plot.traces.front().size();
   const char* style = longest <= 60 && plot.traces.size() == 1 ? "linespoints pt 7 ps 0.5" : "lines";
   for (int column = 2; column <= 4; ++column) {
-    fmt::format_to(std::back_inserter(text),
-                   "set title {} noenhanced\nplot $trace using 1:(${} > 1e-16 ? ${} : 1e-16) with {} lw 1.3 lc rgb '{}'\n",
-                   literal(titles[column - 2]), column, column, style,
-                   column == 4 ? "#2a7f3f" : (column == 3 ? "#c0392b" : "#1f4e9c"));
+    fmt::format_to(
+        std::back_inserter(text),
+        "set title {} noenhanced\nplot $trace using 1:(${} > 1e-16 ? ${} : 1e-16) with {} lw 1.3 lc rgb '{}'\n",
+        literal(titles[column - 2]), column, column, style,
+        column == 4 ? "#2a7f3f" : (column == 3 ? "#c0392b" : "#1f4e9c"));
   }
   return text + "unset multiplot\n";
 }
@@ -87,8 +91,10 @@ void write_traces(const std::string& path, const std::vector<std::vector<Sequenc
           r.complementarity, r.product, r.fit, static_cast<double>(r.inner_iterations), r.seconds;
     }
   }
-  write_csv(path, {"start", "iteration", "objective", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"},
-            values);
+  write_csv(
+      path,
+      {"start", "iteration", "objective", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"},
+      values);
 }
 
 }  // namespace relufit::cli

@@ -15,9 +15,10 @@ struct TracePlot {
   std::vector<std::vector<SequenceRecord>> traces;
 };
 
-/// Draws, against the outer iteration and on a logarithmic scale, the largest violations of both families and the fit, one
-/// line per trace, into the SVG (or, by its extension, PNG) file `path`. The gnuplot script with its data is kept beside it
-/// as `path`.gp. Returns false where gnuplot is not installed or fails; throws std::runtime_error when nothing can be written.
+/// Draws, against the outer iteration and on a logarithmic scale, the largest violations of both families and the fit,
+/// one line per trace, into the SVG (or, by its extension, PNG) file `path`. The gnuplot script with its data is kept
+/// beside it as `path`.gp. Returns false where gnuplot is not installed or fails; throws std::runtime_error when
+/// nothing can be written.
 bool draw_traces(const TracePlot& plot, const std::string& path);
 
 /// Writes traces as CSV: one row per record, the first column telling the trace.

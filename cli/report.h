@@ -16,7 +16,8 @@ void print_evaluation(const std::string& title, const std::vector<std::string>& 
 /// {"targets": {name: measures}, "all": measures}; measures that are not finite become null.
 nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Evaluation& evaluation);
 
-/// Throws std::invalid_argument unless a file can be created at this path: a mistyped folder should not cost a training run.
+/// Throws std::invalid_argument unless a file can be created at this path: a mistyped folder should not cost a training
+/// run.
 void check_writable(const std::string& path);
 
 }  // namespace relufit::cli

@@ -49,7 +49,12 @@ std::vector<Experiment> experiments(const std::string& which) {
     list.back().options.subproblem.max_iterations = 50000;
   }
   if (wanted("perturbed")) {
-    list.push_back({"perturbed", "true values + 0.1 randn, plain update", Start::perturbed, {3, 3, 2}, 20, 0.1,
+    list.push_back({"perturbed",
+                    "true values + 0.1 randn, plain update",
+                    Start::perturbed,
+                    {3, 3, 2},
+                    20,
+                    0.1,
                     source_options(30)});
     Experiment scaled = list.back();
     scaled.name = "perturbed-scaled";
@@ -64,7 +69,8 @@ std::vector<Experiment> experiments(const std::string& which) {
   }
   if (wanted("random")) {
     list.push_back({"random", "0.05 randn", Start::random, {3, 3, 2}, 10, 0.05, source_options(50)});
-    Experiment author{"random-author", "3-5-3, 0.05 randn, reweighted", Start::random, {3, 5, 3}, 5, 0.05, source_options(25)};
+    Experiment author{"random-author",   "3-5-3, 0.05 randn, reweighted", Start::random, {3, 5, 3}, 5, 0.05,
+                      source_options(25)};
     author.options.reweighting.enabled = true;
     list.push_back(author);
   }
@@ -72,8 +78,8 @@ std::vector<Experiment> experiments(const std::string& which) {
   return list;
 }
 
-RelaxationParameters start_parameters(const Experiment& experiment, const LiftedProblem& problem, const Network& teacher,
-                                      unsigned long long seed) {
+RelaxationParameters start_parameters(const Experiment& experiment, const LiftedProblem& problem,
+                                      const Network& teacher, unsigned long long seed) {
   LiftedPoint point = lift_network(problem, teacher.layers());
   switch (experiment.start) {
     case Start::true_values:
@@ -110,9 +116,10 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
 
   Outcome outcome;
   outcome.dead_output = teacher.targets.rowwise().maxCoeff().minCoeff() <= 0;
-  outcome.result = run_sequence(problem, with_scales(start_parameters(experiment, problem, teacher.network, seed), experiment.options.scales),
-                                experiment.options,
-                                [](const SequenceRecord&, const std::vector<Layer>&) { return !InterruptGuard::interrupted(); });
+  outcome.result = run_sequence(
+      problem, with_scales(start_parameters(experiment, problem, teacher.network, seed), experiment.options.scales),
+      experiment.options,
+      [](const SequenceRecord&, const std::vector<Layer>&) { return !InterruptGuard::interrupted(); });
   double difference = 0;
   double size = 0;
   for (std::size_t l = 0; l < experiment.widths.size() - 1; ++l) {
@@ -140,16 +147,18 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
     const SequenceResult& result = outcome.result;
     const SequenceRecord& last = result.trace.back();
     fmt::print("{:>5} {:>16} {:>6} {:>8} {:>14.1e} {:>9.1e} {:>9.1e} {:>10.2e} {:>10.1e} {:>8.2f}{}\n", seed,
-               to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product, last.fit,
-               outcome.weight_distance, outcome.output_distance, last.seconds, outcome.dead_output ? "  dead output" : "");
+               to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product,
+               last.fit, outcome.weight_distance, outcome.output_distance, last.seconds,
+               outcome.dead_output ? "  dead output" : "");
     const bool converged = result.status == SequenceStatus::converged;
     solved += converged ? 1 : 0;
     solved_elsewhere += converged && outcome.weight_distance > 1e-3 && outcome.output_distance < 1e-7 ? 1 : 0;
     plot.traces.push_back(result.trace);
   }
-  fmt::print("all violations below {:.0e}: {} of {} seeds; with other weights than the teacher's and the same outputs "
-             "(to 1e-7): {}\n",
-             experiment.options.tolerance, solved, experiment.seeds, solved_elsewhere);
+  fmt::print(
+      "all violations below {:.0e}: {} of {} seeds; with other weights than the teacher's and the same outputs "
+      "(to 1e-7): {}\n",
+      experiment.options.tolerance, solved, experiment.seeds, solved_elsewhere);
   const std::string picture = (folder / (experiment.name + ".svg")).string();
   if (draw_traces(plot, picture)) {
     fmt::print("picture: {}\n", picture);

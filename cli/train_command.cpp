@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "numbers.h"
 #include "plot.h"
 #include "progress.h"
 #include "relufit/sdp_export.h"
@@ -13,22 +14,48 @@
 
 namespace relufit::cli {
 
+namespace {
+
+// Beyond these a run would end for want of memory or threads, not with a message.
+constexpr long long kMostUnits = 10000;
+constexpr long long kMostThreads = 1024;
+constexpr long long kMostStarts = 1000000;
+
+constexpr long long kMostIterations = 1000000000000;
+constexpr long long kLargestSeed = std::numeric_limits<unsigned>::max();
+
+}  // namespace
+
 void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
-  command.add_option("--targets", a.targets, "Target columns, comma separated")->required()->delimiter(',');
-  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")->delimiter(',');
-  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10")->required()->delimiter(',');
+  command.add_option("--targets", a.targets, "Target columns, comma separated")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(whole_number(1, kMostUnits));
   command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
   command.add_option("--loss", a.loss, "exact (outputs equal targets) or squared")->capture_default_str();
-  command.add_option("--ridge", a.ridge, "Penalty on squared weights, per target value (default 0.001; exact loss 0)");
+  command.add_option("--ridge", a.ridge, "Penalty on squared weights, per target value (default 0.001; exact loss 0)")
+      ->check(number_from_zero());
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
-  command.add_option("--random-scale", a.random_scale, "Size of random guesses")->capture_default_str();
-  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")->capture_default_str();
-  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities");
-  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products");
-  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks");
-  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks");
-  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks");
+  command.add_option("--random-scale", a.random_scale, "Size of random guesses")
+      ->capture_default_str()
+      ->check(positive_number());
+  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
+      ->capture_default_str()
+      ->check(whole_number(0, kLargestSeed));
+  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities")->check(positive_number());
+  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products")->check(positive_number());
+  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks")->check(positive_number());
+  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks")->check(positive_number());
+  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks")->check(positive_number());
 }
 
 TrainOptions train_options(const TrainingArguments& a) {
@@ -68,7 +95,7 @@ struct TrainArguments {
   bool reweight = false;
   double time_limit = 0;
   int threads = 1;
-  double test_fraction = 0;
+  std::optional<double> test_fraction;
   std::string test, model, trace, plot;
   bool json = false;
 };
@@ -94,22 +121,22 @@ struct Samples {
 Samples read_samples(const TrainArguments& a) {
   const Dataset data = make_dataset(read_csv(a.training.data), a.training.targets, a.training.inputs);
   if (!a.test.empty()) {
-    if (a.test_fraction != 0) throw std::invalid_argument("--test-fraction: not together with --test");
+    if (a.test_fraction) throw std::invalid_argument("--test-fraction: not together with --test");
     return {data, make_dataset(read_csv(a.test), data.target_names, data.input_names)};
   }
-  if (a.test_fraction == 0) return {data, std::nullopt};
-  Split split = split_dataset(data, a.test_fraction, a.training.seed);
+  if (!a.test_fraction) return {data, std::nullopt};
+  Split split = split_dataset(data, *a.test_fraction, a.training.seed);
   return {std::move(split.train), std::move(split.test)};
 }
 
 void print_summary(const TrainArguments& a, const TrainResult& result, const std::optional<Evaluation>& test) {
   const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
   const SequenceRecord& last = kept.trace.back();
-  fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy, to_string(result.status),
-             last.iteration, last.inner_iterations, last.seconds);
+  fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy,
+             to_string(result.status), last.iteration, last.inner_iterations, last.seconds);
   if (a.starts > 1) fmt::print("; start {} of {} kept", result.best_start + 1, a.starts);
-  fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n", kept.violations.complementarity,
-             kept.violations.product);
+  fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n",
+             kept.violations.complementarity, kept.violations.product);
   print_evaluation("training data", result.model.target_names, result.fit);
   if (test) print_evaluation("held-out data", result.model.target_names, *test);
   fmt::print("model: {}\n", a.model);
@@ -182,15 +209,27 @@ void add_train(CLI::App& app, ExitCode& exit) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a network on a CSV file");
   add_training_options(*command, a->training);
-  command->add_option("--starts", a->starts, "Random starts; the best network is kept")->capture_default_str();
-  command->add_option("--iterations", a->iterations, "Outer iterations at most");
-  command->add_option("--inner-iterations", a->inner_iterations,
-                      "Inner iterations between updates of X and Y; 0: solve every convex problem to the end");
-  command->add_flag("--reweight", a->reweight, "The source's reweighting V1, V2 from outer iteration 3 on (small data)");
-  command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)");
-  command->add_option("--time-limit", a->time_limit, "Seconds; 0: none")->capture_default_str();
-  command->add_option("--threads", a->threads, "Threads; the result does not depend on them")->capture_default_str();
-  command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them");
+  command->add_option("--starts", a->starts, "Random starts; the best network is kept")
+      ->capture_default_str()
+      ->check(whole_number(1, kMostStarts));
+  command->add_option("--iterations", a->iterations, "Outer iterations at most")
+      ->check(whole_number(1, kMostIterations));
+  command
+      ->add_option("--inner-iterations", a->inner_iterations,
+                   "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
+      ->check(whole_number(0, kMostIterations));
+  command->add_flag("--reweight", a->reweight,
+                    "Reweighting V1, V2 from outer iteration 3 on (small data: at most 3000 unknowns)");
+  command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)")
+      ->check(positive_number());
+  command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  command->add_option("--threads", a->threads, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->check(whole_number(1, kMostThreads));
+  command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
+      ->check(fraction());
   command->add_option("--test", a->test, "Report on the rows of this CSV file");
   command->add_option("--model", a->model, "Model file to write (JSON)")->required();
   command->add_option("--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
@@ -214,11 +253,13 @@ void add_export_sdp(CLI::App& app) {
   command->add_option("--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
   command->footer(
       "X and Y are those that `relufit train` begins with: give --init MODEL for the problem at a trained network.\n"
-      "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp problem.dat-s");
+      "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp "
+      "problem.dat-s");
   command->callback([a] {
     const TrainOptions options = train_options(a->training);
     const Dataset data = make_dataset(read_csv(a->training.data), a->training.targets, a->training.inputs);
     check_trainable(data, options.output);
+    check_writable(a->out);
     const ScaledProblem scaled = scaled_problem(data, options);
     export_sdp(scaled.problem, start_parameters(scaled, options, 0), options.sequence.weights, a->out);
   });

@@ -13,8 +13,8 @@
 
 namespace relufit {
 
-/// Contract of both implementations. Per iteration: accumulate() for all chunks of samples, solve() once, recover() for all
-/// chunks. Chunks may run concurrently; sums over chunks are taken in their order.
+/// Contract of both implementations. Per iteration: accumulate() for all chunks of samples, solve() once, recover() for
+/// all chunks. Chunks may run concurrently; sums over chunks are taken in their order.
 class AffineStep {
  public:
   virtual ~AffineStep() = default;

@@ -1,5 +1,5 @@
-// The affine step for general matrices V1, V2, which couple all samples: the map A is assembled column by column from the
-// definitions, and the normal equations of all unknowns are factorized once per change of parameters or penalties.
+// The affine step for general matrices V1, V2, which couple all samples: the map A is assembled column by column from
+// the definitions, and the normal equations of all unknowns are factorized once per change of parameters or penalties.
 
 #include <fmt/format.h>
 
@@ -15,8 +15,9 @@ namespace {
 
 constexpr Index kLargestSystem = 3000;
 
-/// All unknowns of the step. The first layer is known through W_1 U + b_1 1' = first * basis of the row space: also where the
-/// inputs are rank deficient, the system is regular. S_1 = H_1 - first * basis; from the second layer on H has two copies.
+/// All unknowns of the step. The first layer is known through W_1 U + b_1 1' = first * basis of the row space: also
+/// where the inputs are rank deficient, the system is regular. S_1 = H_1 - first * basis; from the second layer on H
+/// has two copies.
 struct Unknowns {
   Matrix first;
   std::vector<Layer> layers;
@@ -32,6 +33,12 @@ struct Unknowns {
       slack.push_back(i == 0 ? Matrix() : zero.slack[i]);
     }
     if (output_is_copied(problem) || problem.loss != Loss::exact) output = zero.output;
+  }
+
+  Index size() {
+    Index total = 0;
+    for_each_part([&](const double*, Index size) { total += size; });
+    return total;
   }
 
   /// Calls `visit(data, size)` for each part, in the order of the vector of unknowns.
@@ -51,13 +58,9 @@ struct Unknowns {
 
 class DenseAffineStep final : public AffineStep {
  public:
-  explicit DenseAffineStep(const LiftedProblem& problem) : problem_(problem), rows_(problem.inputs), unknowns_(problem, rows_.rank()), image_(problem) {
-    unknowns_.for_each_part([&](const double*, Index size) { size_ += size; });
-    if (size_ > kLargestSystem) {
-      throw std::invalid_argument(fmt::format(
-          "left_matrix, right_matrix: general scales need a dense system of {} unknowns, at most {} are supported", size_,
-          kLargestSystem));
-    }
+  explicit DenseAffineStep(const LiftedProblem& problem)
+      : problem_(problem), rows_(problem.inputs), unknowns_(problem, rows_.rank()), image_(problem) {
+    size_ = unknowns_.size();
   }
 
   void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
@@ -197,7 +200,16 @@ class DenseAffineStep final : public AffineStep {
 
 }  // namespace
 
+void check_general_scales(const LiftedProblem& problem) {
+  const Index size = Unknowns(problem, problem.widths[0] + 1).size();
+  if (size <= kLargestSystem) return;
+  throw std::invalid_argument(
+      fmt::format("reweighting: general scales V1, V2 need a dense system of {} unknowns, at most {} are supported",
+                  size, kLargestSystem));
+}
+
 std::unique_ptr<AffineStep> make_dense_affine_step(const LiftedProblem& problem) {
+  check_general_scales(problem);
   return std::make_unique<DenseAffineStep>(problem);
 }
 

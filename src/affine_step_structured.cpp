@@ -1,5 +1,6 @@
-// The affine step separates into one problem per product W H = C of layer l (m = n_l rows, k = n_{l-1} inner units): layers
-// meet only in the copies. With V1 = v1 I, V2 = v2 I, c = v1 v2, the target block [T11 T12; T21 .], F = [W, b], Y~ = [Y; -1'],
+// The affine step separates into one problem per product W H = C of layer l (m = n_l rows, k = n_{l-1} inner units):
+// layers meet only in the copies. With V1 = v1 I, V2 = v2 I, c = v1 v2, the target block [T11 T12; T21 .], F = [W, b],
+// Y~ = [Y; -1'],
 //
 //     1/2 d0 ||H - q||^2                        H copy, and the lower left part v2 (H + Y) of M
 //   + 1/2 rho_s ||H - Theta U~ - s||^2          only l = 2: S_1 eliminated by the first layer, Theta = [W_1, b_1]
@@ -7,14 +8,17 @@
 //   + 1/2 beta ||W - G||^2                      upper right part v1 (W + X) of M, and the ridge
 //
 //     d0 = rho_h + rho_p v2^2,   R = T11 / c - X Y - D~,   beta = rho_p v1^2 + ridge
-//     D~ = target of Z or of H_l - S_l, mu its weight (infinite for an exact linear output): kappa = 1 / (1/(rho_p c^2) + 1/mu)
+//     D~ = target of Z or of H_l - S_l, mu its weight (infinite for an exact linear output): kappa = 1 / (1/(rho_p c^2)
+//     + 1/mu)
 //
-// (1) Theta: the best Theta leaves rho_s (1 - gamma_j) on the directions q_j of the row space of U~ (row_space.h), rho_s on
-//     its complement. So direction j has weight d_j = d0 + rho_s (1 - gamma_j) on H, the complement d = d0 + rho_s, with
-//     minimizer  Q(H) = full / d + sum_j c_j q_j',  full = d0 q + rho_s s.
+// (1) Theta: the best Theta leaves rho_s (1 - gamma_j) on the directions q_j of the row space of U~ (row_space.h),
+// rho_s on
+//     its complement. So direction j has weight d_j = d0 + rho_s (1 - gamma_j) on H, the complement d = d0 + rho_s,
+//     with minimizer  Q(H) = full / d + sum_j c_j q_j',  full = d0 q + rho_s s.
 // (2) H: with X X' = V diag(sigma) V', eliminating H leaves kappa d_j / (d_j + kappa sigma_i) =: omega_ij on row i of
 //     V'(F Y~ - (R - X Q)): output directions i decouple.
-// (3) F: one (k + 1) x (k + 1) system per i,  A_i = omega_i Y~Y~' + sum_j (omega_ij - omega_i) y_j y_j' + beta diag(1..1, 0),
+// (3) F: one (k + 1) x (k + 1) system per i,  A_i = omega_i Y~Y~' + sum_j (omega_ij - omega_i) y_j y_j' + beta
+// diag(1..1, 0),
 //     y_j = Y~ q_j, constant while parameters and penalties are.
 // (4) back: e = X Q + F Y~ - R,  H = Q - X'V g V'e  with g_ij = kappa / (d_j + kappa sigma_i).
 //
@@ -32,8 +36,8 @@ namespace relufit {
 namespace {
 
 struct Sums {
-  Matrix full_y, r_y;             // k x (k+1), m x (k+1)
-  Matrix full_q, slack_q, r_q;    // k x rank, k x rank, m x rank
+  Matrix full_y, r_y;           // k x (k+1), m x (k+1)
+  Matrix full_q, slack_q, r_q;  // k x rank, k x rank, m x rank
 
   Sums(Index m, Index k, Index rank)
       : full_y(k, k + 1), r_y(m, k + 1), full_q(k, rank), slack_q(k, rank), r_q(m, rank) {}
@@ -209,7 +213,8 @@ class ProductStep {
     factors_.resize(static_cast<std::size_t>(m_));
     for (Index i = 0; i < m_; ++i) {
       Matrix system = omega_(i) * gram;
-      system.noalias() += y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
+      system.noalias() +=
+          y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
       system.diagonal().head(k_).array() += beta_;
       factors_[static_cast<std::size_t>(i)].compute(system);
     }

@@ -15,6 +15,14 @@ Anderson::Anderson(Index size, Index memory)
       gamma_(memory),
       factor_(memory) {}
 
+void Anderson::reset() {
+  filled_ = 0;
+  next_ = 0;
+  has_previous_ = false;
+  pending_ = false;
+  gram_.setZero();
+}
+
 void Anderson::step(const Vector& v, const Vector& weights, Vector& image) {
   if (memory_ == 0) return;
   residual_.array() = (image - v).array() * weights.array().sqrt();
@@ -32,7 +40,7 @@ void Anderson::step(const Vector& v, const Vector& weights, Vector& image) {
   fallback_ = image;
   plain_residual_ = residual;
   pending_ = true;
-  image.noalias() -= image_differences_ * gamma_;
+  image.noalias() -= image_differences_.leftCols(filled_) * gamma_.head(filled_);
 }
 
 bool Anderson::rejected(double residual) {
@@ -44,14 +52,17 @@ bool Anderson::rejected(double residual) {
 void Anderson::remember(const Vector& image) {
   residual_differences_.col(next_) = residual_ - previous_residual_;
   image_differences_.col(next_) = image - previous_image_;
-  gram_.col(next_).noalias() = residual_differences_.transpose() * residual_differences_.col(next_);
+  filled_ = std::min(filled_ + 1, memory_);
+  gram_.col(next_).head(filled_).noalias() =
+      residual_differences_.leftCols(filled_).transpose() * residual_differences_.col(next_);
   gram_.row(next_) = gram_.col(next_).transpose();
   next_ = (next_ + 1) % memory_;
-  filled_ = std::min(filled_ + 1, memory_);
 }
 
 bool Anderson::solve() {
-  right_.noalias() = residual_differences_.transpose() * residual_;
+  // Columns not filled yet are zero in the equations, which keeps their size.
+  right_.setZero();
+  right_.head(filled_).noalias() = residual_differences_.leftCols(filled_).transpose() * residual_;
   const double eta = kRegularization * gram_.topLeftCorner(filled_, filled_).trace();
   factor_.compute(gram_ + eta * Matrix::Identity(memory_, memory_));
   gamma_ = factor_.solve(right_);

@@ -5,8 +5,8 @@
 ///
 ///     F(v) - dG gamma,   gamma = argmin |f - dF gamma|^2 + eta |dF|^2 |gamma|^2.
 ///
-/// Safeguard: an accelerated point whose own residual is larger than `kGrowth` times that of the plain one before it is taken
-/// back, the plain image takes its place and the memory starts anew; so convergence of the plain iteration is kept.
+/// Safeguard: an accelerated point whose own residual is larger than `kGrowth` times that of the plain one before it is
+/// taken back, the plain image takes its place and the memory starts anew.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -21,7 +21,7 @@ class Anderson {
   Anderson(Index size, Index memory);
 
   /// Forgets everything: to be called when F changes.
-  void reset() { filled_ = 0; pending_ = false; has_previous_ = false; }
+  void reset();
 
   /// Given v and, in `image`, F(v): puts the next point in `image`. `weights` are the squared metric per entry.
   void step(const Vector& v, const Vector& weights, Vector& image);

@@ -9,8 +9,8 @@
 
 namespace relufit {
 
-/// One vector of that space: contiguous, with one part per hidden layer l = 1..D (index l - 1) or product layer l = 2..L
-/// (index l - 2). Columns are samples unless said otherwise.
+/// One vector of that space: contiguous, with one part per hidden layer l = 1..D (index l - 1) or product layer l
+/// = 2..L (index l - 2). Columns are samples unless said otherwise.
 class Copies {
  public:
   using Part = Eigen::Map<Matrix>;
@@ -60,8 +60,8 @@ class Copies {
 /// Whether Z is a copy. A linear output is not: its loss is exact or quadratic, which the affine step takes in.
 inline bool output_is_copied(const LiftedProblem& problem) { return problem.output == OutputActivation::relu; }
 
-/// Penalty of the pair copies in layer l = index + 1: from the second layer on H has two copies and S weighs double, so that
-/// the proximal map of the pair stays isotropic.
+/// Penalty of the pair copies in layer l = index + 1: from the second layer on H has two copies and S weighs double, so
+/// that the proximal map of the pair stays isotropic.
 inline double pair_multiplicity(std::size_t index) { return index == 0 ? 1.0 : 2.0; }
 
 }  // namespace relufit

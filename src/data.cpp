@@ -39,9 +39,8 @@ Index find_column(const Table& table, const std::string& name) {
 
 void check_not_repeated(const Table& table, const std::string& name, std::set<std::string>& seen) {
   if (!seen.insert(name).second) {
-    throw std::invalid_argument(
-        fmt::format("{}: column {} is named more than once, expected once as target or input", table.source,
-                    shown(name)));
+    throw std::invalid_argument(fmt::format("{}: column {} is named more than once, expected once as target or input",
+                                            table.source, shown(name)));
   }
 }
 
@@ -67,8 +66,7 @@ void check_well_formed(const Matrix& values, const std::vector<std::string>& nam
 
 void check_size(const Matrix& values, const Scaling& scaling) {
   if (values.rows() != scaling.offset.size() || values.rows() != scaling.scale.size()) {
-    throw std::invalid_argument(
-        fmt::format("{} rows to be scaled, expected {}", values.rows(), scaling.offset.size()));
+    throw std::invalid_argument(fmt::format("{} rows to be scaled, expected {}", values.rows(), scaling.offset.size()));
   }
 }
 
@@ -192,8 +190,7 @@ Matrix Scaling::invert(const Matrix& values) const {
 
 Split split_dataset(const Dataset& data, double fraction, unsigned seed) {
   if (!(fraction > 0 && fraction < 1)) {
-    throw std::invalid_argument(
-        fmt::format("test fraction {}, expected a number above 0 and below 1", fraction));
+    throw std::invalid_argument(fmt::format("test fraction {}, expected a number above 0 and below 1", fraction));
   }
   const Index samples = data.samples();
   if (samples < 2) throw std::invalid_argument(fmt::format("{} samples to be split, expected at least 2", samples));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace relufit {
@@ -12,7 +13,8 @@ const char* to_string(Loss loss) { return loss == Loss::exact ? "exact" : "squar
 void check(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto& widths = problem.widths;
-  if (widths.size() < 3) fail(fmt::format("widths: {} given, at least 3 expected (inputs, hidden, outputs)", widths.size()));
+  if (widths.size() < 3)
+    fail(fmt::format("widths: {} given, at least 3 expected (inputs, hidden, outputs)", widths.size()));
   for (const Index width : widths) {
     if (width < 1) fail(fmt::format("widths: {} is not a layer width, expected at least 1", width));
   }
@@ -28,7 +30,8 @@ void check(const LiftedProblem& problem) {
   }
   if (!problem.inputs.allFinite()) fail("inputs: not all values are finite");
   if (!problem.targets.allFinite()) fail("targets: not all values are finite");
-  if (!(problem.ridge >= 0)) fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
+  if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
+    fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
   if (problem.output == OutputActivation::relu && problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
     fail(fmt::format("targets: {} is negative, a ReLU output cannot reach it", problem.targets.minCoeff()));
   }

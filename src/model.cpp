@@ -11,8 +11,8 @@ namespace {
 
 /// Sums that measures of one target, and of all targets together, are made from.
 struct Sums {
-  double error = 0;    ///< sum of squares of F - Y
-  double spread = 0;   ///< sum of squares about the mean
+  double error = 0;   ///< sum of squares of F - Y
+  double spread = 0;  ///< sum of squares about the mean
   double error_norm = 0;
   double target_norm = 0;
   double largest_error = 0;

@@ -9,9 +9,7 @@
 
 namespace relufit {
 
-const char* to_string(OutputActivation activation) {
-  return activation == OutputActivation::relu ? "relu" : "linear";
-}
+const char* to_string(OutputActivation activation) { return activation == OutputActivation::relu ? "relu" : "linear"; }
 
 OutputActivation output_activation_from(const std::string& name) {
   for (const OutputActivation activation : {OutputActivation::linear, OutputActivation::relu}) {
@@ -44,19 +42,19 @@ Network::Network(std::vector<Layer> layers, OutputActivation output) : layers_(s
     const Index rows = layer.weights.rows();
     const Index columns = layer.weights.cols();
     if (rows < 1 || columns < 1) {
-      throw std::invalid_argument(fmt::format("layers[{}].weights: {} x {} values, expected at least 1 x 1", i, rows,
-                                              columns));
+      throw std::invalid_argument(
+          fmt::format("layers[{}].weights: {} x {} values, expected at least 1 x 1", i, rows, columns));
     }
     if (i > 0 && columns != layers_[i - 1].weights.rows()) {
-      throw std::invalid_argument(fmt::format("layers[{}].weights: {} columns, expected {}", i, columns,
-                                              layers_[i - 1].weights.rows()));
+      throw std::invalid_argument(
+          fmt::format("layers[{}].weights: {} columns, expected {}", i, columns, layers_[i - 1].weights.rows()));
     }
     if (layer.bias.size() != rows) {
       throw std::invalid_argument(fmt::format("layers[{}].bias: {} values, expected {}", i, layer.bias.size(), rows));
     }
     if (!layer.weights.allFinite() || !layer.bias.allFinite()) {
-      throw std::invalid_argument(fmt::format("layers[{}].{}: a value is not finite", i,
-                                              layer.weights.allFinite() ? "bias" : "weights"));
+      throw std::invalid_argument(
+          fmt::format("layers[{}].{}: a value is not finite", i, layer.weights.allFinite() ? "bias" : "weights"));
     }
   }
 }

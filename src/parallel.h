@@ -22,8 +22,7 @@ class Chunks {
  public:
   static constexpr Index block = 128;  ///< columns a kernel works on at a time: a few arrays of them fit the L2 cache
 
-  explicit Chunks(Index samples)
-      : samples_(samples), chunk_(block * ((samples + 64 * block - 1) / (64 * block))) {}
+  explicit Chunks(Index samples) : samples_(samples), chunk_(block * ((samples + 64 * block - 1) / (64 * block))) {}
 
   Index count() const { return (samples_ + chunk_ - 1) / chunk_; }
   Range operator[](Index i) const { return {i * chunk_, std::min(chunk_, samples_ - i * chunk_)}; }

@@ -3,9 +3,9 @@
 //
 //     (nu I + K) q = e,   q = v / |v|,        (nu I + step J'J) u = nu u_in - step J'e0,
 //
-// that is the scalar secular equation |(nu I + K)^{-1} e| = 1 of trust-region methods: 1 / |q(nu)| is increasing and concave,
-// so Newton's method on it from the left increases monotonically to the root and converges quadratically. The start
-// nu = |e| - lambda_max(K) is to the left. If |q(0)| < 1 then v = 0 at the minimum, nu = 0.
+// that is the scalar secular equation |(nu I + K)^{-1} e| = 1 of trust-region methods: 1 / |q(nu)| is increasing and
+// concave, so Newton's method on it from the left increases monotonically to the root and converges quadratically. The
+// start nu = |e| - lambda_max(K) is to the left. If |q(0)| < 1 then v = 0 at the minimum, nu = 0.
 //
 // K is far from small or regular for large values, so nothing is computed from it that cancels. With
 //
@@ -14,17 +14,16 @@
 //     D = det(nu I + K) = nu^2 + nu tr K + (step det J)^2,     D q = nu e + step adj(J)' c,
 //     D u = nu^2 u_in + nu step (adj(J'J) u_in - J'e0) - step^2 det(J) adj(J) e0.
 //
-// Signs: the objective is strictly convex. If the free minimizer has only h < 0, the minimizer lies on the edge h = 0 (from a
-// point with h > 0, s = 0 the segment to the free minimizer would stay feasible and descend); likewise for s. If both are
-// negative, the edge h = 0 is tried, and left for s = 0 when the derivative in h is negative there. An edge is the same
-// problem with the other column of J set to zero. Vector lanes go through the cases together.
+// Signs: the objective is strictly convex. If the free minimizer has only h < 0, the minimizer lies on the edge h = 0
+// (from a point with h > 0, s = 0 the segment to the free minimizer would stay feasible and descend); likewise for s.
+// If both are negative, the edge h = 0 is tried, and left for s = 0 when the derivative in h is negative there. An edge
+// is the same problem with the other column of J set to zero. Vector lanes go through the cases together.
 
 #include "prox_pair.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "prox_pair.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
-
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -57,7 +56,8 @@ HWY_INLINE Minimizer solve_free(const Pair& pair, Vec free_h, Vec free_s) {
   const Vec js1 = hn::Neg(hn::Mul(free_s, hn::Mul(pair.w2, pair.x)));
   const Vec jh2 = hn::Mul(free_h, pair.w);
   const Vec js2 = hn::Mul(free_s, pair.w);
-  const Vec e1 = hn::MulAdd(jh1, pair.h_in, hn::MulAdd(js1, pair.s_in, hn::NegMulAdd(pair.w2, hn::Mul(pair.x, pair.y), one)));
+  const Vec e1 =
+      hn::MulAdd(jh1, pair.h_in, hn::MulAdd(js1, pair.s_in, hn::NegMulAdd(pair.w2, hn::Mul(pair.x, pair.y), one)));
   const Vec e2 = hn::MulAdd(jh2, pair.h_in, hn::MulAdd(js2, pair.s_in, hn::Mul(pair.w, hn::Add(pair.x, pair.y))));
 
   // step J'J, adj(J) e0, step det J, c

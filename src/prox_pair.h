@@ -2,7 +2,8 @@
 /// Proximal map of the nuclear norm of one complementarity block, with the signs of the pair.
 ///
 /// For P = 1 and scalar scale w the block of h * s = 0 is M = [w^2 r, w a; w b, 1] with a = h + x, b = s + y,
-/// r = y h + x s + x y. Since det M = w^2 (r - a b) = -w^2 h s <= 0 for h, s >= 0, and ||M||_*^2 = ||M||_F^2 + 2 |det M|,
+/// r = y h + x s + x y. Since det M = w^2 (r - a b) = -w^2 h s <= 0 for h, s >= 0, and ||M||_*^2 = ||M||_F^2 + 2 |det
+/// M|,
 ///
 ///     ||M||_* = |v|,   v = (1 - w^2 r, w (a + b)) = e + J (h, s)'          for h, s >= 0
 ///

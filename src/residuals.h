@@ -1,8 +1,8 @@
 /// \file
 /// Residuals of the splitting, and what follows from them: when to stop, how to change the penalties.
 ///
-/// At the end of an iteration z minimizes its part exactly with the multipliers rho (state - z), and x minimizes its part
-/// exactly; all that is missing to optimality is the gap image - z: primal in itself, dual as rho (image - z).
+/// At the end of an iteration z minimizes its part exactly with the multipliers rho (state - z), and x minimizes its
+/// part exactly; all that is missing to optimality is the gap image - z: primal in itself, dual as rho (image - z).
 #pragma once
 
 #include "relufit/subproblem.h"
@@ -11,8 +11,8 @@ namespace relufit {
 
 /// Squared norms over the copies of one family.
 struct FamilyNorms {
-  double gap = 0;         ///< image - z
-  double copy = 0;        ///< z
+  double gap = 0;   ///< image - z
+  double copy = 0;  ///< z
   double image = 0;
   double multiplier = 0;  ///< state - z
   double count = 0;       ///< entries
@@ -35,7 +35,8 @@ class Residuals {
   double primal() const;
   double dual() const;
 
-  /// Penalties that bring primal and dual residuals of each family together; unchanged while they are within a factor of 5.
+  /// Penalties that bring primal and dual residuals of each family together; unchanged while the square root of their
+  /// ratio is within a factor of 5.
   Penalties balanced(const Penalties& penalties) const;
 
  private:

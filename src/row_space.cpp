@@ -8,8 +8,8 @@
 namespace relufit {
 
 RowSpace::RowSpace(const Matrix& inputs) : mean_(inputs.rowwise().mean()) {
-  // [1, (U - u 1')'] = Q R makes all of Q orthogonal to 1 to rounding, whatever the singular values; those of U - u 1' are
-  // the ones of R without its first row and column.
+  // [1, (U - u 1')'] = Q R makes all of Q orthogonal to 1 to rounding, whatever the singular values; those of U - u 1'
+  // are the ones of R without its first row and column.
   const Index samples = inputs.cols();
   Matrix tall(samples, inputs.rows() + 1);
   tall.col(0).setOnes();

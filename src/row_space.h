@@ -4,7 +4,8 @@
 /// minimize over (W, b)  1/2 ||W U + b 1' - T||^2 + alpha/2 ||W||^2.  With the mean u of the inputs and the thin SVD
 /// U - u 1' = L diag(s) Qc', and Q = [1/sqrt(N), Qc]:
 ///
-///     W U + b 1' = T Q diag(gamma) Q',   gamma = (1, s_j^2 / (s_j^2 + alpha)),   W = T Qc diag(s_j / (s_j^2 + alpha)) L'.
+///     W U + b 1' = T Q diag(gamma) Q',   gamma = (1, s_j^2 / (s_j^2 + alpha)),   W = T Qc diag(s_j / (s_j^2 + alpha))
+///     L'.
 #pragma once
 
 #include "relufit/network.h"

@@ -4,11 +4,11 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <stdexcept>
 
+#include "clock.h"
 #include "random.h"
 
 namespace relufit {
@@ -42,20 +42,11 @@ void check(const SequenceOptions& options) {
   positive(options.reweighting.g, "reweighting.g");
   positive(options.tolerance, "tolerance");
   if (options.max_iterations < 1) fail(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
-  if (options.record_interval < 1) fail(fmt::format("record_interval: {}, expected at least 1", options.record_interval));
+  if (options.record_interval < 1)
+    fail(fmt::format("record_interval: {}, expected at least 1", options.record_interval));
   if (options.stall_window < 0) fail(fmt::format("stall_window: {}, expected at least 0", options.stall_window));
   if (!(options.time_limit >= 0)) fail(fmt::format("time_limit: {}, expected a number >= 0", options.time_limit));
 }
-
-class Clock {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 double worst_violation(const SequenceRecord& record) { return std::max(record.complementarity, record.product); }
 
@@ -84,7 +75,8 @@ bool stalled(const std::vector<SequenceRecord>& trace, Index window) {
 std::optional<SequenceStatus> stop_reason(const LiftedProblem& problem, const SequenceOptions& options,
                                           const std::vector<SequenceRecord>& trace) {
   const SequenceRecord& last = trace.back();
-  if (worst_violation(last) <= options.tolerance && (problem.loss == Loss::exact || settled(trace, options.tolerance))) {
+  if (worst_violation(last) <= options.tolerance &&
+      (problem.loss == Loss::exact || settled(trace, options.tolerance))) {
     return SequenceStatus::converged;
   }
   if (options.time_limit > 0 && last.seconds >= options.time_limit) return SequenceStatus::time_limit;
@@ -124,6 +116,7 @@ void set_inner_iterations(SequenceOptions& options, Index iterations) {
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer) {
   check(options);
+  if (options.reweighting.enabled) check_general_scales(problem);
   const Clock clock;
   SubproblemSolver solver(problem, options.weights, options.penalties, options.threads);
   SequenceResult result;
@@ -178,7 +171,8 @@ RelaxationParameters updated_parameters(const LiftedProblem& problem, const Lift
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     const Matrix e = bilinear_residual(point, equality);
     if (equality.kind == BilinearEquality::Kind::complementarity) {
-      parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)].scale = (e.array().square() + g).inverse();
+      parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)].scale =
+          (e.array().square() + g).inverse();
       continue;
     }
     ProductParameters& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];

@@ -240,7 +240,8 @@ class SubproblemSolver::Impl {
     s = 2 * s - columns(state_.slack[i]);
   }
 
-  /// Exact loss: z = y where y > 0, z <= 0 elsewhere. Squared loss: its proximal map, half squares of (z - y) or (max(z, 0) - y).
+  /// Exact loss: z = y where y > 0, z <= 0 elsewhere. Squared loss: its proximal map, half squares of (z - y) or
+  /// (max(z, 0) - y).
   void reflect_output(Range block) {
     const auto y = problem_.targets.middleCols(block.begin, block.size).array();
     const auto state = state_.output().middleCols(block.begin, block.size).array();
@@ -257,7 +258,8 @@ class SubproblemSolver::Impl {
 
   /// state += alpha (image - z) with z = (state + reflected) / 2
   void relax(Range samples, Index slot, double alpha) {
-    const auto update = [&](Copies::Part& state, const Copies::Part& reflected, const Copies::Part& image, Range range) {
+    const auto update = [&](Copies::Part& state, const Copies::Part& reflected, const Copies::Part& image,
+                            Range range) {
       if (state.size() == 0) return;
       auto values = state.middleCols(range.begin, range.size);
       values += alpha * (image.middleCols(range.begin, range.size) -
@@ -274,7 +276,8 @@ class SubproblemSolver::Impl {
     });
     if (slot != 0) return;
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      update(state_.block_right[i], reflected_.block_right[i], image_.block_right[i], {0, state_.block_right[i].cols()});
+      update(state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
+             {0, state_.block_right[i].cols()});
     }
   }
 

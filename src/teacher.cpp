@@ -8,7 +8,8 @@
 
 namespace relufit {
 
-Teacher make_teacher(const std::vector<Index>& widths, OutputActivation output, Index samples, unsigned long long seed) {
+Teacher make_teacher(const std::vector<Index>& widths, OutputActivation output, Index samples,
+                     unsigned long long seed) {
   if (samples < 1) throw std::invalid_argument(fmt::format("samples: {}, expected at least 1", samples));
   std::vector<Layer> layers = Network(widths, output).layers();
   Random random(seed);

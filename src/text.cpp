@@ -86,7 +86,7 @@ std::string printable(std::string_view text, std::size_t longest) {
   return result;
 }
 
-std::string shown(std::string_view text) { return "'" + printable(text, 60) + "'"; }
+std::string shown(std::string_view text) { return fmt::format("'{}'", printable(text, 60)); }
 
 NumberStatus parse_number(std::string_view text, double& value) {
   text = trim(text);

@@ -2,6 +2,8 @@
 
 #include <Eigen/QR>
 #include <Eigen/SVD>
+#include <algorithm>
+#include <limits>
 
 namespace relufit {
 
@@ -9,15 +11,27 @@ namespace {
 constexpr double kSmallestRatio = 1e-5;  // tau / sigma_max from which the Gram matrix serves
 }
 
+// SelfAdjointEigenSolver::compute() in its steps, without its allocation (which narrow layers would notice).
+void ThresholdMap::decompose(const Matrix& gram) {
+  const double scale = std::max(gram.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());
+  tridiagonal_.compute(gram / scale);
+  diagonal_ = tridiagonal_.diagonal();
+  subdiagonal_ = tridiagonal_.subDiagonal();
+  eigen_.computeFromTridiagonal(diagonal_, subdiagonal_);
+  gain_ = (scale * eigen_.eigenvalues()).cwiseMax(0.0).cwiseSqrt();
+  directions_ = eigen_.eigenvectors();
+  tridiagonal_.matrixQ().applyThisOnTheLeft(directions_, workspace_);
+}
+
 bool ThresholdMap::set_from_gram(const Matrix& gram, double tau) {
-  eigen_.compute(gram);
-  gain_ = eigen_.eigenvalues().cwiseMax(0.0).cwiseSqrt();
+  decompose(gram);
   if (tau < kSmallestRatio * gain_(rows_ - 1)) return false;
-  set(eigen_.eigenvectors(), tau);
+  set(directions_, tau);
   return true;
 }
 
-void ThresholdMap::set_from_block(const Eigen::Ref<const Matrix>& left, const Eigen::Ref<const Matrix>& right, double tau) {
+void ThresholdMap::set_from_block(const Eigen::Ref<const Matrix>& left, const Eigen::Ref<const Matrix>& right,
+                                  double tau) {
   Matrix tall(left.cols() + right.cols(), rows_);
   tall << left.transpose(), right.transpose();
   const Index size = std::min(tall.rows(), rows_);

@@ -1,10 +1,10 @@
 /// \file
 /// Singular value thresholding of a wide block through the Gram matrix of its short side.
 ///
-/// prox of tau ||.||_* at M is  T M,  T = U diag(max(0, 1 - tau / sigma)) U',  with M M' = U diag(sigma^2) U'. Directions below
-/// the threshold vanish whatever their exact sigma; those above it have relative error eps (sigma_max / sigma)^2 at most, so
-/// forming the Gram matrix is harmless while tau >= 1e-5 sigma_max; below that the block is first reduced by a QR
-/// factorization, whose triangular factor keeps the small singular values.
+/// prox of tau ||.||_* at M is  T M,  T = U diag(max(0, 1 - tau / sigma)) U',  with M M' = U diag(sigma^2) U'.
+/// Directions below the threshold vanish whatever their exact sigma; those above it have relative error eps (sigma_max
+/// / sigma)^2 at most, so forming the Gram matrix is harmless while tau >= 1e-5 sigma_max; below that the block is
+/// first reduced by a QR factorization, whose triangular factor keeps the small singular values.
 #pragma once
 
 #include <Eigen/Eigenvalues>
@@ -15,7 +15,16 @@ namespace relufit {
 
 class ThresholdMap {
  public:
-  explicit ThresholdMap(Index rows) : eigen_(rows), map_(Matrix::Zero(rows, rows)), gain_(rows), rows_(rows) {}
+  explicit ThresholdMap(Index rows)
+      : tridiagonal_(rows),
+        eigen_(rows),
+        directions_(rows, rows),
+        map_(Matrix::Zero(rows, rows)),
+        gain_(rows),
+        diagonal_(rows),
+        subdiagonal_(rows - 1),
+        workspace_(rows),
+        rows_(rows) {}
 
   /// From the Gram matrix M M' (rows x rows). Returns false, leaving the map undefined, when tau is too small for it.
   bool set_from_gram(const Matrix& gram, double tau);
@@ -27,11 +36,15 @@ class ThresholdMap {
   const Matrix& matrix() const { return map_; }
 
  private:
+  void decompose(const Matrix& gram);
   void set(const Matrix& directions, double tau);
 
+  Eigen::Tridiagonalization<Matrix> tridiagonal_;
   Eigen::SelfAdjointEigenSolver<Matrix> eigen_;
+  Matrix directions_;  // eigenvectors of the Gram matrix
   Matrix map_;
   Vector gain_;  // singular values, then their gains
+  Vector diagonal_, subdiagonal_, workspace_;
   Index rows_;
 };
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "clock.h"
 #include "parallel.h"
 #include "relufit/version.h"
 
@@ -27,6 +28,9 @@ void check(const TrainOptions& options) {
   }
   if (!(std::isfinite(options.random_scale) && options.random_scale > 0)) {
     fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
+  }
+  if (options.starts > 1 && options.initialization != Initialization::random) {
+    fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
   }
   if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
 }
@@ -76,18 +80,22 @@ class Starts {
   }
 
  private:
+  double seconds_left() const { return options_.sequence.time_limit - clock_.seconds(); }
+  bool out_of_time() const { return options_.sequence.time_limit > 0 && seconds_left() <= 0; }
   bool needless(Index start) const { return stopped_ || first_solved_ < start; }
 
   void run_start(Index start, int threads) {
-    if (needless(start)) return;
+    if (needless(start) || (start > 0 && out_of_time())) return;
     SequenceOptions sequence = options_.sequence;
     sequence.threads = threads;
+    if (sequence.time_limit > 0) sequence.time_limit = std::max(seconds_left(), 1e-3);
     sequence.subproblem.should_stop = [this, start, ask = options_.sequence.subproblem.should_stop] {
       return needless(start) || (ask && ask());
     };
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
-    result = run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
-                          [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+    result =
+        run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
+                     [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
     while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
@@ -109,6 +117,7 @@ class Starts {
   std::atomic<Index> first_solved_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
+  Clock clock_;
   double best_value_ = std::numeric_limits<double>::infinity();
 };
 
@@ -123,7 +132,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   record.strategy = strategy_name(options.sequence);
   record.loss = to_string(options.loss);
   record.status = to_string(kept.status);
-  record.seed = static_cast<unsigned>(options.seed);
+  record.seed = options.seed;
   record.samples = data.samples();
   if (!kept.trace.empty()) {
     record.iterations = kept.trace.back().iteration;
@@ -173,7 +182,7 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
     // One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
-    const unsigned long long seed = options.seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+    const auto seed = options.seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
     parameters = random_parameters(problem, options.random_scale, seed);
   } else if (options.initialization == Initialization::network) {
     const std::vector<Layer> layers = rescaled_layers(*options.start, scaled);
@@ -202,8 +211,12 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   for (const SequenceResult& start : starts.results()) {
     result.starts.push_back({start.status, !start.trace.empty(), start.best_value, start.violations, start.trace});
   }
-  result.model = {Network(kept.best_layers, options.output), scaled.input_scaling, scaled.target_scaling,
-                  data.input_names, data.target_names, training_record(data, options, kept)};
+  result.model = {Network(kept.best_layers, options.output),
+                  scaled.input_scaling,
+                  scaled.target_scaling,
+                  data.input_names,
+                  data.target_names,
+                  training_record(data, options, kept)};
   result.fit = evaluate(result.model.predict(data.inputs), data.targets);
   result.model.training.relative_residual = result.fit.all.relative_residual;
   return result;

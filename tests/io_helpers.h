@@ -92,14 +92,14 @@ inline Matrix random_bits(Index rows, Index columns, std::mt19937_64& generator)
 
 /// Uniform in [-1, 1).
 inline Matrix random_values(Index rows, Index columns, std::mt19937_64& generator) {
-  return Matrix::NullaryExpr(rows, columns, [&generator](Index, Index) {
-    return static_cast<double>(generator() >> 11) * 0x1p-52 - 1.0;
-  });
+  return Matrix::NullaryExpr(
+      rows, columns, [&generator](Index, Index) { return static_cast<double>(generator() >> 11) * 0x1p-52 - 1.0; });
 }
 
 inline const std::vector<std::string>& odd_names() {
-  static const std::vector<std::string> names = {"a,b", "say \"hi\"", "Größe (µm)", "semi;colon", " lead", "tab\tbed",
-                                                 "two\nlines", "体重", "17", "'", "\xEF\xBB\xBFmark", "cr\rname"};
+  static const std::vector<std::string> names = {"a,b",   "say \"hi\"", "Größe (µm)",       "semi;colon",
+                                                 " lead", "tab\tbed",   "two\nlines",       "体重",
+                                                 "17",    "'",          "\xEF\xBB\xBFmark", "cr\rname"};
   return names;
 }
 

@@ -19,7 +19,9 @@ inline double uniform(Generator& random, double low, double high) {
 }
 
 /// 10^e, e uniform in [low, high].
-inline double log_uniform(Generator& random, double low, double high) { return std::pow(10.0, uniform(random, low, high)); }
+inline double log_uniform(Generator& random, double low, double high) {
+  return std::pow(10.0, uniform(random, low, high));
+}
 
 inline Matrix normal_matrix(Generator& random, Index rows, Index cols, double size = 1.0) {
   return Matrix::NullaryExpr(rows, cols, [&] { return size * normal(random); });
@@ -33,8 +35,8 @@ inline std::vector<Layer> random_layers(Generator& random, const std::vector<Ind
                                         double bias_size = 0.1) {
   std::vector<Layer> layers;
   for (std::size_t l = 1; l < widths.size(); ++l) {
-    layers.push_back({normal_matrix(random, widths[l], widths[l - 1], weight_size),
-                      normal_matrix(random, widths[l], 1, bias_size)});
+    layers.push_back(
+        {normal_matrix(random, widths[l], widths[l - 1], weight_size), normal_matrix(random, widths[l], 1, bias_size)});
   }
   return layers;
 }

@@ -1,11 +1,10 @@
 // The affine step: both implementations against its objective, written from the definition, and against each other.
-#include "affine_step.h"
-
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
+#include "affine_step.h"
 #include "random.h"
 
 namespace relufit {
@@ -34,7 +33,8 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> list;
-  const std::vector<std::vector<Index>> shapes = {{3, 3, 2}, {1, 1, 1}, {6, 2, 4}, {2, 6, 1}, {3, 4, 3, 2}, {2, 3, 2, 4, 2}};
+  const std::vector<std::vector<Index>> shapes = {{3, 3, 2}, {1, 1, 1},    {6, 2, 4},
+                                                  {2, 6, 1}, {3, 4, 3, 2}, {2, 3, 2, 4, 2}};
   for (const auto& widths : shapes) {
     for (const Index samples : {1, 5, 30}) {
       for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
@@ -108,7 +108,8 @@ Matrix product_block(const Setting& setting, const Unknowns& x, std::size_t i) {
   const ProductParameters& product = setting.parameters.product[i];
   const Matrix& inner = i == 0 ? x.active[0] : x.active_in[i];
   return rank_block(x.layers[i + 1].weights, inner, affine.colwise() - x.layers[i + 1].bias,
-                    Matrix::Identity(inner.rows(), inner.rows()), product.x, product.y, product.left(), product.right());
+                    Matrix::Identity(inner.rows(), inner.rows()), product.x, product.y, product.left(),
+                    product.right());
 }
 
 // f(x) + sum over copies of rho/2 ||A x - target||^2.
@@ -189,8 +190,7 @@ void expect_consistent(const Setting& setting, const Unknowns& x, const Copies& 
   }
 }
 
-void expect_same(const AffineStep& structured, const AffineStep& dense, const Copies& image, const Copies& expected,
-                 const Setting& setting) {
+void expect_same(const AffineStep& structured, const AffineStep& dense, const Copies& image, const Copies& expected) {
   EXPECT_LE((image.data() - expected.data()).norm(), 1e-10 * expected.data().norm());
   for (std::size_t l = 0; l < structured.layers().size(); ++l) {
     const Layer& a = structured.layers()[l];
@@ -217,7 +217,7 @@ TEST(AffineStep, BothAreOptimalAndAgree) {
     expect_optimal(random, setting, Unknowns(structured->layers(), image), 1e-11);
     expect_consistent(setting, Unknowns(dense->layers(), expected), expected, 1e-11);
     expect_optimal(random, setting, Unknowns(dense->layers(), expected), 1e-11);
-    expect_same(*structured, *dense, image, expected, setting);
+    expect_same(*structured, *dense, image, expected);
     if (HasFailure()) return;
   }
 }
@@ -242,7 +242,7 @@ TEST(AffineStep, SeveralBlocks) {
         const auto dense = make_dense_affine_step(setting.problem);
         Copies expected(setting.problem);
         run(*dense, setting, chunks, expected);
-        expect_same(*structured, *dense, image, expected, setting);
+        expect_same(*structured, *dense, image, expected);
       }
     }
   }

@@ -57,7 +57,9 @@ TEST(Network, RefusesWrongShapes) {
                        {"layers[1].weights: 3 columns, expected 2"});
   expect_one_line_with(layers({{Matrix::Constant(1, 1, kInfinity), Vector::Ones(1)}}), {"layers[0].weights: a value"});
   expect_one_line_with(layers({{Matrix::Ones(1, 1), Vector::Constant(1, std::nan(""))}}), {"layers[0].bias: a value"});
-  expect_one_line_with(message([&] { Network(std::vector<Index>{3, 1}, linear).forward(Matrix(2, 5)); }),
+  expect_one_line_with(message([&] {
+                         Network(std::vector<Index>{3, 1}, linear).forward(Matrix(2, 5));
+                       }),
                        {"2 rows", "expected 3"});
   expect_one_line_with(message([] { Network().forward(Matrix(2, 5)); }), {"without layers"});
   EXPECT_TRUE(Network().widths().empty());
@@ -102,7 +104,9 @@ TEST(Dataset, RefusesWrongNames) {
     const auto make = [&] { make_dataset(small_table(), bad.targets, bad.inputs); };
     expect_one_line_with(message_of<std::invalid_argument>(make), {"data.csv: " + bad.expected});
   }
-  expect_one_line_with(message_of<std::invalid_argument>([] { select_columns(small_table(), {"a", "q"}); }),
+  expect_one_line_with(message_of<std::invalid_argument>([] {
+                         select_columns(small_table(), {"a", "q"});
+                       }),
                        {"data.csv: no column 'q'"});
 }
 

@@ -114,7 +114,8 @@ TEST_F(CsvTest, ReadsEveryAcceptedForm) {
       "a,b\n1.5,-2\n3e4,.25",
       "a,b\r\n1.5,-2\r\n3e4,.25\r\n",
       "a,b\r1.5,-2\r3e4,.25",
-      "\xEF\xBB\xBF" "a,b\n+1.5,-2.\n30000,+.25\n",
+      "\xEF\xBB\xBF"
+      "a,b\n+1.5,-2.\n30000,+.25\n",
       "a;b\n1.5;-2\n3e4;.25\n",
       "a\tb\n1.5\t-2\n3E+4\t.25\n",
       "\"a\",\"b\"\n\"1.5\",\"-2\"\n\" 3e4 \",\" +.25\"\n",
@@ -209,7 +210,10 @@ TEST(ParseNumber, AcceptsAndRefuses) {
     EXPECT_EQ(value, expected) << text;
   }
   value = 42;
-  for (const char* text : {"", " ", "1,5", "0x10", "1f", "- 1", "e5", "1e+", "--1", "1_000", "\xC2\xA0" "1", "1\n"}) {
+  for (const char* text : {"", " ", "1,5", "0x10", "1f", "- 1", "e5", "1e+", "--1", "1_000",
+                           "\xC2\xA0"
+                           "1",
+                           "1\n"}) {
     EXPECT_NE(detail::parse_number(text, value), detail::NumberStatus::ok) << text;
     EXPECT_EQ(value, 42) << text;
   }

@@ -1,6 +1,4 @@
 // The lift: values of a network, residuals of the bilinear equalities, violations, checks of the problem.
-#include "relufit/lift.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -8,6 +6,7 @@
 #include <string>
 
 #include "random.h"
+#include "relufit/lift.h"
 
 namespace relufit {
 namespace {
@@ -83,7 +82,8 @@ TEST(BilinearResidual, IsItsDefinition) {
   const Matrix hidden = point.active[1] - point.slack[1] - point.layers[1].bias * Matrix::Ones(1, 7) -
                         point.layers[1].weights * point.active[0];
   EXPECT_LE((bilinear_residual(point, {Kind::product, 2}) - hidden).norm(), 1e-13);
-  const Matrix last = point.output - point.layers[2].bias * Matrix::Ones(1, 7) - point.layers[2].weights * point.active[1];
+  const Matrix last =
+      point.output - point.layers[2].bias * Matrix::Ones(1, 7) - point.layers[2].weights * point.active[1];
   EXPECT_LE((bilinear_residual(point, {Kind::product, 3}) - last).norm(), 1e-13);
 }
 
@@ -191,7 +191,9 @@ class CheckProblem : public ::testing::Test {
 };
 
 TEST_F(CheckProblem, Shapes) {
-  EXPECT_EQ(message([](auto& p) { p.widths = {2, 3}; }),
+  EXPECT_EQ(message([](auto& p) {
+              p.widths = {2, 3};
+            }),
             "widths: 2 given, at least 3 expected (inputs, hidden, outputs)");
   EXPECT_EQ(message([](auto& p) { p.widths[1] = 0; }), "widths: 0 is not a layer width, expected at least 1");
   EXPECT_EQ(message([](auto& p) { p.widths[0] = 3; }), "inputs: 2 rows, expected 3");

@@ -36,8 +36,8 @@ Model random_model(std::size_t depth, OutputActivation output, std::mt19937_64& 
   const std::vector<std::string>& names = testing_io::odd_names();
   model.input_names.assign(names.begin(), names.begin() + inputs);
   model.target_names.assign(names.end() - outputs, names.end());
-  model.training = {"0.1.0",  "line \"x\"\n", "exact", "größe", 4294967295u,
-                    int64_t{1} << 60, 17,     0.1,     -0.0,    5e-324, 1.7976931348623157e308};
+  model.training = {"0.1.0", "line \"x\"\n",        "exact", "größe", 4294967295u, int64_t{1} << 60, 17, 0.1, -0.0,
+                    5e-324,  1.7976931348623157e308};
   return model;
 }
 
@@ -145,15 +145,18 @@ const std::vector<BadModel>& bad_models() {
       {[](json& j) { j["layers"][1].erase("bias"); }, "layers[1].bias: missing"},
       {[](json& j) { j["layers"][1].erase("weights"); }, "layers[1].weights: missing"},
       {[](json& j) { j["layers"][0]["weights"] = json::array(); }, "layers[0].weights: no rows, expected at least 1"},
-      {[](json& j) { j["layers"][0]["weights"][1].push_back(9); },
-       "layers[0].weights: row 2 has 4 values, expected 3"},
+      {[](json& j) { j["layers"][0]["weights"][1].push_back(9); }, "layers[0].weights: row 2 has 4 values, expected 3"},
       {[](json& j) { j["layers"][0]["weights"][1] = 3; }, "layers[0].weights[1]: 3, expected an array"},
-      {[](json& j) { j["layers"][0]["weights"][1][2] = "abc"; },
-       "layers[0].weights[1][2]: 'abc', expected a number"},
-      {[](json& j) { j["layers"][0]["weights"][0][0] = false; },
-       "layers[0].weights[0][0]: false, expected a number"},
-      {[](json& j) { j["layers"][0]["weights"].push_back({1, 2, 3}); }, "layers[0].bias: 2 values, expected 3"},
-      {[](json& j) { j["layers"][1]["weights"].push_back({1, 2}); }, "layers[1].weights: 2 rows, expected 1"},
+      {[](json& j) { j["layers"][0]["weights"][1][2] = "abc"; }, "layers[0].weights[1][2]: 'abc', expected a number"},
+      {[](json& j) { j["layers"][0]["weights"][0][0] = false; }, "layers[0].weights[0][0]: false, expected a number"},
+      {[](json& j) {
+         j["layers"][0]["weights"].push_back({1, 2, 3});
+       },
+       "layers[0].bias: 2 values, expected 3"},
+      {[](json& j) {
+         j["layers"][1]["weights"].push_back({1, 2});
+       },
+       "layers[1].weights: 2 rows, expected 1"},
       {[](json& j) { j["layers"].erase(1); }, "layers[0].weights: 2 rows, expected 1"},
       {[](json& j) { j["layers"][1]["bias"][0] = json::array({1}); }, "layers[1].bias[0]: an array, expected a num"},
       {[](json& j) { j.erase("training"); }, "training: missing"},

@@ -41,8 +41,8 @@ std::ostream& operator<<(std::ostream& out, const Input& in) {
              << in.w;
 }
 
-// M(h, s) and what its nuclear norm needs. For h, s >= 0, det M <= 0 (tested below), and where it is negative the norm is
-// differentiable with gradient U V' = (M - cofactors(M)) / ||M||_*, the orthogonal polar factor.
+// M(h, s) and what its nuclear norm needs. For h, s >= 0, det M <= 0 (tested below), and where it is negative the norm
+// is differentiable with gradient U V' = (M - cofactors(M)) / ||M||_*, the orthogonal polar factor.
 struct Block {
   Real m11, m12, m21;  // m22 = 1
 
@@ -91,9 +91,7 @@ Real increasing_root(Real start, Function&& function) {
 // Nested bisection: for every h the best s, and the derivative of the minimum in h.
 Pair reference(const Input& in) {
   const Real start = 1 + std::abs(in.h) + std::abs(in.s);
-  const auto best_s = [&](Real h) {
-    return increasing_root(start, [&](Real s) { return gradient(in, h, s).s; });
-  };
+  const auto best_s = [&](Real h) { return increasing_root(start, [&](Real s) { return gradient(in, h, s).s; }); };
   const Real h = increasing_root(start, [&](Real value) { return gradient(in, value, best_s(value)).h; });
   return {static_cast<double>(h), static_cast<double>(best_s(h))};
 }
@@ -102,9 +100,10 @@ Real objective(const Input& in, Real h, Real s) {
   return in.step * Block(in, h, s).norm() + ((h - in.h) * (h - in.h) + (s - in.s) * (s - in.s)) / 2;
 }
 
-// Violation of the optimality conditions relative to the terms of the gradient. Where the norm is steep, even the rounding
-// of the result makes gradients large: what the result's own distance from the best double (`point_noise`, relative to the
-// point and the parameters, and a few ulp of the input) makes of the gradient is counted as one of its terms.
+// Violation of the optimality conditions relative to the terms of the gradient. Where the norm is steep, even the
+// rounding of the result makes gradients large: what the result's own distance from the best double (`point_noise`,
+// relative to the point and the parameters, and a few ulp of the input) makes of the gradient is counted as one of its
+// terms.
 double optimality_error(const Input& in, const Pair& u, Real point_noise) {
   const Gradient g = gradient(in, u.h, u.s);
   const Real w = in.w;
@@ -123,8 +122,8 @@ double optimality_error(const Input& in, const Pair& u, Real point_noise) {
 
 Input moderate_input(Generator& random) {
   const double size = log_uniform(random, -1, 1);
-  return {log_uniform(random, -2, 2),  size * normal(random), size * normal(random),
-          size * normal(random),       size * normal(random), log_uniform(random, -1.3, 0.7)};
+  return {log_uniform(random, -2, 2), size * normal(random), size * normal(random),
+          size * normal(random),      size * normal(random), log_uniform(random, -1.3, 0.7)};
 }
 
 Input extreme_input(Generator& random) {
@@ -224,7 +223,8 @@ TEST(ProxPair, NoGridPointIsBetter) {
       Eigen::Matrix2d block;
       const double r = in.y * h + in.x * s + in.x * in.y;
       block << in.w * in.w * r, in.w * (h + in.x), in.w * (s + in.y), 1;
-      return in.step * block.jacobiSvd().singularValues().sum() + 0.5 * std::pow(h - in.h, 2) + 0.5 * std::pow(s - in.s, 2);
+      return in.step * block.jacobiSvd().singularValues().sum() + 0.5 * std::pow(h - in.h, 2) +
+             0.5 * std::pow(s - in.s, 2);
     };
     const double best = value(got.h, got.s);
     const double top = 2 * (1 + std::abs(in.h) + std::abs(in.s) + std::abs(in.x) + std::abs(in.y));
@@ -296,7 +296,8 @@ struct Batch {
   }
 };
 
-// An entry shares its Newton iteration with its vector: its number of steps, not its equation, may depend on the others.
+// An entry shares its Newton iteration with its vector: its number of steps, not its equation, may depend on the
+// others.
 TEST(ProxPair, EntryDoesNotDependOnItsPlace) {
   Generator random(9);
   const double step = 1.7;

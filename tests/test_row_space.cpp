@@ -1,6 +1,4 @@
 // The row space of the data against dense least squares.
-#include "row_space.h"
-
 #include <gtest/gtest.h>
 
 #include <Eigen/QR>
@@ -8,6 +6,7 @@
 #include <algorithm>
 
 #include "random.h"
+#include "row_space.h"
 
 namespace relufit {
 namespace {
@@ -15,8 +14,8 @@ namespace {
 using testing_random::Generator;
 using testing_random::normal_matrix;
 
-// W, b of least norm that minimize 1/2 ||W U + b 1' - T||^2 + alpha/2 ||W||^2. Least norm in W: the inputs are centered,
-// which separates the bias.
+// W, b of least norm that minimize 1/2 ||W U + b 1' - T||^2 + alpha/2 ||W||^2. Least norm in W: the inputs are
+// centered, which separates the bias.
 Layer least_squares(const Matrix& inputs, const Matrix& targets, double alpha) {
   const Index n = inputs.rows();
   const Index samples = inputs.cols();
@@ -24,7 +23,8 @@ Layer least_squares(const Matrix& inputs, const Matrix& targets, double alpha) {
   Matrix system = Matrix::Zero(samples + n, n);
   // A constant row is centered to its rounding errors, which are no inputs.
   const Matrix centered = inputs.colwise() - mean;
-  system.topRows(samples) = (centered.array().abs() > 1e-14 * inputs.cwiseAbs().maxCoeff()).select(centered, 0.0).transpose();
+  system.topRows(samples) =
+      (centered.array().abs() > 1e-14 * inputs.cwiseAbs().maxCoeff()).select(centered, 0.0).transpose();
   system.bottomRows(n).diagonal().setConstant(std::sqrt(alpha));
   Matrix right = Matrix::Zero(samples + n, targets.rows());
   const Vector target_mean = targets.rowwise().mean();

@@ -1,6 +1,4 @@
 // Singular value thresholding through Gram matrices and through blocks, against a thin singular value decomposition.
-#include "threshold.h"
-
 #include <gtest/gtest.h>
 
 #include <Eigen/QR>
@@ -8,6 +6,7 @@
 #include <limits>
 
 #include "random.h"
+#include "threshold.h"
 
 namespace relufit {
 namespace {
@@ -61,7 +60,8 @@ void expect_thresholds(const Matrix& block, double tau, Index split) {
 
 TEST(Threshold, RandomBlocks) {
   Generator random(1);
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{5, 33}, {6, 6}, {1, 40}, {8, 3}, {17, 1}, {3, 2}, {20, 300}}) {
+  for (const auto& [rows, cols] :
+       {std::pair<Index, Index>{5, 33}, {6, 6}, {1, 40}, {8, 3}, {17, 1}, {3, 2}, {20, 300}}) {
     for (int i = 0; i < 20; ++i) {
       const Matrix block = log_uniform(random, -3, 3) * normal_matrix(random, rows, cols);
       const double tau = largest_singular_value(block) * log_uniform(random, -4.9, 0.5);

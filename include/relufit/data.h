@@ -17,10 +17,10 @@ struct Table {
   Matrix values;                     ///< rows x columns, all finite
 };
 
-/// Reads a CSV file with a header line. The separator (comma, semicolon or tab) is detected from the header; fields may be
-/// quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are accepted.
-/// Throws std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or non-numeric
-/// or non-finite value, a row of another length than the header, and an empty or repeated column name.
+/// Reads a CSV file with a header line. The separator (comma, semicolon or tab) is detected from the header; fields may
+/// be quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are accepted. Throws
+/// std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or non-numeric or
+/// non-finite value, a row of another length than the header, and an empty or repeated column name.
 Table read_csv(const std::string& path);
 
 /// Writes a header and rows with 17 significant digits (values read back bit for bit); quotes names where needed.
@@ -37,15 +37,16 @@ struct Dataset {
 };
 
 /// Splits a table into targets (the named columns, in the given order) and inputs (all others, or `inputs` where given,
-/// in the given order). Throws std::invalid_argument for an unknown or repeated name, or when no target or input is left.
+/// in the given order). Throws std::invalid_argument for an unknown or repeated name, or when no target or input is
+/// left.
 Dataset make_dataset(const Table& table, const std::vector<std::string>& targets,
                      const std::vector<std::string>& inputs = {});
 
 /// Only the named columns, in that order, as inputs x samples. Throws std::invalid_argument for an unknown name.
 Matrix select_columns(const Table& table, const std::vector<std::string>& names);
 
-/// What training needs beyond well-formed numbers: at least `minimum_samples` samples, no constant target, and no target
-/// below zero for ReLU outputs. Throws std::invalid_argument naming the column, the value and what is expected.
+/// What training needs beyond well-formed numbers: at least `minimum_samples` samples, no constant target, and no
+/// target below zero for ReLU outputs. Throws std::invalid_argument naming the column, the value and what is expected.
 void check_trainable(const Dataset& data, OutputActivation output, Index minimum_samples = 2);
 
 /// The affine map `(v - offset) / scale` per row. Scales are positive.
@@ -65,7 +66,8 @@ struct Scaling {
 };
 
 /// Random disjoint split: `fraction` in (0, 1) of the samples go to the second part (at least one to each).
-/// The same seed gives the same split. Throws std::invalid_argument for a fraction outside (0, 1) or fewer than 2 samples.
+/// The same seed gives the same split. Throws std::invalid_argument for a fraction outside (0, 1) or fewer than 2
+/// samples.
 struct Split {
   Dataset train;
   Dataset test;

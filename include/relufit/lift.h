@@ -6,7 +6,8 @@
 ///     W_l H_{l-1} + b_l 1' = H_l - S_l,   H_l >= 0,  S_l >= 0     hidden layers l = 1..D
 ///     W_L H_{L-1} + b_L 1' = Z                                    output layer  L = D + 1
 ///
-/// H are the active parts max(0, z), S the slacks max(0, -z). Layer 1 is affine, its input is data. All that is not convex:
+/// H are the active parts max(0, z), S the slacks max(0, -z). Layer 1 is affine, its input is data. All that is not
+/// convex:
 ///
 ///     complementarity   h * s = 0                for every hidden unit and sample
 ///     product           W_l H_{l-1} = C_l        for every layer l >= 2,
@@ -39,8 +40,8 @@ struct LiftedProblem {
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
 };
 
-/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every width and
-/// the ridge are in range, and targets of a ReLU output are >= 0 under the exact loss.
+/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every width
+/// and the ridge are in range, and targets of a ReLU output are >= 0 under the exact loss.
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.

@@ -12,17 +12,17 @@ namespace relufit {
 
 /// How a model was trained, and how well it fits: recorded in the file, not needed to predict.
 struct TrainingRecord {
-  std::string version;        ///< of relufit
-  std::string strategy;       ///< name of the parameter update strategy
-  std::string loss;           ///< "exact" or "squared"
-  std::string status;         ///< how training ended, see TrainStatus
+  std::string version;   ///< of relufit
+  std::string strategy;  ///< name of the parameter update strategy
+  std::string loss;      ///< "exact" or "squared"
+  std::string status;    ///< how training ended, see TrainStatus
   unsigned seed = 0;
   Index samples = 0;
-  Index iterations = 0;       ///< outer iterations of the start that was kept
+  Index iterations = 0;  ///< outer iterations of the start that was kept
   double seconds = 0;
-  double relative_residual = 0;         ///< ||F(U) - Y||_F / ||Y||_F on the raw training data
-  double complementarity_violation = 0; ///< largest |h s| of the lifted solution, in scaled units
-  double product_violation = 0;         ///< largest |W H - C| of the lifted solution, in scaled units
+  double relative_residual = 0;          ///< ||F(U) - Y||_F / ||Y||_F on the raw training data
+  double complementarity_violation = 0;  ///< largest |h s| of the lifted solution, in scaled units
+  double product_violation = 0;          ///< largest |W H - C| of the lifted solution, in scaled units
 };
 
 /// Network on scaled data plus the scalings and names that connect it to raw data.
@@ -41,21 +41,21 @@ struct Model {
   Network folded() const;
 };
 
-/// Writes the model as JSON ("relufit-model", version 1, every double to full precision). The file appears whole or not at
-/// all. Throws std::runtime_error when it cannot be written.
+/// Writes the model as JSON ("relufit-model", version 1, every double to full precision). The file appears whole or not
+/// at all. Throws std::runtime_error when it cannot be written.
 void save_model(const Model& model, const std::string& path);
 
-/// Reads and checks a model file. Throws std::invalid_argument naming the file, the field and what is expected when it is
-/// not readable, not JSON, of another format or version, when a field is missing or of the wrong type, shapes do not
+/// Reads and checks a model file. Throws std::invalid_argument naming the file, the field and what is expected when it
+/// is not readable, not JSON, of another format or version, when a field is missing or of the wrong type, shapes do not
 /// chain, a value is not finite, or a scale is not positive.
 Model load_model(const std::string& path);
 
 /// Fit of predictions to targets, per target and over all.
 struct FitMeasures {
-  double relative_residual = 0;   ///< ||F - Y||_F / ||Y||_F; infinity if Y = 0 and F != 0
+  double relative_residual = 0;  ///< ||F - Y||_F / ||Y||_F; infinity if Y = 0 and F != 0
   double mean_squared_error = 0;
-  double r2 = 0;                  ///< 1 - SSE / SST about the mean; NaN for a constant target
-  double largest_error = 0;       ///< max |F - Y|
+  double r2 = 0;             ///< 1 - SSE / SST about the mean; NaN for a constant target
+  double largest_error = 0;  ///< max |F - Y|
 };
 struct Evaluation {
   std::vector<FitMeasures> per_target;

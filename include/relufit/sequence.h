@@ -23,15 +23,16 @@ enum class SequenceStatus {
 
 const char* to_string(SequenceStatus status);
 
-/// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust region.
+/// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust
+/// region.
 struct RelaxationScales {
   double relu = 1;           ///< w of every complementarity, > 0
   double product_left = 1;   ///< V1 = product_left I, > 0
   double product_right = 1;  ///< V2 = product_right I, > 0
 };
 
-/// The source's reweighting: with the bilinear residual E at the last solution, V1 = (E E' + g I)^-1, V2 = (E'E + g I)^-1,
-/// for a complementarity w = 1 / (e^2 + g).
+/// The source's reweighting: with the bilinear residual E at the last solution, V1 = (E E' + g I)^-1, V2 = (E'E + g
+/// I)^-1, for a complementarity w = 1 / (e^2 + g).
 struct Reweighting {
   bool enabled = false;
   Index from_iteration = 3;  ///< first outer iteration (counted from 1) that uses it
@@ -48,7 +49,7 @@ struct SequenceOptions {
   double tolerance = 1e-8;       ///< on the largest violation, > 0
   Index stall_window = 20;       ///< records without progress before giving up; 0: never give up
   Index record_interval = 1;     ///< outer iterations between records of the trace, >= 1
-  double time_limit = 0;         ///< seconds; 0: none
+  double time_limit = 0;         ///< seconds (training: of all starts together); 0: none
   int threads = 1;               ///< over the samples; the result does not depend on it
 };
 
@@ -76,15 +77,16 @@ struct SequenceResult {
   std::vector<SequenceRecord> trace;
 };
 
-/// Updates X and Y every `iterations` inner iterations, multipliers kept, penalties and step fixed; 0: solves every subproblem
-/// to its tolerance, as the source does. Throws std::invalid_argument for a negative number.
+/// Updates X and Y every `iterations` inner iterations, multipliers kept, penalties and step fixed; 0: solves every
+/// subproblem to its tolerance, as the source does. Throws std::invalid_argument for a negative number.
 void set_inner_iterations(SequenceOptions& options, Index iterations);
 
 /// Throws std::invalid_argument for options out of range, or parameters that do not fit the problem.
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer = {});
 
-/// The update: X = -A, Y = -B at a point, with the options' scales, or reweighted ones from outer iteration `iteration` on.
+/// The update: X = -A, Y = -B at a point, with the options' scales, or reweighted ones from outer iteration `iteration`
+/// on.
 RelaxationParameters updated_parameters(const LiftedProblem& problem, const LiftedPoint& point,
                                         const SequenceOptions& options, Index iteration);
 

@@ -1,8 +1,8 @@
 /// \file
 /// Solver of one convex subproblem (relaxation.h), warm-started from the one before.
 ///
-/// Alternating direction method of multipliers in its Douglas-Rachford form. Every ReLU pair (h, s), every rank block M and,
-/// for a ReLU output, Z has a local copy; x are all unknowns of the lift, A x their image in the space of copies:
+/// Alternating direction method of multipliers in its Douglas-Rachford form. Every ReLU pair (h, s), every rank block M
+/// and, for a ReLU output, Z has a local copy; x are all unknowns of the lift, A x their image in the space of copies:
 ///
 ///     z     = prox_{g/rho}(state)                         pairs and rank blocks, each on its own
 ///     image = A argmin_x f(x) + rho/2 ||A x - (2 z - state)||^2    the affine step: least squares, constant matrices
@@ -19,12 +19,12 @@
 namespace relufit {
 
 struct SubproblemOptions {
-  double tolerance = 1e-8;      ///< absolute and relative, on primal and dual residual; 0: run all iterations
+  double tolerance = 1e-8;  ///< absolute and relative, on primal and dual residual; 0: run all iterations
   Index max_iterations = 20000;
-  double over_relaxation = 1.6; ///< alpha in (0, 2)
-  bool adapt_penalties = true;  ///< balance the residuals of each family by changing its penalty rho
-  bool accelerate = true;       ///< Anderson acceleration (at most 2e5 copies; larger problems iterate plainly)
-  Index check_interval = 10;    ///< iterations between residual checks
+  double over_relaxation = 1.6;       ///< alpha in (0, 2)
+  bool adapt_penalties = true;        ///< balance the residuals of each family by changing its penalty rho
+  bool accelerate = true;             ///< Anderson acceleration (at most 2e5 copies; larger problems iterate plainly)
+  Index check_interval = 10;          ///< iterations between residual checks
   std::function<bool()> should_stop;  ///< asked at every check; true ends the solve (time limits, interrupts)
 };
 
@@ -47,14 +47,19 @@ struct SubproblemResult {
   SubproblemStatus status = SubproblemStatus::iteration_limit;
   Index iterations = 0;
   double primal_residual = 0;  ///< largest relative ||image - z|| of the families
-  double dual_residual = 0;    ///< largest relative rho ||z - previous z|| of the families
+  double dual_residual =
+      0;  ///< largest relative rho ||image - z|| of the families (docs/method.md: one gap, two scales)
 };
 
-/// Solves a sequence of subproblems on the same data. Holds all memory; iterating allocates nothing.
+/// Throws std::invalid_argument when the problem has too many unknowns for general scales V1, V2 (or reweighting).
+void check_general_scales(const LiftedProblem& problem);
+
+/// Solves a sequence of subproblems on the same data. Holds all memory; iterating allocates nothing with scalar scales.
 ///
-/// Cost per iteration is linear in the samples, O(N n_l (n_0 + n_{l-1} + n_l)) with scalar scales. Parameters with matrices
-/// V1, V2 go through a dense Cholesky factorization of all unknowns (at most 3000), cubic in their number once per change of
-/// parameters and quadratic per iteration. Results do not depend on the number of threads.
+/// Cost per iteration with scalar scales is linear in the samples: O(N (n_l + n_{l-1}) (n_0 + n_l + n_{l-1})) summed
+/// over the products l = 2..L (n_0 for l = 2 only). Parameters with matrices V1, V2 go through a dense Cholesky
+/// factorization of all unknowns (at most 3000), cubic in their number once per change of parameters and quadratic per
+/// iteration. Results do not depend on the number of threads.
 class SubproblemSolver {
  public:
   /// Checks the problem and factorizes the data. threads >= 1. Throws std::invalid_argument.

@@ -12,8 +12,8 @@ struct Teacher {
   Matrix targets;  ///< the network's outputs
 };
 
-/// Weights 0.5 randn, biases 0.1 randn, inputs randn, as in the author's script. The same seed gives the same problem on
-/// every platform. Throws std::invalid_argument for fewer than two widths, or a width or number of samples below 1.
+/// Weights 0.5 randn, biases 0.1 randn, inputs randn, as in the author's script. The same seed gives the same problem
+/// on every platform. Throws std::invalid_argument for fewer than two widths, or a width or number of samples below 1.
 Teacher make_teacher(const std::vector<Index>& widths, OutputActivation output, Index samples, unsigned long long seed);
 
 }  // namespace relufit

@@ -1,6 +1,6 @@
 /// \file
-/// Training: from a data set to a model. Scales the data, runs sequential convex relaxation from one or more starts, keeps
-/// the best network and verifies it on the raw data.
+/// Training: from a data set to a model. Scales the data, runs sequential convex relaxation from one or more starts,
+/// keeps the best network and verifies it on the raw data.
 #pragma once
 
 #include <atomic>
@@ -26,12 +26,12 @@ struct TrainOptions {
   Loss loss = Loss::squared;
   double ridge = 1e-3;  ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
   Initialization initialization = Initialization::random;
-  double random_scale = 0.05;      ///< of random guesses, > 0
-  std::optional<Model> start;      ///< for Initialization::network
-  unsigned long long seed = 0;     ///< of the random guesses
-  Index starts = 1;                ///< random starts, >= 1; ends early once one has converged under the exact loss
+  double random_scale = 0.05;  ///< of random guesses, > 0
+  std::optional<Model> start;  ///< for Initialization::network
+  unsigned seed = 0;           ///< of the random guesses
+  Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
-  int threads = 1;                 ///< starts run in parallel; a single start runs its samples in parallel
+  int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel
 };
 
 /// The defaults of `relufit train`: X and Y are updated every few inner iterations (docs/method.md).
@@ -75,7 +75,8 @@ struct ScaledProblem {
 };
 ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options);
 
-/// The parameters X, Y that start number `start` begins with. Throws std::invalid_argument when a given model does not fit.
+/// The parameters X, Y that start number `start` begins with. Throws std::invalid_argument when a given model does not
+/// fit.
 RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start);
 
 }  // namespace relufit

@@ -1,0 +1,41 @@
+/// \file
+/// Checks of numbers on the command line. CLI11's own messages name the option and the value, but not what is expected.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <string>
+
+namespace relufit::cli {
+
+/// Accepts numbers for which `accepts` holds; otherwise the message says that `expected` is expected.
+template <class Number, class Predicate>
+CLI::Validator number_check(const std::string& expected, Predicate accepts) {
+  const auto problem = [expected, accepts](std::string& text) {
+    Number value = 0;
+    const bool valid = CLI::detail::lexical_cast(text, value) && accepts(value);
+    return valid ? std::string() : fmt::format("'{}', expected {}", text, expected);
+  };
+  return CLI::Validator(problem, "");
+}
+
+inline CLI::Validator whole_number(long long lowest, long long highest) {
+  return number_check<long long>(fmt::format("a whole number from {} to {}", lowest, highest),
+                                 [=](long long value) { return value >= lowest && value <= highest; });
+}
+
+inline CLI::Validator positive_number() {
+  return number_check<double>("a number > 0", [](double value) { return std::isfinite(value) && value > 0; });
+}
+
+inline CLI::Validator number_from_zero() {
+  return number_check<double>("a number >= 0", [](double value) { return std::isfinite(value) && value >= 0; });
+}
+
+inline CLI::Validator fraction() {
+  return number_check<double>("a number above 0 and below 1", [](double value) { return value > 0 && value < 1; });
+}
+
+}  // namespace relufit::cli

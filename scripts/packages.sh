@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs the system packages that relufit needs (Debian 12 or newer), where any is missing.
+set -euo pipefail
+
+build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev nlohmann-json3-dev libcli11-dev
+       libgtest-dev libbenchmark-dev gnuplot-nox)
+checks=(coinor-csdp python3 python3-venv clang-format clang-tidy)
+
+wanted=("${build[@]}")
+if [ "${1:-}" = all ]; then wanted+=("${checks[@]}"); fi
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+"${as_root[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

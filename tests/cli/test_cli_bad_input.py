@@ -1,0 +1,214 @@
+"""Bad input: exit code 2, one line that says what is wrong and where, and nothing written."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cli_tools import Program, contents
+
+DATA = "a,b,y\n1,2,3\n2,1,5\n4,0,-1\n"
+
+MODEL: dict[str, Any] = {
+    "format": "relufit-model",
+    "version": 1,
+    "input_names": ["a", "b"],
+    "target_names": ["y"],
+    "output_activation": "linear",
+    "input_scaling": {"offset": [0, 0], "scale": [1, 1]},
+    "target_scaling": {"offset": [0], "scale": [1]},
+    "layers": [{"weights": [[1, 2], [3, 4]], "bias": [0, 1]}, {"weights": [[1, -1]], "bias": [0]}],
+    "training": {
+        "version": "0.1.0", "strategy": "inexact", "loss": "exact", "status": "converged", "seed": 0, "samples": 3,
+        "iterations": 1, "seconds": 0, "relative_residual": 0, "complementarity_violation": 0, "product_violation": 0,
+    },
+}  # fmt: skip
+
+
+def changed_model(value: object, *place: str | int) -> str:
+    """The text of MODEL with another value at a place in it; None removes it."""
+    model = copy.deepcopy(MODEL)
+    *parents, last = place
+    target: Any = model
+    for key in parents:
+        target = target[key]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+    return json.dumps(model)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments, what the one line on standard error must contain, and files beside data.csv and model.json."""
+
+    name: str
+    arguments: str
+    fragments: list[str]
+    files: dict[str, str | bytes] = field(default_factory=dict)
+
+
+def train(name: str, options: str, *fragments: str, **files: str) -> Case:
+    return Case(name, f"train data.csv --targets y --hidden 2 --model new.json {options}", list(fragments), files)
+
+
+def bad_data(name: str, text: str | bytes, *fragments: str, options: str = "") -> Case:
+    arguments = f"train bad.csv --targets y --hidden 2 --model new.json {options}"
+    return Case(name, arguments, list(fragments), {"bad.csv": text})
+
+
+def bad_model(name: str, text: str, *fragments: str) -> Case:
+    return Case(name, "predict bad.json data.csv --out new.csv", ["bad.json", *fragments], {"bad.json": text})
+
+
+DATA_CASES = [
+    Case("missing file", "train no.csv --targets y --hidden 2 --model new.json", ["no.csv", "No such file"]),
+    Case("folder as data", "train . --targets y --hidden 2 --model new.json", ["directory"]),
+    bad_data("empty file", "", "bad.csv", "empty", "header"),
+    bad_data("only a header", "a,y\n", "bad.csv", "no data rows"),
+    bad_data("no header", "1,2\n3,4\n", "bad.csv:1", "header"),
+    bad_data("not a number", "a,y\n1,2\n1,two\n", "bad.csv:3", "'y'", "'two'"),
+    bad_data("empty cell", "a,y\n1,2\n,3\n", "bad.csv:3", "'a'"),
+    bad_data("NaN", "a,y\n1,2\nnan,3\n", "bad.csv:3", "'a'", "nan"),
+    bad_data("infinity", "a,y\n1,-inf\n2,3\n", "bad.csv:2", "'y'", "-inf"),
+    bad_data("overflow", "a,y\n1,1e999\n2,3\n", "bad.csv:2", "'y'", "1e999"),
+    bad_data("ragged row", "a,y\n1,2\n1,2,3\n", "bad.csv:3", "3 fields", "expected 2"),
+    bad_data("short row", "a,y\n1,2\n1\n", "bad.csv:3", "1 fields", "expected 2"),
+    bad_data("repeated column", "a,y,a\n1,2,3\n4,5,6\n", "bad.csv:1", "'a'", "column 3", "column 1"),
+    bad_data("open quote", 'a,y\n1,2\n"1,3\n', "bad.csv:3", "quote"),
+    bad_data("line break in a name", 'a,"y\nz"\n1,x\n2,3\n', "bad.csv:3", "'x'"),
+    bad_data("binary file", b"a,y\n1,\x00\xff2\n", "bad.csv:2", "NUL"),
+    bad_data("name that is no UTF-8", b"a\xff,y\n1,2\n3,4\n", "bad.csv:1", "column 1", "UTF-8"),
+    bad_data("constant target", "a,y\n1,2\n3,2\n", "'y'", "2 in all 2 samples"),
+    bad_data("too few rows", "a,y\n1,2\n", "1 samples", "at least 2"),
+    bad_data("too few rows left", "a,y\n1,2\n2,3\n", "1 samples", options="--test-fraction 0.5"),
+    bad_data("negative target", "a,y\n1,2\n2,-3.5\n", "'y'", "-3.5", "ReLU", options="--output-activation relu"),
+    Case("unknown target", "train data.csv --targets z --hidden 2 --model new.json", ["data.csv", "'z'", "'y'"]),
+    Case("repeated target", "train data.csv --targets y,y --hidden 2 --model new.json", ["data.csv", "'y'"]),
+    Case("no input left", "train data.csv --targets y,a,b --hidden 2 --model new.json", ["data.csv", "no input"]),
+    train("unknown input", "--inputs a,q", "data.csv", "'q'"),
+    train("target as input", "--inputs a,y", "data.csv", "'y'"),
+    train("test file without a column", "--test few.csv", "few.csv", "'b'", **{"few.csv": "a,y\n1,2\n"}),
+    train("missing test file", "--test no.csv", "no.csv", "No such file"),
+]
+
+OPTION_CASES = [
+    Case("no command", "", ["subcommand"]),
+    Case("unknown command", "learn data.csv", ["subcommand"]),
+    Case("missing target option", "train data.csv --hidden 2 --model new.json", ["--targets"]),
+    Case("missing hidden option", "train data.csv --targets y --model new.json", ["--hidden"]),
+    Case("missing model option", "train data.csv --targets y --hidden 2", ["--model"]),
+    Case("missing value", "train data.csv --targets y --model new.json --hidden", ["--hidden"]),
+    train("unknown option", "--momentum 0.9", "--momentum"),
+    train("superfluous argument", "other.csv", "other.csv"),
+    train("unknown loss", "--loss huber", "--loss", "'huber'", "exact", "squared"),
+    train("unknown activation", "--output-activation tanh", "'tanh'", "linear", "relu"),
+    *[
+        Case(f"hidden {units}", f"train data.csv --targets y --hidden {units} --model new.json", ["--hidden", f"'{bad}'"])
+        for units, bad in [("0", "0"), ("-3", "-3"), ("2,two", "two"), ("2.5", "2.5"), ("1000000000", "1000000000")]
+    ],
+    *[
+        train(f"{option} {value}", f"--{option} {value}", f"--{option}", f"'{value}'", "expected")
+        for option, values in {
+            "ridge": ["-1", "nan", "inf", "small"],
+            "seed": ["-1", "x", "5000000000"],
+            "starts": ["0", "-2", "many"],
+            "threads": ["0", "1000000"],
+            "iterations": ["0", "-5"],
+            "inner-iterations": ["-1", "1.5"],
+            "tolerance": ["0", "-1e-8", "nan"],
+            "time-limit": ["-1", "nan"],
+            "test-fraction": ["0", "1", "2", "-0.1", "nan"],
+            "random-scale": ["0", "-1"],
+            "lambda-relu": ["0", "inf"],
+            "lambda-product": ["-1"],
+            "relu-scale": ["0"],
+            "left-scale": ["-1"],
+            "right-scale": ["nan"],
+        }.items()
+        for value in values
+    ],
+    train("two kinds of held-out data", "--test-fraction 0.5 --test data.csv", "--test-fraction", "--test"),
+    train("several starts, nothing random", "--starts 2 --init zero", "starts", "2"),
+    train("trace in a missing folder", "--trace no/trace.csv", "no/trace.csv", "'no'"),
+    train("plot in a missing folder", "--plot no/plot.svg", "no/plot.svg", "'no'"),
+    Case("model in a missing folder", "train data.csv --targets y --hidden 2 --model no/m.json", ["no/m.json", "'no'"]),
+    Case("model is a folder", "train data.csv --targets y --hidden 2 --model .", ["folder"]),
+    Case("unknown experiment", "reproduce everything --out new", ["everything", "perturbed"]),
+    Case("missing folder option", "reproduce true", ["--out"]),
+    Case("file as folder", "reproduce true --out data.csv", ["data.csv"]),
+    Case("predictions in a missing folder", "predict model.json data.csv --out no/p.csv", ["no/p.csv", "'no'"]),
+    Case("program in a missing folder", "export-sdp data.csv --targets y --hidden 2 --out no/p.dat-s", ["no/p.dat-s"]),
+    Case("program of no units", "export-sdp data.csv --targets y --hidden 0 --out new.dat-s", ["--hidden", "'0'"]),
+    Case("program with training option", "export-sdp data.csv --targets y --hidden 2 --out p --starts 2", ["--starts"]),
+]
+
+MODEL_CASES = [
+    Case("missing model", "predict no.json data.csv --out new.csv", ["no.json", "No such file"]),
+    Case("data as model", "evaluate data.csv data.csv", ["data.csv", "JSON", "line 1"]),
+    Case("model as data", "predict model.json model.json --out new.csv", ["model.json:1"]),
+    Case("data without an input", "predict model.json few.csv --out new.csv", ["few.csv", "'a'"], {"few.csv": "b\n1\n"}),
+    Case("data without the target", "evaluate model.json few.csv", ["few.csv", "'y'"], {"few.csv": "a,b\n1,2\n"}),
+    Case("start model missing", "train data.csv --targets y --hidden 2 --init no.json --model new.json", ["no.json"]),
+    Case("start of other width", "train data.csv --targets y --hidden 3 --init model.json --model new.json",
+         ["2-2-1", "2-3-1"]),
+    Case("program from a start of other width",
+         "export-sdp data.csv --targets y --hidden 3 --init model.json --out new.dat-s", ["2-2-1", "2-3-1"]),
+    Case("start of other inputs", "train data.csv --targets y --inputs a --hidden 2 --init model.json --model new.json",
+         ["2-2-1", "1-2-1"]),
+    bad_model("empty model", "", "JSON"),
+    bad_model("cut model", json.dumps(MODEL)[:200], "JSON"),
+    bad_model("model that is a list", "[1, 2]", "object"),
+    bad_model("other format", changed_model("other", "format"), "format", "'other'"),
+    bad_model("newer version", changed_model(2, "version"), "version", "2"),
+    bad_model("no layers", changed_model([], "layers"), "layers"),
+    bad_model("layers missing", changed_model(None, "layers"), "layers", "missing"),
+    bad_model("wide weights", changed_model([[1, 2, 3], [4, 5, 6]], "layers", 0, "weights"),
+              "layers[0].weights", "3 values", "expected 2"),
+    bad_model("short bias", changed_model([0], "layers", 0, "bias"), "layers[0].bias", "1 values", "expected 2"),
+    bad_model("too many outputs", changed_model([[1, 2], [3, 4]], "layers", 1, "weights"), "layers[1].weights", "2 rows"),
+    bad_model("text as weight", changed_model("w", "layers", 0, "weights", 1, 0), "layers[0].weights[1][0]", "'w'"),
+    bad_model("scale of zero", changed_model([0, 1], "input_scaling", "scale"), "input_scaling.scale[0]", "0"),
+    bad_model("unknown activation in the model", changed_model("tanh", "output_activation"), "'tanh'", "'relu'"),
+    bad_model("repeated input name", changed_model(["a", "a"], "input_names"), "input_names[1]", "'a'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*DATA_CASES, *OPTION_CASES, *MODEL_CASES], ids=lambda case: case.name)
+def test_bad_input(relufit: Program, case: Case) -> None:
+    files = {"data.csv": DATA, "model.json": json.dumps(MODEL), **case.files}
+    for name, text in files.items():
+        (relufit.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = contents(relufit.folder)
+
+    completed = relufit.run(*case.arguments.split())
+
+    assert completed.returncode == 2, completed.stderr
+    assert completed.stdout == ""
+    assert completed.stderr.startswith("relufit: ")
+    assert completed.stderr.count("\n") == 1 and completed.stderr.endswith("\n"), completed.stderr
+    missing = [fragment for fragment in case.fragments if fragment not in completed.stderr]
+    assert not missing, completed.stderr
+    assert contents(relufit.folder) == before
+    assert not (relufit.folder / "new").exists()
+
+
+def test_the_good_versions_are_accepted(relufit: Program) -> None:
+    """What the cases above change is what is wrong with them."""
+    (relufit.folder / "data.csv").write_text(DATA)
+    (relufit.folder / "model.json").write_text(json.dumps(MODEL))
+    relufit("train", "data.csv", "--targets", "y", "--hidden", 2, "--iterations", 5, "--model", "new.json")
+    relufit("predict", "model.json", "data.csv", "--out", "new.csv")
+
+
+def test_a_refused_command_keeps_an_earlier_model(relufit: Program) -> None:
+    (relufit.folder / "data.csv").write_text(DATA)
+    (relufit.folder / "model.json").write_text(json.dumps(MODEL))
+    before = contents(relufit.folder)
+    for options in [("--hidden", 0), ("--hidden", 2, "--tolerance", 0), ("--hidden", 2, "--inputs", "q")]:
+        assert relufit.run("train", "data.csv", "--targets", "y", *options, "--model", "model.json").returncode == 2
+    assert contents(relufit.folder) == before
