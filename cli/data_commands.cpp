@@ -58,6 +58,16 @@ void check_writable(const std::string& path) {
     throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
 }
 
+void check_distinct(const std::string& output, const std::vector<std::string>& others) {
+  if (output.empty()) return;
+  for (const std::string& other : others) {
+    if (other.empty() || std::filesystem::weakly_canonical(output) != std::filesystem::weakly_canonical(other))
+      continue;
+    throw std::invalid_argument(
+        fmt::format("{}: named twice, expected another file to write than '{}'", output, other));
+  }
+}
+
 void add_predict(CLI::App& app) {
   struct Arguments {
     std::string model, data, out;
@@ -69,6 +79,7 @@ void add_predict(CLI::App& app) {
   command->add_option("--out", a->out, "CSV file to write (default: standard output)");
   command->footer("Example:\n  relufit predict diabetes.json data/diabetes.csv --out predictions.csv");
   command->callback([a] {
+    check_distinct(a->out, {a->model, a->data});
     const Model model = load_model(a->model);
     const Matrix predictions = model.predict(select_columns(read_csv(a->data), model.input_names));
     if (a->out.empty()) {

@@ -8,7 +8,13 @@
 
 namespace {
 
-void complain(const std::string& message) { fmt::print(stderr, "relufit: {}\n", message); }
+/// One line, whatever file names and values are part of the message.
+void complain(std::string message) {
+  for (char& c : message) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  fmt::print(stderr, "relufit: {}\n", message);
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"relufit trains ReLU networks by sequential convex relaxation.", "relufit"};
@@ -37,7 +43,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
+    return code;
   } catch (const std::invalid_argument& error) {
     complain(error.what());
     return 2;

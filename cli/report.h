@@ -20,4 +20,8 @@ nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Ev
 /// run.
 void check_writable(const std::string& path);
 
+/// Throws std::invalid_argument where an output is one of the other files of a command, which would be lost. Empty
+/// paths stand for no file.
+void check_distinct(const std::string& output, const std::vector<std::string>& others);
+
 }  // namespace relufit::cli

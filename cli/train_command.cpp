@@ -90,6 +90,7 @@ namespace {
 struct TrainArguments {
   TrainingArguments training;
   Index starts = 1;
+  std::string method = "auto";
   std::optional<Index> iterations, inner_iterations;
   std::optional<double> tolerance;
   bool reweight = false;
@@ -100,8 +101,26 @@ struct TrainArguments {
   bool json = false;
 };
 
+/// auto: the search where it applies, unless an option asks for something that only the relaxation has.
+Method chosen_method(const TrainArguments& a, Method standard) {
+  if (a.method == "relaxation") return Method::relaxation;
+  if (a.method == "search") {
+    if (standard == Method::search) return Method::search;
+    throw std::invalid_argument("--method: 'search' needs --loss exact and one hidden layer");
+  }
+  if (a.method != "auto") {
+    throw std::invalid_argument(fmt::format("--method: '{}', expected auto, relaxation or search", a.method));
+  }
+  const TrainingArguments& t = a.training;
+  const bool relaxation = t.init != "random" || t.lambda_relu || t.lambda_product || t.relu_scale || t.left_scale ||
+                          t.right_scale || t.ridge.value_or(0) > 0 || a.inner_iterations || a.reweight || a.tolerance;
+  return relaxation ? Method::relaxation : standard;
+}
+
 TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
+  options.method = chosen_method(a, options.method);
+  options.search_runs = a.iterations.value_or(options.search_runs);
   options.starts = a.starts;
   options.threads = a.threads;
   SequenceOptions& sequence = options.sequence;
@@ -177,6 +196,10 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
     if (!path.empty()) check_writable(path);
   }
 
+  check_distinct(a.model, {a.training.data, a.test, a.trace, a.plot});
+  check_distinct(a.trace, {a.training.data, a.test, a.training.init, a.plot});
+  check_distinct(a.plot, {a.training.data, a.test, a.training.init});
+
   const InterruptGuard guard;
   options.sequence.subproblem.should_stop = &InterruptGuard::interrupted;
   TrainResult result;
@@ -212,7 +235,12 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_option("--starts", a->starts, "Random starts; the best network is kept")
       ->capture_default_str()
       ->check(whole_number(1, kMostStarts));
-  command->add_option("--iterations", a->iterations, "Outer iterations at most")
+  command
+      ->add_option("--method", a->method,
+                   "relaxation (sequential convex relaxation), search (exact loss, one hidden layer: many short local "
+                   "fits), or auto: search where it applies and no option of the relaxation is given")
+      ->capture_default_str();
+  command->add_option("--iterations", a->iterations, "Outer iterations (search: local fits) at most, per start")
       ->check(whole_number(1, kMostIterations));
   command
       ->add_option("--inner-iterations", a->inner_iterations,
@@ -260,6 +288,7 @@ void add_export_sdp(CLI::App& app) {
     const Dataset data = make_dataset(read_csv(a->training.data), a->training.targets, a->training.inputs);
     check_trainable(data, options.output);
     check_writable(a->out);
+    check_distinct(a->out, {a->training.data, a->training.init});
     const ScaledProblem scaled = scaled_problem(data, options);
     export_sdp(scaled.problem, start_parameters(scaled, options, 0), options.sequence.weights, a->out);
   });

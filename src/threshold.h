@@ -17,7 +17,7 @@ class ThresholdMap {
  public:
   explicit ThresholdMap(Index rows)
       : tridiagonal_(rows),
-        eigen_(rows),
+        eigen_(Matrix::Zero(rows, rows)),  // so that it can be copied before its first use
         directions_(rows, rows),
         map_(Matrix::Zero(rows, rows)),
         gain_(rows),

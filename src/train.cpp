@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "parallel.h"
+#include "relufit/search.h"
 #include "relufit/version.h"
 
 namespace relufit {
@@ -32,6 +33,10 @@ void check(const TrainOptions& options) {
   if (options.starts > 1 && options.initialization != Initialization::random) {
     fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
   }
+  if (options.search_runs < 1) fail(fmt::format("search_runs: {}, expected at least 1", options.search_runs));
+  if (options.method == Method::search && options.initialization != Initialization::random) {
+    fail("initialization: the search starts at random, expected relaxation for other starts");
+  }
   if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
 }
 
@@ -46,6 +51,25 @@ std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scal
   last.bias = inverse * (last.bias - scaled.target_scaling.offset);
   last.weights = inverse * last.weights;
   return layers;
+}
+
+/// One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
+unsigned long long start_seed(unsigned seed, Index start) {
+  return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+}
+
+SequenceStatus sequence_status(SearchStatus status) {
+  switch (status) {
+    case SearchStatus::converged:
+      return SequenceStatus::converged;
+    case SearchStatus::time_limit:
+      return SequenceStatus::time_limit;
+    case SearchStatus::interrupted:
+      return SequenceStatus::interrupted;
+    case SearchStatus::run_limit:
+      break;
+  }
+  return SequenceStatus::iteration_limit;
 }
 
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
@@ -93,13 +117,45 @@ class Starts {
       return needless(start) || (ask && ask());
     };
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
-    result =
-        run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
-                     [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+    if (options_.method == Method::search) {
+      result = run_search(start, sequence);
+    } else {
+      result =
+          run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
+                       [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+    }
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
     while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
     }
+  }
+
+  /// A search told as a sequence: its runs are the iterations, the network found is its own lifted solution.
+  SequenceResult run_search(Index start, const SequenceOptions& sequence) {
+    const Clock clock;
+    SequenceResult result;
+    SearchOptions search;
+    search.seed = start_seed(options_.seed, start);
+    search.time_limit = sequence.time_limit;
+    search.max_runs = options_.search_runs;
+    search.should_stop = sequence.subproblem.should_stop;
+    const auto record = [&](Index runs, double fit) {
+      SequenceRecord next;
+      next.iteration = runs;
+      next.fit = fit;
+      next.loss = 0.5 * std::pow(fit * scaled_.problem.targets.norm(), 2);
+      next.seconds = clock.seconds();
+      result.trace.push_back(next);
+      return observe(start, next);
+    };
+    const SearchResult found = search_exact_fit(scaled_.problem, search, record);
+    record(found.runs, found.relative_residual);
+    result.status = sequence_status(found.status);
+    result.best_layers = found.layers;
+    result.best_value = found.relative_residual;
+    result.point = lift_network(scaled_.problem, found.layers);
+    result.violations = violations(scaled_.problem, result.point);
+    return result;
   }
 
   bool observe(Index start, const SequenceRecord& record) {
@@ -121,7 +177,9 @@ class Starts {
   double best_value_ = std::numeric_limits<double>::infinity();
 };
 
-std::string strategy_name(const SequenceOptions& options) {
+std::string strategy_name(const TrainOptions& training) {
+  if (training.method == Method::search) return "search";
+  const SequenceOptions& options = training.sequence;
   if (options.reweighting.enabled) return "reweighted";
   return options.subproblem.tolerance > 0 ? "converged" : "inexact";
 }
@@ -129,7 +187,7 @@ std::string strategy_name(const SequenceOptions& options) {
 TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const SequenceResult& kept) {
   TrainingRecord record;
   record.version = version;
-  record.strategy = strategy_name(options.sequence);
+  record.strategy = strategy_name(options);
   record.loss = to_string(options.loss);
   record.status = to_string(kept.status);
   record.seed = options.seed;
@@ -145,11 +203,14 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 
 }  // namespace
 
+const char* to_string(Method method) { return method == Method::search ? "search" : "relaxation"; }
+
 TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   TrainOptions options;
   options.hidden = std::move(hidden);
   options.loss = loss;
   if (loss == Loss::exact) options.ridge = 0;
+  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
   SequenceOptions& sequence = options.sequence;
   sequence.weights = {100, 100};
   sequence.penalties = {100, 100, 100};
@@ -181,17 +242,14 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
   const LiftedProblem& problem = scaled.problem;
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
-    // One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
-    const auto seed = options.seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
-    parameters = random_parameters(problem, options.random_scale, seed);
+    parameters = random_parameters(problem, options.random_scale, start_seed(options.seed, start));
   } else if (options.initialization == Initialization::network) {
-    const std::vector<Layer> layers = rescaled_layers(*options.start, scaled);
-    if (Network(layers, options.output).widths() != problem.widths) {
+    if (options.start->network.widths() != problem.widths) {
       throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
                                               fmt::join(options.start->network.widths(), "-"),
                                               fmt::join(problem.widths, "-")));
     }
-    parameters = parameters_at(lift_network(problem, layers));
+    parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
   }
   return with_scales(std::move(parameters), options.sequence.scales);
 }

@@ -20,7 +20,16 @@ enum class Initialization {
   network  ///< minus the values of a given model's network on the data
 };
 
+/// Which algorithm trains.
+enum class Method {
+  relaxation,  ///< sequential convex relaxation (sequence.h)
+  search  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+};
+
+const char* to_string(Method method);
+
 struct TrainOptions {
+  Method method = Method::relaxation;
   std::vector<Index> hidden;  ///< units of the hidden layers, at least one layer
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::squared;
@@ -29,12 +38,14 @@ struct TrainOptions {
   double random_scale = 0.05;  ///< of random guesses, > 0
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
+  Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
   int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel
 };
 
-/// The defaults of `relufit train`: X and Y are updated every few inner iterations (docs/method.md).
+/// The defaults of `relufit train`: search for exact fits with one hidden layer; else relaxation, X and Y being updated
+/// every few inner iterations (docs/method.md).
 TrainOptions default_train_options(std::vector<Index> hidden, Loss loss);
 
 /// One record of one start, as seen by an observer.

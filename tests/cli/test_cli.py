@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from cli_tools import Program, forward, load_model, measures, read_csv, without_times, write_csv
 
-EXACT = ("--targets", "y", "--hidden", 2, "--loss", "exact", "--starts", 20)
+EXACT = ("--targets", "y", "--hidden", 2, "--loss", "exact")
+RELAXATION = (*EXACT, "--method", "relaxation")
 SHORT = ("--targets", "progression", "--hidden", 5, "--iterations", 50)
 
 
 @pytest.fixture
 def teacher_model(relufit: Program, teacher_csv: Path) -> Path:
-    relufit("train", teacher_csv, *EXACT, "--model", "teacher.json")
+    relufit("train", teacher_csv, *RELAXATION, "--starts", 20, "--model", "teacher.json")
     return relufit.folder / "teacher.json"
 
 
@@ -31,8 +32,14 @@ def test_help_has_an_example(relufit: Program, command: str) -> None:
     assert command in relufit("--help")
 
 
-def test_exact_fit_of_a_teacher(relufit: Program, teacher_csv: Path) -> None:
-    summary = relufit.json("train", teacher_csv, *EXACT, "--model", "teacher.json")
+@pytest.mark.parametrize(
+    ("method", "strategy"), [("relaxation", "inexact"), ("search", "search"), ("auto", "search")]
+)
+def test_exact_fit_of_a_teacher(relufit: Program, teacher_csv: Path, method: str, strategy: str) -> None:
+    summary = relufit.json(
+        "train", teacher_csv, *EXACT, "--method", method, "--starts", 20, "--model", "teacher.json"
+    )
+    assert summary["strategy"] == strategy
     assert summary["status"] == "converged"
     assert summary["train"]["all"]["relative_residual"] < 1e-6
     assert max(summary["violations"].values()) < 1e-7
@@ -99,6 +106,16 @@ def test_predict_prints_what_it_writes(relufit: Program, teacher_model: Path, te
     assert relufit("predict", teacher_model, teacher_csv) == (relufit.folder / "out.csv").read_text()
 
 
+def test_output_that_cannot_be_written_is_reported(relufit: Program, teacher_model: Path, teacher_csv: Path) -> None:
+    with open("/dev/full", "w") as full:
+        completed = subprocess.run(
+            [str(relufit.path), "predict", str(teacher_model), str(teacher_csv)],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert completed.returncode == 1
+    assert "cannot be written" in completed.stderr
+
+
 def test_columns_of_new_data_may_come_in_any_order(relufit: Program, teacher_model: Path, teacher_csv: Path) -> None:
     table = read_csv(teacher_csv)
     write_csv(relufit.folder / "shuffled.csv", ["u2", "other", "u1"],
@@ -116,6 +133,16 @@ def test_same_seed_gives_the_same_model(relufit: Program, diabetes: Path) -> Non
     assert models[0]["layers"] != models[2]["layers"]
 
 
+def test_search_gives_the_same_model_for_any_threads(relufit: Program, teacher_csv: Path) -> None:
+    models = []
+    for threads in [1, 2]:
+        relufit("train", teacher_csv, *EXACT, "--method", "search", "--starts", 2, "--threads", threads, "--seed", 3,
+                "--model", "model.json", "--trace", "trace.csv")  # fmt: skip
+        models.append(without_times(load_model(relufit.folder / "model.json")))
+        assert np.all(np.diff(read_csv(relufit.folder / "trace.csv")["iteration"]) >= 0)
+    assert models[0] == models[1]
+
+
 @pytest.mark.parametrize("starts", [1, 3])
 def test_threads_do_not_change_the_weights(relufit: Program, diabetes: Path, starts: int) -> None:
     models = []
@@ -126,14 +153,14 @@ def test_threads_do_not_change_the_weights(relufit: Program, diabetes: Path, sta
 
 
 def test_start_from_a_model(relufit: Program, teacher_model: Path, teacher_csv: Path) -> None:
-    summary = relufit.json("train", teacher_csv, *EXACT[:-2], "--init", teacher_model, "--model", "again.json")
+    summary = relufit.json("train", teacher_csv, *RELAXATION, "--init", teacher_model, "--model", "again.json")
     assert summary["status"] == "converged"
     assert summary["iterations"] < load_model(teacher_model)["training"]["iterations"]
     assert summary["train"]["all"]["relative_residual"] < 1e-6
 
 
 def test_start_from_zero(relufit: Program, teacher_csv: Path) -> None:
-    arguments = ("train", teacher_csv, *EXACT[:-2], "--init", "zero", "--iterations", 20, "--model", "zero.json")
+    arguments = ("train", teacher_csv, *RELAXATION, "--init", "zero", "--iterations", 20, "--model", "zero.json")
     summary = relufit.json(*arguments)
     assert summary["iterations"] <= 20
     # Nothing is random about it.
@@ -141,7 +168,7 @@ def test_start_from_zero(relufit: Program, teacher_csv: Path) -> None:
 
 
 def test_the_methods_of_the_source(relufit: Program, teacher_csv: Path) -> None:
-    arguments = ("train", teacher_csv, *EXACT[:-2], "--iterations", 4, "--model", "model.json")
+    arguments = ("train", teacher_csv, *RELAXATION, "--iterations", 4, "--model", "model.json")
     solved = relufit.json(*arguments, "--inner-iterations", 0)
     assert (solved["strategy"], solved["iterations"]) == ("converged", 4)
     assert solved["violations"]["sign"] < 1e-6
@@ -167,7 +194,7 @@ def test_report_on_another_file(relufit: Program, diabetes: Path) -> None:
 
 def test_trace_and_plot(relufit: Program, teacher_csv: Path) -> None:
     relufit(
-        "train", teacher_csv, *EXACT[:-2], "--starts", 2, "--iterations", 60, "--seed", 1,
+        "train", teacher_csv, *RELAXATION, "--starts", 2, "--iterations", 60, "--seed", 1,
         "--model", "model.json", "--trace", "trace.csv", "--plot", "plot.svg",
     )  # fmt: skip
     trace = read_csv(relufit.folder / "trace.csv")
@@ -186,7 +213,7 @@ def test_trace_and_plot(relufit: Program, teacher_csv: Path) -> None:
 
 def test_without_gnuplot_the_picture_is_missing_and_nothing_else(relufit: Program, teacher_csv: Path) -> None:
     completed: subprocess.CompletedProcess[str] = relufit.run(
-        "train", teacher_csv, *EXACT[:-2], "--iterations", 5, "--model", "model.json", "--plot", "plot.svg",
+        "train", teacher_csv, *RELAXATION, "--iterations", 5, "--model", "model.json", "--plot", "plot.svg",
         environment={"PATH": str(relufit.folder)},
     )  # fmt: skip
     assert completed.returncode == 0

@@ -105,10 +105,14 @@ OPTION_CASES = [
     Case("missing value", "train data.csv --targets y --model new.json --hidden", ["--hidden"]),
     train("unknown option", "--momentum 0.9", "--momentum"),
     train("superfluous argument", "other.csv", "other.csv"),
+    train("unknown method", "--method newton", "--method", "'newton'", "search"),
+    train("search for a squared loss", "--method search", "search", "exact"),
+    train("search with two hidden layers", "--hidden 2,2 --loss exact --method search", "search", "one hidden layer"),
+    train("search from zero", "--loss exact --method search --init zero", "search", "start"),
     train("unknown loss", "--loss huber", "--loss", "'huber'", "exact", "squared"),
     train("unknown activation", "--output-activation tanh", "'tanh'", "linear", "relu"),
     *[
-        Case(f"hidden {units}", f"train data.csv --targets y --hidden {units} --model new.json", ["--hidden", f"'{bad}'"])
+        Case(f"hidden {units}", f"train data.csv --targets y --hidden {units} --model m", ["--hidden", repr(bad)])
         for units, bad in [("0", "0"), ("-3", "-3"), ("2,two", "two"), ("2.5", "2.5"), ("1000000000", "1000000000")]
     ],
     *[
@@ -138,6 +142,11 @@ OPTION_CASES = [
     train("plot in a missing folder", "--plot no/plot.svg", "no/plot.svg", "'no'"),
     Case("model in a missing folder", "train data.csv --targets y --hidden 2 --model no/m.json", ["no/m.json", "'no'"]),
     Case("model is a folder", "train data.csv --targets y --hidden 2 --model .", ["folder"]),
+    Case("model over the data", "train data.csv --targets y --hidden 2 --model ./data.csv", ["named twice"]),
+    train("trace over the model", "--trace new.json", "new.json", "named twice"),
+    train("plot over the test data", "--test data.csv --plot data.csv", "data.csv", "named twice"),
+    Case("predictions over the data", "predict model.json data.csv --out data.csv", ["data.csv", "named twice"]),
+    Case("program over the data", "export-sdp data.csv --targets y --hidden 2 --out data.csv", ["named twice"]),
     Case("unknown experiment", "reproduce everything --out new", ["everything", "perturbed"]),
     Case("missing folder option", "reproduce true", ["--out"]),
     Case("file as folder", "reproduce true --out data.csv", ["data.csv"]),
@@ -151,7 +160,7 @@ MODEL_CASES = [
     Case("missing model", "predict no.json data.csv --out new.csv", ["no.json", "No such file"]),
     Case("data as model", "evaluate data.csv data.csv", ["data.csv", "JSON", "line 1"]),
     Case("model as data", "predict model.json model.json --out new.csv", ["model.json:1"]),
-    Case("data without an input", "predict model.json few.csv --out new.csv", ["few.csv", "'a'"], {"few.csv": "b\n1\n"}),
+    Case("data without an input", "predict model.json few.csv", ["few.csv", "'a'"], {"few.csv": "b\n1\n"}),
     Case("data without the target", "evaluate model.json few.csv", ["few.csv", "'y'"], {"few.csv": "a,b\n1,2\n"}),
     Case("start model missing", "train data.csv --targets y --hidden 2 --init no.json --model new.json", ["no.json"]),
     Case("start of other width", "train data.csv --targets y --hidden 3 --init model.json --model new.json",
@@ -170,7 +179,8 @@ MODEL_CASES = [
     bad_model("wide weights", changed_model([[1, 2, 3], [4, 5, 6]], "layers", 0, "weights"),
               "layers[0].weights", "3 values", "expected 2"),
     bad_model("short bias", changed_model([0], "layers", 0, "bias"), "layers[0].bias", "1 values", "expected 2"),
-    bad_model("too many outputs", changed_model([[1, 2], [3, 4]], "layers", 1, "weights"), "layers[1].weights", "2 rows"),
+    bad_model("too many outputs", changed_model([[1, 2], [3, 4]], "layers", 1, "weights"),
+              "layers[1].weights", "2 rows"),
     bad_model("text as weight", changed_model("w", "layers", 0, "weights", 1, 0), "layers[0].weights[1][0]", "'w'"),
     bad_model("scale of zero", changed_model([0, 1], "input_scaling", "scale"), "input_scaling.scale[0]", "0"),
     bad_model("unknown activation in the model", changed_model("tanh", "output_activation"), "'tanh'", "'relu'"),
@@ -203,6 +213,16 @@ def test_the_good_versions_are_accepted(relufit: Program) -> None:
     (relufit.folder / "model.json").write_text(json.dumps(MODEL))
     relufit("train", "data.csv", "--targets", "y", "--hidden", 2, "--iterations", 5, "--model", "new.json")
     relufit("predict", "model.json", "data.csv", "--out", "new.csv")
+
+
+@pytest.mark.parametrize("option", ["--loss", "--hidden", "--trace", "--momentum"])
+def test_line_breaks_in_arguments_do_not_break_the_message(relufit: Program, option: str) -> None:
+    (relufit.folder / "data.csv").write_text(DATA)
+    completed = relufit.run(
+        "train", "data.csv", "--targets", "y", "--hidden", 2, "--model", "new.json", option, "no\r\nfolder/file"
+    )
+    assert completed.returncode == 2
+    assert len(completed.stderr.splitlines()) == 1
 
 
 def test_a_refused_command_keeps_an_earlier_model(relufit: Program) -> None:

@@ -16,6 +16,7 @@ import pytest
 from cli_tools import TIMEOUT, Program, forward, load_model, read_csv
 
 ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300)
+SEARCH = ("--loss", "exact", "--method", "search")
 needs_csdp = pytest.mark.skipif(shutil.which("csdp") is None, reason="csdp is not installed")
 needs_gnuplot = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 
@@ -28,13 +29,14 @@ def read_terminal(descriptor: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2)])
+@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH])
 def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes: Path, options: tuple) -> None:
     # The progress line, shown on a terminal only, tells that training has started.
     terminal, their_end = pty.openpty()
     arguments = ["train", diabetes, *ENDLESS, *options, "--model", "model.json", "--json"]
+    command = [str(relufit.path), *map(str, arguments)]
     with subprocess.Popen(
-        [str(relufit.path), *map(str, arguments)], cwd=relufit.folder, stdout=subprocess.PIPE, stderr=their_end, text=True
+        command, cwd=relufit.folder, stdout=subprocess.PIPE, stderr=their_end, text=True
     ) as process:
         os.close(their_end)
         seen = b""
@@ -56,7 +58,7 @@ def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes:
     np.testing.assert_allclose(predictions, forward(model, read_csv(diabetes))[:, 0], rtol=1e-10, atol=0)
 
 
-@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0)])
+@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), SEARCH])
 def test_time_limit(relufit: Program, diabetes: Path, options: tuple) -> None:
     summary = relufit.json("train", diabetes, *ENDLESS, *options, "--time-limit", 0.3, "--model", "model.json")
     assert summary["status"] == "time limit"
