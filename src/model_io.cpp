@@ -49,7 +49,7 @@ std::string scaling_problem(const std::string& path, const Scaling& scaling, std
     if (values->size() != static_cast<Index>(size)) {
       return fmt::format("{}{}: {} values, expected {}", path, name, values->size(), size);
     }
-    const std::string problem = finite_problem(path + name, *values);
+    std::string problem = finite_problem(path + name, *values);
     if (!problem.empty()) return problem;
   }
   for (Index i = 0; i < scaling.scale.size(); ++i) {
@@ -238,7 +238,7 @@ class Field {
 };
 
 Scaling read_scaling(const Field& field, std::size_t size, bool offset_is_zero) {
-  const Scaling scaling{field.member("offset").numbers(size), field.member("scale").numbers(size)};
+  Scaling scaling{field.member("offset").numbers(size), field.member("scale").numbers(size)};
   field.require(scaling_problem(field.path(), scaling, size, offset_is_zero));
   return scaling;
 }
