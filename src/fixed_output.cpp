@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -11,7 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "clock.h"
 #include "douglas_rachford.h"
+#include "relufit/sequence.h"
 #include "unit_fit.h"
 
 namespace relufit {
@@ -136,7 +137,7 @@ class FixedOutputSearch {
   static constexpr double kWideFit = 1e-6;  // a wide model this close is worth merging after the fit
   static constexpr Index kCheckInterval = 50;
 
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  double seconds() const { return clock_.seconds(); }
   bool out_of_time() const { return options_.time_limit > 0 && seconds() >= options_.time_limit; }
   bool stop_asked() const { return out_of_time() || (options_.should_stop && options_.should_stop()); }
 
@@ -208,8 +209,7 @@ class FixedOutputSearch {
       model.hidden.row(i) = merged.row(row) / std::abs(weights_(i));
     }
     std::vector<Layer> layers = data_.layers(model);
-    const Matrix error = Network(layers, OutputActivation::linear).forward(problem_.inputs) - problem_.targets;
-    const double residual = error.norm() / data_.scale();
+    const double residual = relufit::relative_residual(problem_, layers);
     if (result_.layers.empty() || residual < result_.relative_residual) {
       result_.layers = std::move(layers);
       result_.relative_residual = residual;
@@ -219,7 +219,7 @@ class FixedOutputSearch {
 
   const LiftedProblem& problem_;
   const FixedOutputOptions& options_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Clock clock_;
   Vector weights_;
   Index positive_;
   Index negative_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -11,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "clock.h"
+#include "relufit/sequence.h"
 #include "unit_fit.h"
 #include "unit_merge.h"
 
@@ -111,7 +112,7 @@ class Search {
   static constexpr double kFitShare = 1e-2;
   static constexpr double kProgress = 0.999;
 
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  double seconds() const { return clock_.seconds(); }
   bool out_of_time() const { return options_.time_limit > 0 && seconds() >= options_.time_limit; }
 
   /// Iterated local search: replaces one random unit at a time. Ends solved, out of patience, or stopped.
@@ -183,8 +184,7 @@ class Search {
 
   void keep(const UnitModel& plain) {
     std::vector<Layer> layers = units_.layers(plain);
-    const Matrix error = Network(layers, problem_.output).forward(problem_.inputs) - problem_.targets;
-    const double residual = error.norm() / units_.scale();
+    const double residual = relufit::relative_residual(problem_, layers);
     if (!result_.layers.empty() && !(residual < result_.relative_residual)) return;
     result_.layers = std::move(layers);
     result_.relative_residual = residual;
@@ -193,7 +193,7 @@ class Search {
   const LiftedProblem& problem_;
   const SearchOptions& options_;
   const SearchObserver& observer_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Clock clock_;
   UnitProblem units_;
   UnitFit fit_;
   UnitFitOptions fit_options_;
