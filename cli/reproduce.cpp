@@ -64,14 +64,19 @@ std::vector<Experiment> experiments(const std::string& which) {
     Experiment reweighted = list.back();
     reweighted.name = "perturbed-reweighted";
     reweighted.title = "true values + 0.1 randn, reweighted";
-    reweighted.options.reweighting.enabled = true;
+    reweighted.options.strategy = Strategy::reweighted;
     list.push_back(reweighted);
+    Experiment extrapolated = scaled;
+    extrapolated.name = "perturbed-extrapolated";
+    extrapolated.title = "true values + 0.1 randn, lambda = 1, 1, extrapolated";
+    extrapolated.options.strategy = Strategy::extrapolated;
+    list.push_back(extrapolated);
   }
   if (wanted("random")) {
     list.push_back({"random", "0.05 randn", Start::random, {3, 3, 2}, 10, 0.05, source_options(50)});
     Experiment author{"random-author",   "3-5-3, 0.05 randn, reweighted", Start::random, {3, 5, 3}, 5, 0.05,
                       source_options(25)};
-    author.options.reweighting.enabled = true;
+    author.options.strategy = Strategy::reweighted;
     list.push_back(author);
   }
   if (wanted("zero")) list.push_back({"zero", "zero", Start::zero, {3, 3, 2}, 5, 0, source_options(50)});

@@ -93,7 +93,7 @@ struct TrainArguments {
   std::string method = "auto";
   std::optional<Index> iterations, inner_iterations;
   std::optional<double> tolerance;
-  bool reweight = false;
+  std::optional<std::string> strategy;
   double time_limit = 0;
   int threads = 1;
   std::optional<double> test_fraction;
@@ -113,7 +113,7 @@ Method chosen_method(const TrainArguments& a, Method standard) {
   }
   const TrainingArguments& t = a.training;
   const bool relaxation = t.init != "random" || t.lambda_relu || t.lambda_product || t.relu_scale || t.left_scale ||
-                          t.right_scale || t.ridge.value_or(0) > 0 || a.inner_iterations || a.reweight || a.tolerance;
+                          t.right_scale || t.ridge.value_or(0) > 0 || a.inner_iterations || a.strategy || a.tolerance;
   return relaxation ? Method::relaxation : standard;
 }
 
@@ -127,8 +127,11 @@ TrainOptions train_options(const TrainArguments& a) {
   sequence.max_iterations = a.iterations.value_or(sequence.max_iterations);
   sequence.tolerance = a.tolerance.value_or(sequence.tolerance);
   sequence.time_limit = a.time_limit;
-  sequence.reweighting.enabled = a.reweight;
-  if (a.inner_iterations) set_inner_iterations(sequence, *a.inner_iterations);
+  // Without a name, the number of inner iterations decides between the two plain strategies.
+  const Strategy strategy = a.strategy                            ? strategy_from(*a.strategy)
+                            : a.inner_iterations.value_or(1) == 0 ? Strategy::converged
+                                                                  : Strategy::inexact;
+  set_strategy(sequence, strategy, a.inner_iterations.value_or(default_inner_iterations(strategy)));
   return options;
 }
 
@@ -246,8 +249,9 @@ void add_train(CLI::App& app, ExitCode& exit) {
       ->add_option("--inner-iterations", a->inner_iterations,
                    "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
       ->check(whole_number(0, kMostIterations));
-  command->add_flag("--reweight", a->reweight,
-                    "Reweighting V1, V2 from outer iteration 3 on (small data: at most 3000 unknowns)");
+  command->add_option("--strategy", a->strategy,
+                      "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
+                      "safeguarded or projection (default inexact)");
   command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)")
       ->check(positive_number());
   command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")

@@ -209,5 +209,14 @@ void prox_relu_pairs(Index count, double step, const double* h_in, const double*
   HWY_DYNAMIC_DISPATCH(ProxReluPairs)(count, step, h_in, s_in, x, y, w, h_out, s_out);
 }
 
+void project_relu_pairs(Index count, const double* h_in, const double* s_in, double* h_out, double* s_out) {
+  for (Index i = 0; i < count; ++i) {
+    const double h = h_in[i];
+    const double s = s_in[i];
+    h_out[i] = h >= s ? std::max(h, 0.0) : 0.0;
+    s_out[i] = h >= s ? 0.0 : std::max(s, 0.0);
+  }
+}
+
 }  // namespace relufit
 #endif

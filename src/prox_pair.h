@@ -19,4 +19,8 @@ namespace relufit {
 void prox_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
                      const double* w, double* h_out, double* s_out);
 
+/// Projects each of `count` pairs onto {h s = 0, h >= 0, s >= 0}: the larger of the two positive parts stays. (h_in,
+/// h_out) and (s_in, s_out) may be the same arrays.
+void project_relu_pairs(Index count, const double* h_in, const double* s_in, double* h_out, double* s_out);
+
 }  // namespace relufit

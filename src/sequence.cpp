@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
 #include "clock.h"
 #include "random.h"
+#include "update_rule.h"
 
 namespace relufit {
 
@@ -31,6 +33,23 @@ const char* to_string(SequenceStatus status) {
 
 namespace {
 
+void check(const StrategyOptions& options) {
+  const auto require = [](bool fits, const char* name, double value, const char* expected) {
+    if (!fits) throw std::invalid_argument(fmt::format("strategies.{}: {}, expected {}", name, value, expected));
+  };
+  const auto in = [](double value, double low, double high) { return value >= low && value <= high; };
+  constexpr double kTiny = std::numeric_limits<double>::min();
+  constexpr double kHuge = std::numeric_limits<double>::max();
+  require(in(options.momentum, 0, 1), "momentum", options.momentum, "a number in [0, 1]");
+  require(options.reweight_from >= 1, "reweight_from", static_cast<double>(options.reweight_from), "at least 1");
+  require(in(options.reweight_floor, kTiny, kHuge), "reweight_floor", options.reweight_floor, "a number > 0");
+  require(in(options.continuation_start, kTiny, 1), "continuation_start", options.continuation_start,
+          "a number in (0, 1]");
+  require(options.continuation_growth > 1 && options.continuation_growth <= kHuge, "continuation_growth",
+          options.continuation_growth, "a number > 1");
+  require(in(options.smallest_scale, kTiny, 1), "smallest_scale", options.smallest_scale, "a number in (0, 1]");
+}
+
 void check(const SequenceOptions& options) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto positive = [&](double value, const char* name) {
@@ -39,7 +58,7 @@ void check(const SequenceOptions& options) {
   positive(options.scales.relu, "scales.relu");
   positive(options.scales.product_left, "scales.product_left");
   positive(options.scales.product_right, "scales.product_right");
-  positive(options.reweighting.g, "reweighting.g");
+  check(options.strategies);
   positive(options.tolerance, "tolerance");
   if (options.max_iterations < 1) fail(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
   if (options.record_interval < 1)
@@ -89,10 +108,9 @@ Network plain_network(const LiftedProblem& problem, const std::vector<Layer>& la
   return Network(layers, problem.output);
 }
 
-SequenceRecord make_record(const LiftedProblem& problem, const RelaxationParameters& parameters,
-                           const SequenceOptions& options, const LiftedPoint& point) {
+SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point) {
   SequenceRecord record;
-  record.objective = relaxation_objective(problem, parameters, options.weights, point);
+  record.merit = exact_penalty(problem, options.weights, options.scales, point);
   const Violations violation = violations(problem, point);
   record.complementarity = violation.complementarity;
   record.product = violation.product;
@@ -101,85 +119,91 @@ SequenceRecord make_record(const LiftedProblem& problem, const RelaxationParamet
   return record;
 }
 
+/// Keeps the network of the last record if it is the best so far.
+void keep_best(const LiftedProblem& problem, const LiftedPoint& point, SequenceResult& result) {
+  const SequenceRecord& record = result.trace.back();
+  const double value = problem.loss == Loss::exact ? record.fit : record.loss;
+  if (!result.best_layers.empty() && !(value < result.best_value)) return;
+  result.best_layers = point.layers;
+  result.best_value = value;
+}
+
 }  // namespace
 
-void set_inner_iterations(SequenceOptions& options, Index iterations) {
-  if (iterations < 0) throw std::invalid_argument(fmt::format("inner_iterations: {}, expected at least 0", iterations));
+Index default_inner_iterations(Strategy strategy) {
+  constexpr Index kEarly = 5;
+  switch (strategy) {
+    case Strategy::inexact:
+    case Strategy::continuation:
+      return kEarly;
+    case Strategy::projection:
+      return 1;
+    case Strategy::converged:
+    case Strategy::extrapolated:
+    case Strategy::reweighted:
+    case Strategy::safeguarded:
+      break;
+  }
+  return 0;
+}
+
+void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_iterations) {
+  const bool projection = strategy == Strategy::projection;
+  if (inner_iterations < (projection ? 1 : 0)) {
+    throw std::invalid_argument(
+        fmt::format("inner_iterations: {}, expected at least {}", inner_iterations, projection ? 1 : 0));
+  }
   const SubproblemOptions defaults;
-  const bool early = iterations > 0;
-  options.subproblem.max_iterations = early ? iterations : defaults.max_iterations;
+  const bool early = inner_iterations > 0;
+  options.strategy = strategy;
+  options.subproblem.max_iterations = early ? inner_iterations : defaults.max_iterations;
   options.subproblem.tolerance = early ? 0 : defaults.tolerance;
   options.subproblem.accelerate = !early;
   options.subproblem.adapt_penalties = !early;
+  options.subproblem.project_pairs = projection;
 }
 
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer) {
   check(options);
-  if (options.reweighting.enabled) check_general_scales(problem);
+  Relaxation relaxation{start, options.weights};
+  const std::unique_ptr<UpdateRule> rule = make_update_rule(problem, options, relaxation);
   const Clock clock;
   SubproblemSolver solver(problem, options.weights, options.penalties, options.threads);
   SequenceResult result;
-  bool stop = false;
   SubproblemOptions inner_options = options.subproblem;
   inner_options.should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() >= options.time_limit) ||
            (options.subproblem.should_stop && options.subproblem.should_stop());
   };
 
-  RelaxationParameters parameters = start;
   Index inner_iterations = 0;
-  for (Index iteration = 1; !stop; ++iteration) {
-    solver.set_parameters(parameters);
+  for (Index iteration = 1;; ++iteration) {
+    solver.set_relaxation(relaxation.parameters, relaxation.weights);
     const SubproblemResult inner = solver.solve(inner_options);
     inner_iterations += inner.iterations;
-
     const bool cut_short = inner.status == SubproblemStatus::interrupted;
-    if (cut_short || iteration % options.record_interval == 0 || iteration == options.max_iterations) {
-      SequenceRecord record = make_record(problem, parameters, options, solver.point());
-      record.iteration = iteration;
-      record.inner_iterations = inner_iterations;
-      record.seconds = clock.seconds();
-      result.trace.push_back(record);
+    const bool recording = cut_short || iteration % options.record_interval == 0 || iteration == options.max_iterations;
+    const double objective =
+        recording ? relaxation_objective(problem, relaxation.parameters, relaxation.weights, solver.point()) : 0;
+    const LiftedPoint& current = rule->update(solver.point(), relaxation);
+    if (!recording) continue;
 
-      const double value = problem.loss == Loss::exact ? record.fit : record.loss;
-      if (result.best_layers.empty() || value < result.best_value) {
-        result.best_layers = solver.point().layers;
-        result.best_value = value;
-      }
-      const auto reason = stop_reason(problem, options, result.trace);
-      if (reason) result.status = *reason;
-      const bool go_on = !observer || observer(record, solver.point().layers);
-      if (!reason && (!go_on || cut_short)) result.status = SequenceStatus::interrupted;
-      stop = reason || !go_on || cut_short;
-    }
-    if (!stop) parameters = updated_parameters(problem, solver.point(), options, iteration + 1);
+    SequenceRecord record = make_record(problem, options, current);
+    record.objective = objective;
+    record.iteration = iteration;
+    record.inner_iterations = inner_iterations;
+    record.seconds = clock.seconds();
+    result.trace.push_back(record);
+    keep_best(problem, current, result);
+    const auto reason = stop_reason(problem, options, result.trace);
+    const bool go_on = !observer || observer(record, current.layers);
+    if (!reason && go_on && !cut_short) continue;
+    result.status = reason.value_or(SequenceStatus::interrupted);
+    result.point = current;
+    result.violations = violations(problem, current);
+    return result;
   }
-  result.point = solver.point();
-  result.violations = violations(problem, result.point);
-  return result;
-}
-
-RelaxationParameters updated_parameters(const LiftedProblem& problem, const LiftedPoint& point,
-                                        const SequenceOptions& options, Index iteration) {
-  RelaxationParameters parameters = with_scales(parameters_at(point), options.scales);
-  if (!options.reweighting.enabled || iteration < options.reweighting.from_iteration) return parameters;
-  const double g = options.reweighting.g;
-  const auto inverse = [](const Matrix& matrix) {
-    return Matrix(matrix.llt().solve(Matrix::Identity(matrix.rows(), matrix.cols())));
-  };
-  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-    const Matrix e = bilinear_residual(point, equality);
-    if (equality.kind == BilinearEquality::Kind::complementarity) {
-      parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)].scale =
-          (e.array().square() + g).inverse();
-      continue;
-    }
-    ProductParameters& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
-    product.left_matrix = inverse(e * e.transpose() + g * Matrix::Identity(e.rows(), e.rows()));
-    product.right_matrix = inverse(e.transpose() * e + g * Matrix::Identity(e.cols(), e.cols()));
-  }
-  return parameters;
 }
 
 RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed) {

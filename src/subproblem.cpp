@@ -28,17 +28,21 @@ const char* to_string(SubproblemStatus status) {
 
 namespace {
 
-void check(const RelaxationWeights& weights, const Penalties& penalties, int threads) {
-  const auto positive = [](double value, const char* name) {
-    if (!(std::isfinite(value) && value > 0)) {
-      throw std::invalid_argument(fmt::format("{}: {}, expected a number > 0", name, value));
-    }
-  };
-  positive(weights.complementarity, "weights.complementarity");
-  positive(weights.product, "weights.product");
-  positive(penalties.pair, "penalties.pair");
-  positive(penalties.product, "penalties.product");
-  positive(penalties.output, "penalties.output");
+void check_positive(double value, const char* name) {
+  if (!(std::isfinite(value) && value > 0)) {
+    throw std::invalid_argument(fmt::format("{}: {}, expected a number > 0", name, value));
+  }
+}
+
+void check(const RelaxationWeights& weights) {
+  check_positive(weights.complementarity, "weights.complementarity");
+  check_positive(weights.product, "weights.product");
+}
+
+void check(const Penalties& penalties, int threads) {
+  check_positive(penalties.pair, "penalties.pair");
+  check_positive(penalties.product, "penalties.product");
+  check_positive(penalties.output, "penalties.output");
   if (threads < 1) throw std::invalid_argument(fmt::format("threads: {}, expected at least 1", threads));
 }
 
@@ -80,12 +84,14 @@ class SubproblemSolver::Impl {
       grams_.push_back(Matrix::Zero(rows, rows));
       partial_grams_.emplace_back(static_cast<std::size_t>(chunks_.count()), Matrix::Zero(rows, rows));
     }
-    set_parameters(parameters_at(point_));
+    set_relaxation(parameters_at(point_), weights_);
     set_point(point_);
   }
 
-  void set_parameters(const RelaxationParameters& parameters) {
+  void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
     check(parameters, problem_);
+    check(weights);
+    weights_ = weights;
     parameters_ = parameters;
     const bool general = std::any_of(parameters_.product.begin(), parameters_.product.end(),
                                      [](const ProductParameters& product) { return product.has_matrices(); });
@@ -119,6 +125,7 @@ class SubproblemSolver::Impl {
 
   SubproblemResult solve(const SubproblemOptions& options) {
     check(options);
+    project_pairs_ = options.project_pairs;
     SubproblemResult result;
     while (result.iterations < options.max_iterations) {
       const bool last = result.iterations + 1 == options.max_iterations;
@@ -144,6 +151,7 @@ class SubproblemSolver::Impl {
   }
 
   const LiftedPoint& point() const { return point_; }
+  const RelaxationWeights& weights() const { return weights_; }
   const Penalties& penalties() const { return penalties_; }
 
  private:
@@ -232,9 +240,13 @@ class SubproblemSolver::Impl {
     if (i > 0) h = 0.5 * (h + columns(state_.active_in[i]));
     const ComplementarityParameters& pair = parameters_.complementarity[i];
     const Index offset = block.begin * h.rows();
-    prox_relu_pairs(h.size(), weights_.complementarity / (penalties_.pair * pair_multiplicity(i)), h.data(),
-                    state_.slack[i].data() + offset, pair.x.data() + offset, pair.y.data() + offset,
-                    pair.scale.data() + offset, h.data(), s.data());
+    if (project_pairs_) {
+      project_relu_pairs(h.size(), h.data(), state_.slack[i].data() + offset, h.data(), s.data());
+    } else {
+      prox_relu_pairs(h.size(), weights_.complementarity / (penalties_.pair * pair_multiplicity(i)), h.data(),
+                      state_.slack[i].data() + offset, pair.x.data() + offset, pair.y.data() + offset,
+                      pair.scale.data() + offset, h.data(), s.data());
+    }
     if (i > 0) columns(reflected_.active_in[i]) = 2 * h - columns(state_.active_in[i]);
     h = 2 * h - columns(state_.active[i]);
     s = 2 * s - columns(state_.slack[i]);
@@ -326,6 +338,7 @@ class SubproblemSolver::Impl {
   RelaxationWeights weights_;
   Penalties penalties_;
   RelaxationParameters parameters_;
+  bool project_pairs_ = false;
   Chunks chunks_;
   Workers workers_;
   std::unique_ptr<AffineStep> structured_, dense_;
@@ -405,14 +418,20 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
 SubproblemSolver::SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights,
                                    const Penalties& penalties, int threads) {
   check(problem);
-  check(weights, penalties, threads);
+  check(weights);
+  check(penalties, threads);
   impl_ = std::make_unique<Impl>(problem, weights, penalties, threads);
 }
 SubproblemSolver::~SubproblemSolver() = default;
 SubproblemSolver::SubproblemSolver(SubproblemSolver&&) noexcept = default;
 SubproblemSolver& SubproblemSolver::operator=(SubproblemSolver&&) noexcept = default;
 
-void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) { impl_->set_parameters(parameters); }
+void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) {
+  impl_->set_relaxation(parameters, impl_->weights());
+}
+void SubproblemSolver::set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+  impl_->set_relaxation(parameters, weights);
+}
 void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
 SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }
 const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }

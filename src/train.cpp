@@ -179,9 +179,7 @@ class Starts {
 
 std::string strategy_name(const TrainOptions& training) {
   if (training.method == Method::search) return "search";
-  const SequenceOptions& options = training.sequence;
-  if (options.reweighting.enabled) return "reweighted";
-  return options.subproblem.tolerance > 0 ? "converged" : "inexact";
+  return to_string(training.sequence.strategy);
 }
 
 TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const SequenceResult& kept) {
@@ -214,7 +212,7 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   SequenceOptions& sequence = options.sequence;
   sequence.weights = {100, 100};
   sequence.penalties = {100, 100, 100};
-  set_inner_iterations(sequence, 5);
+  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
   sequence.max_iterations = 1000;
   sequence.record_interval = 5;
   sequence.stall_window = 40;

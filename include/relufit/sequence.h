@@ -2,12 +2,15 @@
 /// Sequential convex relaxation: the outer loop, from one start, on scaled data.
 ///
 ///     repeat   solve the relaxation for the parameters (X, Y);   X <- -A,  Y <- -B   at its solution
+///
+/// or what another strategy makes of the solution (strategy.h).
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "relufit/strategy.h"
 #include "relufit/subproblem.h"
 
 namespace relufit {
@@ -23,26 +26,11 @@ enum class SequenceStatus {
 
 const char* to_string(SequenceStatus status);
 
-/// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust
-/// region.
-struct RelaxationScales {
-  double relu = 1;           ///< w of every complementarity, > 0
-  double product_left = 1;   ///< V1 = product_left I, > 0
-  double product_right = 1;  ///< V2 = product_right I, > 0
-};
-
-/// The source's reweighting: with the bilinear residual E at the last solution, V1 = (E E' + g I)^-1, V2 = (E'E + g
-/// I)^-1, for a complementarity w = 1 / (e^2 + g).
-struct Reweighting {
-  bool enabled = false;
-  Index from_iteration = 3;  ///< first outer iteration (counted from 1) that uses it
-  double g = 0.2;            ///< > 0
-};
-
 struct SequenceOptions {
   RelaxationWeights weights;
   RelaxationScales scales;
-  Reweighting reweighting;
+  Strategy strategy = Strategy::converged;  ///< by set_strategy, which sets `subproblem` too
+  StrategyOptions strategies;
   Penalties penalties;
   SubproblemOptions subproblem;  ///< max_iterations small: X and Y are updated early, multipliers kept
   Index max_iterations = 100;    ///< outer iterations, >= 1
@@ -57,6 +45,7 @@ struct SequenceOptions {
 struct SequenceRecord {
   Index iteration = 0;         ///< outer iterations so far
   double objective = 0;        ///< of the relaxation just solved, at its solution
+  double merit = 0;            ///< exact penalty with the options' weights and scales
   double loss = 0;             ///< loss and ridge of the plain network with the solution's weights
   double complementarity = 0;  ///< largest |h s|
   double product = 0;          ///< largest |W H - C|
@@ -77,18 +66,18 @@ struct SequenceResult {
   std::vector<SequenceRecord> trace;
 };
 
-/// Updates X and Y every `iterations` inner iterations, multipliers kept, penalties and step fixed; 0: solves every
-/// subproblem to its tolerance, as the source does. Throws std::invalid_argument for a negative number.
-void set_inner_iterations(SequenceOptions& options, Index iterations);
+/// Sets the strategy and how it solves each subproblem: `inner_iterations` of them without acceleration and with fixed
+/// penalties, or to the tolerance, as the source does, for 0. Throws std::invalid_argument for a negative number, or
+/// for `projection` with 0 (its subproblems are not convex).
+void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_iterations);
+
+/// The number that suits the strategy: 0 (to the end) for converged, extrapolated, reweighted and safeguarded; 5 for
+/// inexact and continuation; 1 for projection.
+Index default_inner_iterations(Strategy strategy);
 
 /// Throws std::invalid_argument for options out of range, or parameters that do not fit the problem.
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer = {});
-
-/// The update: X = -A, Y = -B at a point, with the options' scales, or reweighted ones from outer iteration `iteration`
-/// on.
-RelaxationParameters updated_parameters(const LiftedProblem& problem, const LiftedPoint& point,
-                                        const SequenceOptions& options, Index iteration);
 
 /// Parameters whose entries are those of a random guess (W, H, S), independent normal with standard deviation `scale`.
 /// The same seed gives the same guess on every platform.

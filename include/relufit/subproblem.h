@@ -21,9 +21,12 @@ namespace relufit {
 struct SubproblemOptions {
   double tolerance = 1e-8;  ///< absolute and relative, on primal and dual residual; 0: run all iterations
   Index max_iterations = 20000;
-  double over_relaxation = 1.6;       ///< alpha in (0, 2)
-  bool adapt_penalties = true;        ///< balance the residuals of each family by changing its penalty rho
-  bool accelerate = true;             ///< Anderson acceleration (at most 2e5 copies; larger problems iterate plainly)
+  double over_relaxation = 1.6;  ///< alpha in (0, 2)
+  bool adapt_penalties = true;   ///< balance the residuals of each family by changing its penalty rho
+  bool accelerate = true;        ///< Anderson acceleration (at most 2e5 copies; larger problems iterate plainly)
+  /// Pairs are projected onto {h s = 0, h, s >= 0}, the limit of their proximal map for w -> 0 and lambda w^2 ->
+  /// infinity; the problem is then not convex, and residuals prove nothing.
+  bool project_pairs = false;
   Index check_interval = 10;          ///< iterations between residual checks
   std::function<bool()> should_stop;  ///< asked at every check; true ends the solve (time limits, interrupts)
 };
@@ -71,6 +74,9 @@ class SubproblemSolver {
 
   /// Sets X, Y and scales; iterates and multipliers stay (warm start). Throws std::invalid_argument.
   void set_parameters(const RelaxationParameters& parameters);
+
+  /// Likewise, with new weights. Throws std::invalid_argument.
+  void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights);
 
   /// Starts from the image of this point with zero multipliers (after set_parameters).
   void set_point(const LiftedPoint& point);

@@ -1,0 +1,62 @@
+#include "relufit/strategy.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace relufit {
+
+const char* to_string(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::converged:
+      return "converged";
+    case Strategy::inexact:
+      return "inexact";
+    case Strategy::extrapolated:
+      return "extrapolated";
+    case Strategy::continuation:
+      return "continuation";
+    case Strategy::reweighted:
+      return "reweighted";
+    case Strategy::safeguarded:
+      return "safeguarded";
+    case Strategy::projection:
+      return "projection";
+  }
+  return "unknown";
+}
+
+const std::vector<Strategy>& all_strategies() {
+  static const std::vector<Strategy> all = {Strategy::converged,    Strategy::inexact,    Strategy::extrapolated,
+                                            Strategy::continuation, Strategy::reweighted, Strategy::safeguarded,
+                                            Strategy::projection};
+  return all;
+}
+
+Strategy strategy_from(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Strategy strategy : all_strategies()) {
+    names.emplace_back(to_string(strategy));
+    if (names.back() == name) return strategy;
+  }
+  throw std::invalid_argument(fmt::format("strategy: '{}', expected one of {}", name, fmt::join(names, ", ")));
+}
+
+double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weights, const RelaxationScales& scales,
+                     const LiftedPoint& point) {
+  double penalty = loss_value(problem, point.output);
+  for (const Layer& layer : point.layers) penalty += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+    const Matrix residual = bilinear_residual(point, equality);
+    if (equality.kind == BilinearEquality::Kind::complementarity) {
+      penalty += weights.complementarity * scales.relu * scales.relu * residual.lpNorm<1>();
+    } else {
+      penalty += weights.product * scales.product_left * scales.product_right * nuclear_norm(residual);
+    }
+  }
+  return penalty;
+}
+
+}  // namespace relufit
