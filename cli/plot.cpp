@@ -83,18 +83,18 @@ bool draw_traces(const TracePlot& plot, const std::string& path) {
 void write_traces(const std::string& path, const std::vector<std::vector<SequenceRecord>>& traces) {
   Index rows = 0;
   for (const auto& trace : traces) rows += static_cast<Index>(trace.size());
-  Matrix values(rows, 9);
+  Matrix values(rows, 10);
   Index row = 0;
   for (std::size_t start = 0; start < traces.size(); ++start) {
     for (const SequenceRecord& r : traces[start]) {
-      values.row(row++) << static_cast<double>(start), static_cast<double>(r.iteration), r.objective, r.loss,
+      values.row(row++) << static_cast<double>(start), static_cast<double>(r.iteration), r.objective, r.merit, r.loss,
           r.complementarity, r.product, r.fit, static_cast<double>(r.inner_iterations), r.seconds;
     }
   }
-  write_csv(
-      path,
-      {"start", "iteration", "objective", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"},
-      values);
+  write_csv(path,
+            {"start", "iteration", "objective", "merit", "loss", "complementarity", "product", "fit",
+             "inner_iterations", "seconds"},
+            values);
 }
 
 }  // namespace relufit::cli

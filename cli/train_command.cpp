@@ -94,6 +94,7 @@ struct TrainArguments {
   std::optional<Index> iterations, inner_iterations;
   std::optional<double> tolerance;
   std::optional<std::string> strategy;
+  std::optional<bool> polish;
   double time_limit = 0;
   int threads = 1;
   std::optional<double> test_fraction;
@@ -121,6 +122,7 @@ TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
   options.method = chosen_method(a, options.method);
   options.search_runs = a.iterations.value_or(options.search_runs);
+  options.polish = a.polish.value_or(options.polish);
   options.starts = a.starts;
   options.threads = a.threads;
   SequenceOptions& sequence = options.sequence;
@@ -156,6 +158,7 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const std
   const SequenceRecord& last = kept.trace.back();
   fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy,
              to_string(result.status), last.iteration, last.inner_iterations, last.seconds);
+  if (kept.polish_iterations > 0) fmt::print(", polished in {} iterations", kept.polish_iterations);
   if (a.starts > 1) fmt::print("; start {} of {} kept", result.best_start + 1, a.starts);
   fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n",
              kept.violations.complementarity, kept.violations.product);
@@ -172,6 +175,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                          {"best_start", result.best_start},
                          {"iterations", kept.trace.back().iteration},
                          {"inner_iterations", kept.trace.back().inner_iterations},
+                         {"polish_iterations", kept.polish_iterations},
                          {"seconds", kept.trace.back().seconds},
                          {"violations",
                           {{"affine", kept.violations.affine},
@@ -252,6 +256,10 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_option("--strategy", a->strategy,
                       "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
                       "safeguarded or projection (default inexact)");
+  // A plain flag would set the value when it is not given, too.
+  command->add_flag_function(
+      "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
+      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: exact loss)");
   command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)")
       ->check(positive_number());
   command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")

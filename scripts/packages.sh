@@ -2,9 +2,9 @@
 # Installs the system packages that relufit needs (Debian 12 or newer), where any is missing.
 set -euo pipefail
 
-build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev nlohmann-json3-dev libcli11-dev
+build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
        libgtest-dev libbenchmark-dev gnuplot-nox)
-checks=(coinor-csdp python3 python3-venv clang-format clang-tidy)
+checks=(coinor-csdp python3 python3-venv clang clang-format clang-tidy)
 
 wanted=("${build[@]}")
 if [ "${1:-}" = all ]; then wanted+=("${checks[@]}"); fi

@@ -161,6 +161,10 @@ void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_itera
   options.subproblem.accelerate = !early;
   options.subproblem.adapt_penalties = !early;
   options.subproblem.project_pairs = projection;
+  if (!projection) return;
+  options.subproblem.over_relaxation = 1;
+  options.penalties = {1, 0.01, 1};
+  options.weights.product = 0.003;
 }
 
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "parallel.h"
+#include "relufit/polish.h"
 #include "relufit/search.h"
 #include "relufit/version.h"
 
@@ -72,6 +73,8 @@ SequenceStatus sequence_status(SearchStatus status) {
   return SequenceStatus::iteration_limit;
 }
 
+constexpr double kExactFit = 1e-9;  // relative residual at which a polished network counts as an exact fit
+
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
 class Starts {
  public:
@@ -123,6 +126,7 @@ class Starts {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
                        [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+      if (options_.polish) refine(result, sequence);
     }
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
@@ -156,6 +160,24 @@ class Starts {
     result.point = lift_network(scaled_.problem, found.layers);
     result.violations = violations(scaled_.problem, result.point);
     return result;
+  }
+
+  /// Polishes the best network; where that is better, it is the result, being its own lifted solution.
+  void refine(SequenceResult& result, const SequenceOptions& sequence) {
+    const LiftedProblem& problem = scaled_.problem;
+    PolishOptions polishing;
+    polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
+    const PolishResult polished = polish(problem, result.best_layers, polishing);
+    result.polish_iterations = polished.iterations;
+    if (!(polished.after < polished.before)) return;
+    const bool exact = problem.loss == Loss::exact;
+    const double value = exact ? relative_residual(problem, polished.layers) : polished.after;
+    if (!(value < result.best_value)) return;
+    result.best_layers = polished.layers;
+    result.best_value = value;
+    result.point = lift_network(problem, polished.layers);
+    result.violations = violations(problem, result.point);
+    if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
   }
 
   bool observe(Index start, const SequenceRecord& record) {
@@ -208,6 +230,7 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   options.hidden = std::move(hidden);
   options.loss = loss;
   if (loss == Loss::exact) options.ridge = 0;
+  options.polish = loss == Loss::exact;
   if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
   SequenceOptions& sequence = options.sequence;
   sequence.weights = {100, 100};
@@ -265,7 +288,8 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   const SequenceResult& kept = starts.results()[static_cast<std::size_t>(result.best_start)];
   result.status = kept.status;
   for (const SequenceResult& start : starts.results()) {
-    result.starts.push_back({start.status, !start.trace.empty(), start.best_value, start.violations, start.trace});
+    result.starts.push_back(
+        {start.status, !start.trace.empty(), start.best_value, start.polish_iterations, start.violations, start.trace});
   }
   result.model = {Network(kept.best_layers, options.output),
                   scaled.input_scaling,

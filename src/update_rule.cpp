@@ -120,9 +120,9 @@ class ReweightedUpdate : public UpdateRule {
   Index next_iteration_ = 1;
 };
 
-/// Goes on from solutions that lower the exact penalty; halves all scales where one does not. The weights of the
-/// violations in the penalty, lambda times the square of the scale, stay: lambda grows as the scales shrink. After an
-/// accepted solution the scales double again, up to the given ones.
+/// Goes on from solutions that lower the exact penalty by a share of what the relaxation promised; halves all scales
+/// where one does not. The weights of the violations in the penalty, lambda times the square of the scale, stay: lambda
+/// grows as the scales shrink. After an accepted solution the scales double again, up to the given ones.
 class SafeguardedUpdate : public UpdateRule {
  public:
   SafeguardedUpdate(const LiftedProblem& problem, const SequenceOptions& options)
@@ -133,7 +133,7 @@ class SafeguardedUpdate : public UpdateRule {
 
   const LiftedPoint& update(const LiftedPoint& solution, Relaxation& relaxation) override {
     const double penalty = exact_penalty(problem_, weights_, scales_, solution);
-    if (penalty < least_) {
+    if (accepted(penalty, solution, relaxation)) {
       least_ = penalty;
       kept_ = solution;
       share_ = std::min(1.0, 2 * share_);
@@ -148,6 +148,15 @@ class SafeguardedUpdate : public UpdateRule {
   }
 
  private:
+  /// The first problem has no point to be compared with.
+  bool accepted(double penalty, const LiftedPoint& solution, const Relaxation& relaxation) const {
+    constexpr double kShare = 0.1;
+    if (!std::isfinite(least_)) return true;
+    const double promised =
+        least_ - relaxation_objective(problem_, relaxation.parameters, relaxation.weights, solution);
+    return penalty < least_ && least_ - penalty >= kShare * promised;
+  }
+
   const LiftedProblem& problem_;
   RelaxationWeights weights_;
   RelaxationScales scales_;

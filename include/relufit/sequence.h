@@ -63,12 +63,14 @@ struct SequenceResult {
   Violations violations;           ///< of that solution, recomputed from the data
   std::vector<Layer> best_layers;  ///< the recorded network with the smallest loss (exact loss: smallest fit)
   double best_value = 0;           ///< that loss or fit
+  Index polish_iterations = 0;     ///< training only: of the local refinement of best_layers (polish.h)
   std::vector<SequenceRecord> trace;
 };
 
 /// Sets the strategy and how it solves each subproblem: `inner_iterations` of them without acceleration and with fixed
-/// penalties, or to the tolerance, as the source does, for 0. Throws std::invalid_argument for a negative number, or
-/// for `projection` with 0 (its subproblems are not convex).
+/// penalties, or to the tolerance, as the source does, for 0. `projection` also sets over-relaxation (none), penalties,
+/// and the products' weight, which decide whether it succeeds (docs/strategies.md). Throws std::invalid_argument for a
+/// negative number, or for `projection` with 0 (its subproblems are not convex).
 void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_iterations);
 
 /// The number that suits the strategy: 0 (to the end) for converged, extrapolated, reweighted and safeguarded; 5 for

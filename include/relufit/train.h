@@ -38,6 +38,7 @@ struct TrainOptions {
   double random_scale = 0.05;  ///< of random guesses, > 0
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
+  bool polish = false;         ///< Method::relaxation: refine the best network of every start locally (polish.h)
   Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
@@ -63,6 +64,7 @@ struct StartSummary {
   SequenceStatus status = SequenceStatus::iteration_limit;
   bool ran = false;  ///< false: not needed, an earlier start had converged
   double value = 0;  ///< best loss or fit
+  Index polish_iterations = 0;
   Violations violations;
   std::vector<SequenceRecord> trace;
 };

@@ -173,7 +173,7 @@ def test_the_methods_of_the_source(relufit: Program, teacher_csv: Path) -> None:
     assert (solved["strategy"], solved["iterations"]) == ("converged", 4)
     assert solved["violations"]["sign"] < 1e-6
     assert relufit.json(*arguments)["strategy"] == "inexact"
-    reweighted = relufit.json(*arguments, "--inner-iterations", 0, "--reweight")
+    reweighted = relufit.json(*arguments, "--strategy", "reweighted")
     assert reweighted["strategy"] == "reweighted"
     # It begins at iteration 3.
     assert reweighted["violations"]["product"] != solved["violations"]["product"]
@@ -199,7 +199,7 @@ def test_trace_and_plot(relufit: Program, teacher_csv: Path) -> None:
     )  # fmt: skip
     trace = read_csv(relufit.folder / "trace.csv")
     assert list(trace) == [
-        "start", "iteration", "objective", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds",
+        "start", "iteration", "objective", "merit", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds",
     ]  # fmt: skip
     for start in np.unique(trace["start"]):
         iterations = trace["iteration"][trace["start"] == start]

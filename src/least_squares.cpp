@@ -1,0 +1,109 @@
+#include "least_squares.h"
+
+#include <cmath>
+
+namespace relufit {
+
+NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
+  activations_.push_back(problem.inputs);
+  for (std::size_t l = 1; l < problem.widths.size(); ++l) {
+    const Index rows = problem.widths[l];
+    offsets_.push_back(parameters_);
+    parameters_ += rows * (problem.widths[l - 1] + 1);
+    activations_.emplace_back(rows, problem.samples());
+    backward_.emplace_back(rows);
+  }
+  ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    ridge_.segment(offsets_[l] + problem.widths[l] * problem.widths[l + 1], problem.widths[l + 1]).setZero();
+  }
+}
+
+Vector NetworkErrors::pack(const std::vector<Layer>& layers) const {
+  Vector parameters(parameters_);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Index size = layers[l].weights.size();
+    parameters.segment(offsets_[l], size) = layers[l].weights.reshaped();
+    parameters.segment(offsets_[l] + size, layers[l].bias.size()) = layers[l].bias;
+  }
+  return parameters;
+}
+
+std::vector<Layer> NetworkErrors::unpack(const Vector& parameters) const {
+  std::vector<Layer> layers;
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    const Weights w = weights(parameters, l);
+    layers.push_back({w, parameters.segment(offsets_[l] + w.size(), w.rows())});
+  }
+  return layers;
+}
+
+NetworkErrors::Weights NetworkErrors::weights(const Vector& parameters, std::size_t layer) const {
+  return {parameters.data() + offsets_[layer], problem_.widths[layer + 1], problem_.widths[layer]};
+}
+
+void NetworkErrors::forward(const Vector& parameters) {
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    const Weights w = weights(parameters, l);
+    Matrix& next = activations_[l + 1];
+    next.noalias() = w * activations_[l];
+    next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
+    if (l + 1 < offsets_.size()) next = next.cwiseMax(0.0);
+  }
+  errors_ = activations_.back() - problem_.targets;
+  if (problem_.output == OutputActivation::linear) return;
+  errors_ = (problem_.targets.array() > 0).select(errors_, activations_.back().cwiseMax(0.0));
+}
+
+void NetworkErrors::values(const Vector& parameters, Vector& values) {
+  forward(parameters);
+  values.resize(value_count());
+  values.head(errors_.size()) = errors_.reshaped();
+  if (problem_.ridge > 0) values.tail(parameters_) = ridge_.cwiseProduct(parameters);
+}
+
+void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
+  forward(parameters);
+  jacobian.setZero(value_count(), parameters_);
+  for (Index n = 0; n < problem_.samples(); ++n) {
+    for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, n, o, jacobian);
+  }
+  if (problem_.ridge > 0) jacobian.bottomRows(parameters_).diagonal() = ridge_;
+}
+
+void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian) {
+  const bool must_vanish = problem_.output == OutputActivation::relu && !(problem_.targets(output, sample) > 0);
+  if (must_vanish && !(errors_(output, sample) > 0)) return;
+  auto row = jacobian.row(sample * errors_.rows() + output);
+  backward_.back().setZero();
+  backward_.back()(output) = 1;
+  for (std::size_t l = offsets_.size(); l-- > 0;) {
+    const auto inputs = activations_[l].col(sample);
+    const Vector& slope = backward_[l];
+    for (Index j = 0; j < inputs.size(); ++j) {
+      row.segment(offsets_[l] + j * slope.size(), slope.size()) = inputs(j) * slope.transpose();
+    }
+    row.segment(offsets_[l] + inputs.size() * slope.size(), slope.size()) = slope.transpose();
+    if (l == 0) continue;
+    backward_[l - 1].noalias() = weights(parameters, l).transpose() * slope;
+    backward_[l - 1] = (inputs.array() > 0).select(backward_[l - 1], 0.0);
+  }
+}
+
+double NetworkErrors::half_square(const Vector& parameters, Eigen::Ref<Vector> gradient) {
+  forward(parameters);
+  Matrix slope = errors_;
+  for (std::size_t l = offsets_.size(); l-- > 0;) {
+    const Weights w = weights(parameters, l);
+    gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
+    gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
+    if (l == 0) continue;
+    slope = (w.transpose() * slope).eval();
+    slope = (activations_[l].array() > 0).select(slope, 0.0);
+  }
+  const Vector weighted = ridge_.cwiseProduct(parameters);
+  gradient += ridge_.cwiseProduct(weighted);
+  return 0.5 * (errors_.squaredNorm() + weighted.squaredNorm());
+}
+
+}  // namespace relufit

@@ -1,0 +1,45 @@
+/// \file
+/// Internal: errors of a plain network as functions of its packed parameters, with their derivatives.
+#pragma once
+
+#include <vector>
+
+#include "relufit/lift.h"
+
+namespace relufit {
+
+/// Parameters are packed layer by layer: W_l column by column, then b_l. Holds a reference to the problem.
+class NetworkErrors {
+ public:
+  explicit NetworkErrors(const LiftedProblem& problem);
+
+  Index parameter_count() const { return parameters_; }
+  /// Entries of Z - Y, sample by sample, then sqrt(ridge) times all weights if there is a ridge.
+  Index value_count() const { return problem_.targets.size() + (problem_.ridge > 0 ? parameters_ : 0); }
+
+  Vector pack(const std::vector<Layer>& layers) const;
+  std::vector<Layer> unpack(const Vector& parameters) const;
+
+  /// values (value_count): errors at the parameters.
+  void values(const Vector& parameters, Vector& values);
+  /// jacobian (value_count x parameter_count): their derivatives there.
+  void jacobian(const Vector& parameters, Matrix& jacobian);
+  /// Half the squared norm of the values, and its gradient (parameter_count).
+  double half_square(const Vector& parameters, Eigen::Ref<Vector> gradient);
+
+ private:
+  using Weights = Eigen::Map<const Matrix>;
+  Weights weights(const Vector& parameters, std::size_t layer) const;
+  void forward(const Vector& parameters);
+  void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
+
+  const LiftedProblem& problem_;
+  Index parameters_ = 0;
+  std::vector<Index> offsets_;       // of every layer's parameters
+  Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
+  std::vector<Matrix> activations_;  // H_0 = U, H_1, ..
+  Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
+  std::vector<Vector> backward_;     // derivatives of one output by the arguments of every layer
+};
+
+}  // namespace relufit
