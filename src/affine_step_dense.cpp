@@ -201,6 +201,10 @@ class DenseAffineStep final : public AffineStep {
 }  // namespace
 
 void check_general_scales(const LiftedProblem& problem) {
+  if (!problem.weight_terms.empty()) {
+    throw std::invalid_argument(
+        "reweighting: general scales V1, V2 do not go with constraints or regularizers on weights");
+  }
   const Index size = Unknowns(problem, problem.widths[0] + 1).size();
   if (size <= kLargestSystem) return;
   throw std::invalid_argument(

@@ -22,6 +22,11 @@
 //     y_j = Y~ q_j, constant while parameters and penalties are.
 // (4) back: e = X Q + F Y~ - R,  H = Q - X'V g V'e  with g_ij = kappa / (d_j + kappa sigma_i).
 //
+// Copies of weights (weight terms) pull W to their mean with weight p. From the second layer on that adds p to beta and
+// p times the mean to beta G. In the first layer, ridge/2 ||W_1||^2 + p/2 ||W_1 - mean||^2 is (ridge + p)/2 ||W_1 -
+// W*||^2 but for a constant, W* = p mean / (ridge + p): with P = W* (U - u 1') Q, everything above holds for W_1 - W*
+// with the slack's target s + P Q' in place of s and the ridge ridge + p.
+//
 // The sums over samples are full Y~', R Y~', full Q, s Q, R Q: matrices whose size does not depend on N.
 
 #include <Eigen/Cholesky>
@@ -96,6 +101,7 @@ class ProductStep {
     }
     layer_.weights = Matrix::Zero(m_, k_);
     layer_.bias = Vector::Zero(m_);
+    pull_q_.setZero(k_, rank_);
     if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
   }
 
@@ -144,9 +150,13 @@ class ProductStep {
   void solve(const Copies& target) {
     sums_.set_zero();
     for (const Slot& slot : slots_) sums_.add(slot.sums);
+    set_pulls(target);
+    // With P: the targets that full stands for have moved by rho_s P Q', which goes into the correction.
     for (Index j = 0; j < rank_; ++j) {
-      correction_.col(j) = (sums_.full_q.col(j) - slack_penalty_ * gamma_(j) * sums_.slack_q.col(j)) / d_rows_(j) -
-                           sums_.full_q.col(j) / d_;
+      correction_.col(j) =
+          (sums_.full_q.col(j) + slack_penalty_ * pull_q_.col(j) - slack_penalty_ * gamma_(j) * sums_.slack_q.col(j)) /
+              d_rows_(j) -
+          sums_.full_q.col(j) / d_;
     }
     minimizer_y_ = sums_.full_y / d_;
     minimizer_y_.noalias() += correction_ * y_rows_.transpose();
@@ -182,7 +192,8 @@ class ProductStep {
     c_ = v1 * v2;
     h_penalty_ = penalties.pair;
     slack_penalty_ = coupled() ? penalties.pair : 0.0;
-    beta_ = product_ * v1 * v1 + problem_.ridge;
+    pull_.penalty = WeightPull::penalty_of(problem_, penalties, static_cast<Index>(index_) + 2);
+    beta_ = product_ * v1 * v1 + problem_.ridge + pull_.penalty;
     const double block_weight = product_ * c_ * c_;
     if (last_) {
       const double loss_weight = problem_.loss == Loss::exact ? std::numeric_limits<double>::infinity() : 1.0;
@@ -196,7 +207,9 @@ class ProductStep {
     eta_ = 1 / (1 + mu_ / block_weight);
     d_ = h_penalty_ + product_ * v2 * v2 + slack_penalty_;
     if (!coupled()) return;
-    rows_->shrinkage(problem_.ridge / slack_penalty_, gamma_);
+    first_pull_.penalty = WeightPull::penalty_of(problem_, penalties, 1);
+    shrinkage_ = (problem_.ridge + first_pull_.penalty) / slack_penalty_;
+    rows_->shrinkage(shrinkage_, gamma_);
     d_rows_ = (d_ - slack_penalty_ * gamma_.array()).matrix();
   }
 
@@ -246,6 +259,15 @@ class ProductStep {
     }
   }
 
+  void set_pulls(const Copies& target) {
+    pull_.set_mean(problem_, target, static_cast<Index>(index_) + 2);
+    if (!coupled() || first_pull_.penalty == 0) return;
+    first_pull_.set_mean(problem_, target, 1);
+    first_pull_.mean *= first_pull_.penalty / (problem_.ridge + first_pull_.penalty);
+    rows_->project(first_pull_.mean, pull_q_);
+    sums_.slack_q += pull_q_;
+  }
+
   void solve_weights(const Copies& target) {
     // Rows of V'(R - X Q) against Y~ and the row space.
     rotated_r_y_.noalias() = v_.transpose() * sums_.r_y;
@@ -255,6 +277,7 @@ class ProductStep {
 
     const double v1 = parameters_->left_scale;
     weight_target_ = (product_ * v1) * target.block_right[index_].topRows(m_) - (product_ * v1 * v1) * parameters_->x;
+    if (pull_.penalty > 0) weight_target_ += pull_.penalty * pull_.mean;
     rotated_y_.noalias() = omega_.asDiagonal() * rotated_r_y_;
     rotated_q_.array() = rotated_r_q_.array() * (omega_rows_.array().colwise() - omega_.array());
     rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
@@ -277,8 +300,13 @@ class ProductStep {
     preactivation_q_ = minimizer_q_ - sums_.slack_q;
     residual_q_.array() = g_rows_.array() * rotated_residual_q_.array();
     preactivation_q_.noalias() -= xhat_.transpose() * residual_q_;
-    rows_->weights(preactivation_q_, problem_.ridge / slack_penalty_, first_layer_);
+    rows_->weights(preactivation_q_, shrinkage_, first_layer_);
     shrunk_q_.noalias() = preactivation_q_ * gamma_.asDiagonal();
+    if (first_pull_.penalty > 0) {
+      first_layer_.weights += first_pull_.mean;
+      first_layer_.bias.noalias() -= first_pull_.mean * rows_->mean();
+      shrunk_q_ += pull_q_;
+    }
 
     residual_q_.array() = (g_rows_.array().colwise() - g_.array()) * rotated_residual_q_.array();
     shift_ = correction_;
@@ -338,7 +366,7 @@ class ProductStep {
   const ProductParameters* parameters_ = nullptr;
 
   double product_ = 0, c_ = 0, h_penalty_ = 0, slack_penalty_ = 0, beta_ = 0, d_ = 0;
-  double mu_ = 0, kappa_ = 0;
+  double mu_ = 0, kappa_ = 0, shrinkage_ = 0;
   double eta_ = 0;  // how much of the residual the eliminated unknown of C takes
   double next_h_penalty_ = 0, next_slack_penalty_ = 0;
 
@@ -354,12 +382,14 @@ class ProductStep {
   Vector g_;
   Matrix g_rows_;
   std::vector<Eigen::LLT<Matrix>> factors_;
+  WeightPull pull_, first_pull_;  // on W_l of the product; on W_1, its mean being W*
+  Matrix pull_q_;                 // P
   Layer layer_, first_layer_;
 };
 
 class StructuredAffineStep final : public AffineStep {
  public:
-  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks) : rows_(problem.inputs) {
+  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks) : problem_(problem), rows_(problem.inputs) {
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
       products_.emplace_back(problem, i, i == 0 ? &rows_ : nullptr, chunks.count());
@@ -383,6 +413,10 @@ class StructuredAffineStep final : public AffineStep {
 
   void recover(const Copies& target, Range samples, Index slot, Copies& image) override {
     for (ProductStep& product : products_) product.recover(target, samples, slot, image);
+    if (slot != 0) return;
+    for (std::size_t i = 0; i < image.weights.size(); ++i) {
+      image.weights[i] = layers_[static_cast<std::size_t>(problem_.weight_terms[i].layer) - 1].weights;
+    }
   }
 
   const std::vector<Layer>& layers() const override { return layers_; }
@@ -393,6 +427,7 @@ class StructuredAffineStep final : public AffineStep {
     for (std::size_t i = 0; i < products_.size(); ++i) layers_[i + 1] = products_[i].layer();
   }
 
+  const LiftedProblem& problem_;
   RowSpace rows_;
   std::vector<ProductStep> products_;
   std::vector<Layer> layers_;

@@ -20,6 +20,7 @@ class Copies {
   std::vector<Part> slack;        ///< S_l, n_l x N
   std::vector<Part> block_left;   ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (n_l + n_{l-1}) x N
   std::vector<Part> block_right;  ///< last n_{l-1} columns of M_l: [V1 (A + X); I]
+  std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
   std::vector<Part> outputs;      ///< Z, nL x N, one entry: a copy only where the output has its own proximal map
 
   explicit Copies(const LiftedProblem& problem) {
@@ -29,6 +30,7 @@ class Copies {
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
       size += (l == 1 ? 2 : 3) * n[l] * samples + (n[l + 1] + n[l]) * (samples + n[l]);
     }
+    for (const WeightTerm& term : problem.weight_terms) size += weight_rows(problem, term) * weight_cols(problem, term);
     data_.setZero(size);
     double* at = data_.data();
     const auto take = [&at](std::vector<Part>& family, Index rows, Index cols) {
@@ -42,6 +44,9 @@ class Copies {
       take(block_left, n[l + 1] + n[l], samples);
       take(block_right, n[l + 1] + n[l], n[l]);
     }
+    for (const WeightTerm& term : problem.weight_terms) {
+      take(weights, weight_rows(problem, term), weight_cols(problem, term));
+    }
     take(outputs, n.back(), samples);
   }
   Copies(const Copies&) = delete;
@@ -54,7 +59,46 @@ class Copies {
   const Vector& data() const { return data_; }
 
  private:
+  static Index weight_rows(const LiftedProblem& problem, const WeightTerm& term) {
+    return problem.widths[static_cast<std::size_t>(term.layer)];
+  }
+  static Index weight_cols(const LiftedProblem& problem, const WeightTerm& term) {
+    return problem.widths[static_cast<std::size_t>(term.layer) - 1];
+  }
+
   Vector data_;
+};
+
+/// The penalty of weight copies is Penalties::weight times the samples: weights act on all of them.
+inline double weight_penalty(const LiftedProblem& problem, const Penalties& penalties) {
+  return penalties.weight * static_cast<double>(problem.samples());
+}
+
+/// What the copies of the weights of one layer are to the affine step: penalty/2 ||W - mean||^2.
+struct WeightPull {
+  double penalty = 0;  ///< sum of the penalties of the layer's copies; 0 where there are none
+  Matrix mean;         ///< of the copies' targets; empty where there are none
+
+  static double penalty_of(const LiftedProblem& problem, const Penalties& penalties, Index layer) {
+    double sum = 0;
+    for (const WeightTerm& term : problem.weight_terms) {
+      if (term.layer == layer) sum += weight_penalty(problem, penalties);
+    }
+    return sum;
+  }
+
+  /// Sets `mean` from the targets; `penalty` is that of penalty_of.
+  void set_mean(const LiftedProblem& problem, const Copies& target, Index layer) {
+    if (penalty == 0) return;
+    Index count = 0;
+    mean.setZero(problem.widths[static_cast<std::size_t>(layer)], problem.widths[static_cast<std::size_t>(layer) - 1]);
+    for (std::size_t i = 0; i < target.weights.size(); ++i) {
+      if (problem.weight_terms[i].layer != layer) continue;
+      mean += target.weights[i];
+      ++count;
+    }
+    mean /= static_cast<double>(count);
+  }
 };
 
 /// Whether Z is a copy. A linear output is not: its loss is exact or quadratic, which the affine step takes in.

@@ -32,6 +32,7 @@ void check(const LiftedProblem& problem) {
   if (!problem.targets.allFinite()) fail("targets: not all values are finite");
   if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
+  check(problem.weight_terms, widths);
   if (problem.output == OutputActivation::relu && problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
     fail(fmt::format("targets: {} is negative, a ReLU output cannot reach it", problem.targets.minCoeff()));
   }

@@ -18,6 +18,9 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   relufit::check(problem);
   const Network network(layers, problem.output);
   if (network.widths() != problem.widths) throw std::invalid_argument("layers: not of the problem's widths");
+  if (!problem.weight_terms.empty()) {
+    throw std::invalid_argument("weight_terms: constraints or regularizers on weights, polish expects none");
+  }
   if (options.max_iterations < 1) {
     throw std::invalid_argument(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
   }

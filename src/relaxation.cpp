@@ -116,6 +116,9 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
                             const RelaxationWeights& weights, const LiftedPoint& point) {
   double objective = loss_value(problem, point.output);
   for (const Layer& layer : point.layers) objective += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const WeightTerm& term : problem.weight_terms) {
+    objective += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
+  }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     const BilinearTerms terms = bilinear_terms(point, equality);
     if (equality.kind == BilinearEquality::Kind::complementarity) {

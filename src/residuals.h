@@ -21,7 +21,7 @@ struct FamilyNorms {
 };
 
 struct ResidualSums {
-  FamilyNorms pair, product, output;
+  FamilyNorms pair, product, output, weight;
 
   ResidualSums& operator+=(const ResidualSums& other);
 };
@@ -30,7 +30,7 @@ struct ResidualSums {
 /// multipliers (dual).
 class Residuals {
  public:
-  Residuals(const ResidualSums& sums, const Penalties& penalties);
+  Residuals(const ResidualSums& sums, const Penalties& penalties, Index samples);
 
   double primal() const;
   double dual() const;
@@ -45,7 +45,7 @@ class Residuals {
   };
   static Family relative(const FamilyNorms& norms, double penalty);
 
-  Family pair_, product_, output_;
+  Family pair_, product_, output_, weight_;
 };
 
 }  // namespace relufit

@@ -49,4 +49,10 @@ void RowSpace::weights(const Matrix& projected, double alpha, Layer& layer) cons
   layer.bias.noalias() -= layer.weights * mean_;
 }
 
+void RowSpace::project(const Matrix& weights, Matrix& projected) const {
+  projected.resize(weights.rows(), rank());
+  projected.col(0).setZero();
+  projected.rightCols(rank() - 1).noalias() = weights * left_ * singular_.asDiagonal();
+}
+
 }  // namespace relufit

@@ -19,8 +19,12 @@ class RowSpace {
   Index rank() const { return basis_.rows(); }
   /// Q' (rank x N): orthonormal rows, the first constant.
   const Matrix& basis() const { return basis_; }
+  /// u, the mean of the inputs.
+  const Vector& mean() const { return mean_; }
   /// gamma for a ridge alpha >= 0 (into a vector of `rank` entries).
   void shrinkage(double alpha, Vector& gamma) const;
+  /// W (U - u 1') Q of weights W (rows x rank).
+  void project(const Matrix& weights, Matrix& projected) const;
   /// Weights and bias from T Q (rows x rank).
   void weights(const Matrix& projected, double alpha, Layer& layer) const;
 

@@ -43,6 +43,9 @@ void check(const LiftedProblem& problem, const SearchOptions& options) {
   }
   if (problem.loss != Loss::exact) fail(fmt::format("loss: {}, the search expects exact", to_string(problem.loss)));
   if (problem.ridge != 0) fail(fmt::format("ridge: {}, the search for an exact fit expects 0", problem.ridge));
+  if (!problem.weight_terms.empty()) {
+    fail(fmt::format("weight_terms: {}, the search for an exact fit expects none", problem.weight_terms.size()));
+  }
   if (!(options.time_limit >= 0)) fail(fmt::format("time_limit: {}, expected a number >= 0", options.time_limit));
   if (options.max_runs < 1) fail(fmt::format("max_runs: {}, expected at least 1", options.max_runs));
   if (options.patience < 0) fail(fmt::format("patience: {}, expected at least 0", options.patience));

@@ -108,23 +108,24 @@ Network plain_network(const LiftedProblem& problem, const std::vector<Layer>& la
   return Network(layers, problem.output);
 }
 
-SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point) {
+SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point,
+                           const std::vector<Layer>& network) {
   SequenceRecord record;
   record.merit = exact_penalty(problem, options.weights, options.scales, point);
   const Violations violation = violations(problem, point);
   record.complementarity = violation.complementarity;
   record.product = violation.product;
-  record.fit = relative_residual(problem, point.layers);
-  record.loss = network_loss(problem, point.layers);
+  record.fit = relative_residual(problem, network);
+  record.loss = network_loss(problem, network);
   return record;
 }
 
 /// Keeps the network of the last record if it is the best so far.
-void keep_best(const LiftedProblem& problem, const LiftedPoint& point, SequenceResult& result) {
+void keep_best(const LiftedProblem& problem, const std::vector<Layer>& network, SequenceResult& result) {
   const SequenceRecord& record = result.trace.back();
   const double value = problem.loss == Loss::exact ? record.fit : record.loss;
   if (!result.best_layers.empty() && !(value < result.best_value)) return;
-  result.best_layers = point.layers;
+  result.best_layers = network;
   result.best_value = value;
 }
 
@@ -182,6 +183,7 @@ SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParame
   };
 
   Index inner_iterations = 0;
+  std::vector<Layer> network;
   for (Index iteration = 1;; ++iteration) {
     solver.set_relaxation(relaxation.parameters, relaxation.weights);
     const SubproblemResult inner = solver.solve(inner_options);
@@ -191,17 +193,18 @@ SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParame
     const double objective =
         recording ? relaxation_objective(problem, relaxation.parameters, relaxation.weights, solver.point()) : 0;
     const LiftedPoint& current = rule->update(solver.point(), relaxation);
+    if (&current == &solver.point()) network = solver.network();
     if (!recording) continue;
 
-    SequenceRecord record = make_record(problem, options, current);
+    SequenceRecord record = make_record(problem, options, current, network);
     record.objective = objective;
     record.iteration = iteration;
     record.inner_iterations = inner_iterations;
     record.seconds = clock.seconds();
     result.trace.push_back(record);
-    keep_best(problem, current, result);
+    keep_best(problem, network, result);
     const auto reason = stop_reason(problem, options, result.trace);
-    const bool go_on = !observer || observer(record, current.layers);
+    const bool go_on = !observer || observer(record, network);
     if (!reason && go_on && !cut_short) continue;
     result.status = reason.value_or(SequenceStatus::interrupted);
     result.point = current;
@@ -240,6 +243,9 @@ double relative_residual(const LiftedProblem& problem, const std::vector<Layer>&
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   double loss = 0.5 * (plain_network(problem, layers).forward(problem.inputs) - problem.targets).squaredNorm();
   for (const Layer& layer : layers) loss += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const WeightTerm& term : problem.weight_terms) {
+    loss += term_value(term, layers[static_cast<std::size_t>(term.layer) - 1].weights);
+  }
   return loss;
 }
 

@@ -48,6 +48,9 @@ double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weig
                      const LiftedPoint& point) {
   double penalty = loss_value(problem, point.output);
   for (const Layer& layer : point.layers) penalty += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const WeightTerm& term : problem.weight_terms) {
+    penalty += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
+  }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     const Matrix residual = bilinear_residual(point, equality);
     if (equality.kind == BilinearEquality::Kind::complementarity) {

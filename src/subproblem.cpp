@@ -43,6 +43,7 @@ void check(const Penalties& penalties, int threads) {
   check_positive(penalties.pair, "penalties.pair");
   check_positive(penalties.product, "penalties.product");
   check_positive(penalties.output, "penalties.output");
+  check_positive(penalties.weight, "penalties.weight");
   if (threads < 1) throw std::invalid_argument(fmt::format("threads: {}, expected at least 1", threads));
 }
 
@@ -120,6 +121,7 @@ class SubproblemSolver::Impl {
       set_block(i);
     }
     state_.output() = point.output;
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point.layers[term_layer(i)].weights;
     update_thresholds();
   }
 
@@ -152,6 +154,19 @@ class SubproblemSolver::Impl {
 
   const LiftedPoint& point() const { return point_; }
   const RelaxationWeights& weights() const { return weights_; }
+
+  std::vector<Layer> network() const {
+    std::vector<Layer> layers = point_.layers;
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
+      Matrix copy = state_.weights[i];
+      apply_prox(problem_.weight_terms[i], 1 / weight_penalty(problem_, penalties_), copy);
+      layers[term_layer(i)].weights = copy;
+    }
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      project_onto_constraints(problem_.weight_terms, static_cast<Index>(l) + 1, layers[l].weights);
+    }
+    return layers;
+  }
   const Penalties& penalties() const { return penalties_; }
 
  private:
@@ -209,6 +224,11 @@ class SubproblemSolver::Impl {
       set(state_.block_right[i], penalties_.product);
     }
     set(state_.output(), penalties_.output);
+    for (const Copies::Part& weights : state_.weights) set(weights, weight_penalty(problem_, penalties_));
+  }
+
+  std::size_t term_layer(std::size_t term) const {
+    return static_cast<std::size_t>(problem_.weight_terms[term].layer) - 1;
   }
 
   void update_thresholds() {
@@ -229,6 +249,11 @@ class SubproblemSolver::Impl {
     if (slot != 0) return;
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
       reflected_.block_right[i].noalias() = reflections_[i] * state_.block_right[i];
+    }
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
+      reflected_.weights[i] = state_.weights[i];
+      apply_prox(problem_.weight_terms[i], 1 / weight_penalty(problem_, penalties_), reflected_.weights[i]);
+      reflected_.weights[i] = 2 * reflected_.weights[i] - state_.weights[i];
     }
   }
 
@@ -290,6 +315,9 @@ class SubproblemSolver::Impl {
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
       update(state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
              {0, state_.block_right[i].cols()});
+    }
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
+      update(state_.weights[i], reflected_.weights[i], image_.weights[i], {0, state_.weights[i].cols()});
     }
   }
 
@@ -382,18 +410,24 @@ ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) co
     add(sums.product, state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
         {0, state_.block_right[i].cols()});
   }
+  for (std::size_t i = 0; i < state_.weights.size(); ++i) {
+    add(sums.weight, state_.weights[i], reflected_.weights[i], image_.weights[i], {0, state_.weights[i].cols()});
+  }
   return sums;
 }
 
 Residuals SubproblemSolver::Impl::measure() const {
   ResidualSums total;
   for (const ResidualSums& sums : norms_) total += sums;
-  return Residuals(total, penalties_);
+  return Residuals(total, penalties_, problem_.samples());
 }
 
 void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
   const Penalties next = residuals.balanced(penalties_);
-  if (next.pair == penalties_.pair && next.product == penalties_.product && next.output == penalties_.output) return;
+  if (next.pair == penalties_.pair && next.product == penalties_.product && next.output == penalties_.output &&
+      next.weight == penalties_.weight) {
+    return;
+  }
   const double pair = penalties_.pair / next.pair;
   const double product = penalties_.product / next.product;
   const double output = penalties_.output / next.output;
@@ -410,6 +444,8 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
     rescale(state_.block_right[i], reflected_.block_right[i], product);
   }
   if (output_is_copied(problem_)) rescale(state_.output(), reflected_.output(), output);
+  const double weight = penalties_.weight / next.weight;
+  for (std::size_t i = 0; i < state_.weights.size(); ++i) rescale(state_.weights[i], reflected_.weights[i], weight);
   penalties_ = next;
   prepare();
   update_thresholds();
@@ -435,6 +471,7 @@ void SubproblemSolver::set_relaxation(const RelaxationParameters& parameters, co
 void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
 SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }
 const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }
+std::vector<Layer> SubproblemSolver::network() const { return impl_->network(); }
 const Penalties& SubproblemSolver::penalties() const { return impl_->penalties(); }
 
 }  // namespace relufit

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "relufit/network.h"
+#include "relufit/weight_terms.h"
 
 namespace relufit {
 
@@ -34,14 +35,15 @@ struct LiftedProblem {
   std::vector<Index> widths;  ///< n0, hidden layers..., nL
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::exact;
-  double ridge = 0;  ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
+  double ridge = 0;                      ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
+  std::vector<WeightTerm> weight_terms;  ///< constraints and regularizers on the weights of single layers
 
   Index samples() const { return inputs.cols(); }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
 };
 
-/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every width
-/// and the ridge are in range, and targets of a ReLU output are >= 0 under the exact loss.
+/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every
+/// width, the ridge and the weight terms are in range, and targets of a ReLU output are >= 0 under the exact loss.
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.

@@ -36,6 +36,7 @@ struct Penalties {
   double pair = 10;
   double product = 30;
   double output = 10;
+  double weight = 1;  ///< of copies of weights, times the number of samples
 };
 
 enum class SubproblemStatus {
@@ -86,6 +87,10 @@ class SubproblemSolver {
 
   /// The current unknowns x: affine constraints hold to rounding, signs of H and S to the primal residual.
   const LiftedPoint& point() const;
+
+  /// The network of these unknowns. Layers with weight terms have weights from the terms' copies, in which constraints
+  /// hold to rounding and regularized weights are exactly zero where they vanish.
+  std::vector<Layer> network() const;
 
   const Penalties& penalties() const;
 
