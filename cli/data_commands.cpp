@@ -58,6 +58,31 @@ void check_writable(const std::string& path) {
     throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
 }
 
+namespace {
+
+constexpr double kHolds = -1e-9;  // slack from which on a constraint counts as kept
+
+}  // namespace
+
+void print_constraints(const std::vector<ConstraintCheck>& checks) {
+  if (checks.empty()) return;
+  fmt::print("{:<40} {:>12}\n", "constraint", "slack");
+  const ConstraintCheck* worst = &checks.front();
+  for (const ConstraintCheck& check : checks) {
+    fmt::print("  {:<38} {:>12.4e}{}\n", check.name, check.slack, check.slack >= kHolds ? "" : "  violated");
+    if (check.slack < worst->slack) worst = &check;
+  }
+  fmt::print("worst: {} ({:.4e})\n", worst->name, worst->slack);
+}
+
+nlohmann::json constraints_json(const std::vector<ConstraintCheck>& checks) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const ConstraintCheck& check : checks) {
+    json.push_back({{"name", check.name}, {"slack", check.slack}, {"holds", check.slack >= kHolds}});
+  }
+  return json;
+}
+
 void check_distinct(const std::string& output, const std::vector<std::string>& others) {
   if (output.empty()) return;
   for (const std::string& other : others) {
@@ -93,13 +118,14 @@ void add_predict(CLI::App& app) {
 
 void add_evaluate(CLI::App& app) {
   struct Arguments {
-    std::string model, data;
+    std::string model, data, constraints;
     bool json = false;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("evaluate", "Fit of a model to a CSV file");
   command->add_option("model", a->model, "Model file")->required();
   command->add_option("data", a->data, "CSV file with the model's input and target columns")->required();
+  command->add_option("--constraints", a->constraints, "Check these constraints (JSON), and list how far each is kept");
   command->add_flag("--json", a->json, "Print as JSON");
   command->footer("Example:\n  relufit evaluate diabetes.json data/diabetes.csv --json");
   command->callback([a] {
@@ -107,10 +133,15 @@ void add_evaluate(CLI::App& app) {
     const Table table = read_csv(a->data);
     const Dataset data = make_dataset(table, model.target_names, model.input_names);
     const Evaluation evaluation = evaluate(model.predict(data.inputs), data.targets);
+    std::vector<ConstraintCheck> checks;
+    if (!a->constraints.empty()) checks = check_constraints(load_constraints(a->constraints), model);
     if (a->json) {
-      fmt::print("{}\n", evaluation_json(model.target_names, evaluation).dump(2));
+      nlohmann::json json = evaluation_json(model.target_names, evaluation);
+      if (!a->constraints.empty()) json["constraints"] = constraints_json(checks);
+      fmt::print("{}\n", json.dump(2));
     } else {
       print_evaluation(a->data, model.target_names, evaluation);
+      print_constraints(checks);
     }
   });
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "relufit/constraints.h"
 #include "relufit/model.h"
 
 namespace relufit::cli {
@@ -15,6 +16,12 @@ void print_evaluation(const std::string& title, const std::vector<std::string>& 
 
 /// {"targets": {name: measures}, "all": measures}; measures that are not finite become null.
 nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Evaluation& evaluation);
+
+/// One line per constraint, worst slack last; nothing where there are none.
+void print_constraints(const std::vector<ConstraintCheck>& checks);
+
+/// [{"name": text, "slack": number, "holds": whether slack >= -1e-9}].
+nlohmann::json constraints_json(const std::vector<ConstraintCheck>& checks);
 
 /// Throws std::invalid_argument unless a file can be created at this path: a mistyped folder should not cost a training
 /// run.

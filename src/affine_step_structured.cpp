@@ -26,6 +26,7 @@
 // p times the mean to beta G. In the first layer, ridge/2 ||W_1||^2 + p/2 ||W_1 - mean||^2 is (ridge + p)/2 ||W_1 -
 // W*||^2 but for a constant, W* = p mean / (ridge + p): with P = W* (U - u 1') Q, everything above holds for W_1 - W*
 // with the slack's target s + P Q' in place of s and the ridge ridge + p.
+// Without biases b = 0: the last unknown of F is kept, its equation replaced by b_i = 0.
 //
 // The sums over samples are full Y~', R Y~', full Q, s Q, R Q: matrices whose size does not depend on N.
 
@@ -229,6 +230,11 @@ class ProductStep {
       system.noalias() +=
           y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
       system.diagonal().head(k_).array() += beta_;
+      if (!problem_.bias) {
+        system.row(k_).setZero();
+        system.col(k_).setZero();
+        system(k_, k_) = 1;
+      }
       factors_[static_cast<std::size_t>(i)].compute(system);
     }
   }
@@ -283,6 +289,7 @@ class ProductStep {
     rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
     rotated_weight_target_.noalias() = v_.transpose() * weight_target_;
     rotated_y_.leftCols(k_) += rotated_weight_target_;
+    if (!problem_.bias) rotated_y_.col(k_).setZero();
     for (Index i = 0; i < m_; ++i) {
       auto row = rotated_f_.row(i).transpose();
       row = rotated_y_.row(i).transpose();
@@ -290,7 +297,7 @@ class ProductStep {
     }
     f_.noalias() = v_ * rotated_f_;
     layer_.weights = f_.leftCols(k_);
-    layer_.bias = f_.col(k_);
+    if (problem_.bias) layer_.bias = f_.col(k_);
   }
 
   // H in the row space, from which the first layer and S_1 follow.
@@ -389,7 +396,8 @@ class ProductStep {
 
 class StructuredAffineStep final : public AffineStep {
  public:
-  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks) : problem_(problem), rows_(problem.inputs) {
+  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks)
+      : problem_(problem), rows_(problem.inputs, problem.bias) {
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
       products_.emplace_back(problem, i, i == 0 ? &rows_ : nullptr, chunks.count());

@@ -178,6 +178,11 @@ Scaling Scaling::standardize(const Matrix& values) { return scaling_of(values, t
 
 Scaling Scaling::normalize(const Matrix& values) { return scaling_of(values, false); }
 
+Scaling Scaling::uniform() const {
+  const double size = scale.norm() / std::sqrt(static_cast<double>(scale.size()));
+  return {offset, Vector::Constant(scale.size(), size)};
+}
+
 Matrix Scaling::apply(const Matrix& values) const {
   check_size(values, *this);
   return (values.colwise() - offset).array().colwise() / scale.array();

@@ -15,7 +15,9 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
   }
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
-    ridge_.segment(offsets_[l] + problem.widths[l] * problem.widths[l + 1], problem.widths[l + 1]).setZero();
+    const Index bias = offsets_[l] + problem.widths[l] * problem.widths[l + 1];
+    ridge_.segment(bias, problem.widths[l + 1]).setZero();
+    if (!problem.bias) fixed_biases_.emplace_back(bias, problem.widths[l + 1]);
   }
 }
 
@@ -69,6 +71,7 @@ void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
     for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, n, o, jacobian);
   }
   if (problem_.ridge > 0) jacobian.bottomRows(parameters_).diagonal() = ridge_;
+  for (const auto& [offset, size] : fixed_biases_) jacobian.middleCols(offset, size).setZero();
 }
 
 void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian) {
@@ -101,6 +104,7 @@ double NetworkErrors::half_square(const Vector& parameters, Eigen::Ref<Vector> g
     slope = (w.transpose() * slope).eval();
     slope = (activations_[l].array() > 0).select(slope, 0.0);
   }
+  for (const auto& [offset, size] : fixed_biases_) gradient.segment(offset, size).setZero();
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
   return 0.5 * (errors_.squaredNorm() + weighted.squaredNorm());

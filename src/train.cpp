@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <mutex>
 #include <stdexcept>
 
 #include "clock.h"
 #include "parallel.h"
+#include "relufit/fixed_output.h"
 #include "relufit/polish.h"
 #include "relufit/search.h"
 #include "relufit/version.h"
+#include "train_problem.h"
 
 namespace relufit {
 
@@ -31,32 +34,71 @@ void check(const TrainOptions& options) {
   if (!(std::isfinite(options.random_scale) && options.random_scale > 0)) {
     fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
   }
+  for (const auto& [value, name] : {std::pair{options.lasso, "lasso"}, std::pair{options.group_lasso, "group_lasso"},
+                                    std::pair{options.nuclear, "nuclear"}}) {
+    if (!(std::isfinite(value) && value >= 0)) fail(fmt::format("{}: {}, expected a number >= 0", name, value));
+  }
   if (options.starts > 1 && options.initialization != Initialization::random) {
     fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
   }
   if (options.search_runs < 1) fail(fmt::format("search_runs: {}, expected at least 1", options.search_runs));
-  if (options.method == Method::search && options.initialization != Initialization::random) {
-    fail("initialization: the search starts at random, expected relaxation for other starts");
+  const std::string method = to_string(options.method);
+  if (options.method != Method::relaxation) {
+    if (options.loss != Loss::exact) fail(fmt::format("loss: {}, {} expects exact", to_string(options.loss), method));
+    if (options.hidden.size() != 1) {
+      fail(fmt::format("hidden: {} hidden layers, {} expects 1", options.hidden.size(), method));
+    }
+    if (options.ridge != 0) fail(fmt::format("ridge: {}, {} expects 0", options.ridge, method));
+    if (!options.constraints.empty() || options.lasso + options.group_lasso + options.nuclear > 0) {
+      fail(fmt::format("method: {} knows no constraints and regularizers on weights, expected relaxation", method));
+    }
+    if (options.initialization != Initialization::random) {
+      fail(fmt::format("initialization: {} starts at random, expected relaxation for other starts", method));
+    }
+  }
+  if (options.projection_iterations < 1) {
+    fail(fmt::format("projection_iterations: {}, expected at least 1", options.projection_iterations));
+  }
+  if (!(std::isfinite(options.fit_tolerance) && options.fit_tolerance > 0)) {
+    fail(fmt::format("fit_tolerance: {}, expected a number > 0", options.fit_tolerance));
   }
   if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
 }
 
-/// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
-std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
-  std::vector<Layer> layers = model.folded().layers();
-  Layer& first = layers.front();
-  first.bias += first.weights * scaled.input_scaling.offset;
-  first.weights *= scaled.input_scaling.scale.asDiagonal();
-  Layer& last = layers.back();
-  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
-  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
-  last.weights = inverse * last.weights;
-  return layers;
+void check_output_weights(const Dataset& data, const TrainOptions& options) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const Matrix& weights = options.output_weights;
+  if (has_fixed_output(options) != (options.method == Method::projections)) {
+    fail(fmt::format("method: {}, expected {}", to_string(options.method),
+                     has_fixed_output(options) ? "projections, since output weights are given"
+                                               : "another one, since no output weights are given"));
+  }
+  if (!has_fixed_output(options)) return;
+  if (options.output != OutputActivation::linear) {
+    fail(fmt::format("output: {}, given output weights expect linear", to_string(options.output)));
+  }
+  if (data.targets.rows() != 1) {
+    fail(fmt::format("targets: {}, given output weights expect 1", data.targets.rows()));
+  }
+  if (weights.rows() != data.targets.rows() || weights.cols() != options.hidden.back()) {
+    fail(fmt::format("output_weights: {} x {}, expected {} x {} (targets x units of the last hidden layer)",
+                     weights.rows(), weights.cols(), data.targets.rows(), options.hidden.back()));
+  }
+  for (const double weight : weights.reshaped()) {
+    if (!std::isfinite(weight) || weight == 0) {
+      fail(fmt::format("output_weights: {}, expected finite numbers other than 0", weight));
+    }
+  }
 }
 
-/// One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
-unsigned long long start_seed(unsigned seed, Index start) {
-  return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+/// Moves the target scale into the hidden layer, so that the output weights are those of the model on raw data,
+/// exactly.
+void move_target_scale(Model& model) {
+  std::vector<Layer> layers = model.network.layers();
+  layers.front().weights *= model.target_scaling.scale(0);
+  layers.front().bias *= model.target_scaling.scale(0);
+  model.network = Network(std::move(layers), model.network.output_activation());
+  model.target_scaling = Scaling::identity(1);
 }
 
 SequenceStatus sequence_status(SearchStatus status) {
@@ -75,6 +117,30 @@ SequenceStatus sequence_status(SearchStatus status) {
 
 constexpr double kExactFit = 1e-9;  // relative residual at which a polished network counts as an exact fit
 
+/// Units whose incoming weights are all zero have the same value at every sample: their effect goes into the next bias.
+/// One unit per layer stays. Returns how many were removed.
+Index remove_constant_units(Network& network) {
+  std::vector<Layer> layers = network.layers();
+  Index removed = 0;
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    std::vector<Index> kept;
+    for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) {
+      const bool last = kept.empty() && unit + 1 == layers[l].weights.rows();
+      if (last || !layers[l].weights.row(unit).isZero(0)) {
+        kept.push_back(unit);
+        continue;
+      }
+      layers[l + 1].bias += layers[l + 1].weights.col(unit) * std::max(layers[l].bias(unit), 0.0);
+      ++removed;
+    }
+    layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
+    layers[l].bias = layers[l].bias(kept).eval();
+    layers[l + 1].weights = layers[l + 1].weights(Eigen::all, kept).eval();
+  }
+  network = Network(std::move(layers), network.output_activation());
+  return removed;
+}
+
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
 class Starts {
  public:
@@ -88,7 +154,16 @@ class Starts {
   void run() {
     const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
     Workers workers(teams);
-    workers.run(options_.starts, [&](Index start) { run_start(start, options_.threads / teams); });
+    workers.run(options_.starts, [&](Index start) {
+      try {
+        run_start(start, options_.threads / teams);
+      } catch (...) {  // an option that only the method itself checks; not to leave a thread
+        const std::lock_guard lock(mutex_);
+        error_ = std::current_exception();
+        stopped_ = true;
+      }
+    });
+    if (error_) std::rethrow_exception(error_);
   }
 
   const std::vector<SequenceResult>& results() const { return results_; }
@@ -122,11 +197,13 @@ class Starts {
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
     if (options_.method == Method::search) {
       result = run_search(start, sequence);
+    } else if (options_.method == Method::projections) {
+      result = run_projections(start, sequence);
     } else {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
                        [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
-      if (options_.polish) refine(result, sequence);
+      if (options_.polish && scaled_.problem.weight_terms.empty()) refine(result, sequence);
     }
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
@@ -134,26 +211,46 @@ class Starts {
     }
   }
 
-  /// A search told as a sequence: its runs are the iterations, the network found is its own lifted solution.
+  // Both exact fits are told as sequences: runs, or iterations, of a search are those of the sequence, the network
+  // found is its own lifted solution.
+
   SequenceResult run_search(Index start, const SequenceOptions& sequence) {
-    const Clock clock;
-    SequenceResult result;
     SearchOptions search;
     search.seed = start_seed(options_.seed, start);
     search.time_limit = sequence.time_limit;
     search.max_runs = options_.search_runs;
+    search.tolerance = options_.fit_tolerance;
     search.should_stop = sequence.subproblem.should_stop;
-    const auto record = [&](Index runs, double fit) {
-      SequenceRecord next;
-      next.iteration = runs;
-      next.fit = fit;
-      next.loss = 0.5 * std::pow(fit * scaled_.problem.targets.norm(), 2);
-      next.seconds = clock.seconds();
-      result.trace.push_back(next);
-      return observe(start, next);
+    return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
+  }
+
+  SequenceResult run_projections(Index start, const SequenceOptions& sequence) {
+    FixedOutputOptions fit;
+    fit.seed = start_seed(options_.seed, start);
+    fit.output_weights = options_.output_weights.row(0).transpose();
+    fit.max_iterations = options_.projection_iterations;
+    fit.tolerance = options_.fit_tolerance;
+    fit.time_limit = sequence.time_limit;
+    fit.should_stop = sequence.subproblem.should_stop;
+    return run_fit(start, [&](const auto& record) { return fit_fixed_output(scaled_.problem, fit, record); });
+  }
+
+  template <class Fit>
+  SequenceResult run_fit(Index start, Fit&& fit) {
+    const Clock clock;
+    SequenceResult result;
+    const auto describe = [&](SequenceRecord& record, double residual) {
+      record.fit = residual;
+      record.loss = 0.5 * std::pow(residual * scaled_.problem.targets.norm(), 2);
+      record.seconds = clock.seconds();
     };
-    const SearchResult found = search_exact_fit(scaled_.problem, search, record);
-    record(found.runs, found.relative_residual);
+    const auto found = fit([&](Index iterations, double residual) {
+      SequenceRecord& record = result.trace.emplace_back();
+      record.iteration = iterations;
+      describe(record, residual);
+      return observe(start, record);
+    });
+    describe(result.trace.back(), found.relative_residual);  // of the network kept, not of the last one tried
     result.status = sequence_status(found.status);
     result.best_layers = found.layers;
     result.best_value = found.relative_residual;
@@ -195,12 +292,13 @@ class Starts {
   std::atomic<Index> first_solved_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
+  std::exception_ptr error_;
   Clock clock_;
   double best_value_ = std::numeric_limits<double>::infinity();
 };
 
 std::string strategy_name(const TrainOptions& training) {
-  if (training.method == Method::search) return "search";
+  if (training.method != Method::relaxation) return to_string(training.method);
   return to_string(training.sequence.strategy);
 }
 
@@ -223,61 +321,10 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 
 }  // namespace
 
-const char* to_string(Method method) { return method == Method::search ? "search" : "relaxation"; }
-
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
-  TrainOptions options;
-  options.hidden = std::move(hidden);
-  options.loss = loss;
-  if (loss == Loss::exact) options.ridge = 0;
-  options.polish = loss == Loss::exact;
-  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
-  SequenceOptions& sequence = options.sequence;
-  sequence.weights = {100, 100};
-  sequence.penalties = {100, 100, 100};
-  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
-  sequence.max_iterations = 1000;
-  sequence.record_interval = 5;
-  sequence.stall_window = 40;
-  return options;
-}
-
-ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
-  ScaledProblem scaled;
-  const bool relu = options.output == OutputActivation::relu;
-  scaled.input_scaling = Scaling::standardize(data.inputs);
-  scaled.target_scaling = relu ? Scaling::normalize(data.targets) : Scaling::standardize(data.targets);
-  LiftedProblem& problem = scaled.problem;
-  problem.inputs = scaled.input_scaling.apply(data.inputs);
-  problem.targets = scaled.target_scaling.apply(data.targets);
-  problem.widths = {data.inputs.rows()};
-  problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
-  problem.widths.push_back(data.targets.rows());
-  problem.output = options.output;
-  problem.loss = options.loss;
-  problem.ridge = options.ridge * static_cast<double>(data.targets.size());
-  return scaled;
-}
-
-RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
-  const LiftedProblem& problem = scaled.problem;
-  RelaxationParameters parameters = parameters_at(zero_point(problem));
-  if (options.initialization == Initialization::random) {
-    parameters = random_parameters(problem, options.random_scale, start_seed(options.seed, start));
-  } else if (options.initialization == Initialization::network) {
-    if (options.start->network.widths() != problem.widths) {
-      throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
-                                              fmt::join(options.start->network.widths(), "-"),
-                                              fmt::join(problem.widths, "-")));
-    }
-    parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
-  }
-  return with_scales(std::move(parameters), options.sequence.scales);
-}
-
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
   check(options);
   check_trainable(data, options.output);
+  check_output_weights(data, options);
   const ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   Starts starts(scaled, options, observer);
@@ -297,6 +344,8 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   data.input_names,
                   data.target_names,
                   training_record(data, options, kept)};
+  if (has_fixed_output(options)) move_target_scale(result.model);
+  if (options.group_lasso > 0) result.removed_units = remove_constant_units(result.model.network);
   result.fit = evaluate(result.model.predict(data.inputs), data.targets);
   result.model.training.relative_residual = result.fit.all.relative_residual;
   return result;

@@ -61,6 +61,9 @@ struct Scaling {
   /// Offset 0 and root mean square 1 (for ReLU outputs, whose zero must stay zero).
   static Scaling normalize(const Matrix& values);
 
+  /// The same offsets, and for every row the root mean square of all scales.
+  Scaling uniform() const;
+
   Matrix apply(const Matrix& values) const;
   Matrix invert(const Matrix& values) const;
 };

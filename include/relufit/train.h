@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "relufit/constraints.h"
 #include "relufit/data.h"
 #include "relufit/model.h"
 #include "relufit/sequence.h"
@@ -23,7 +24,8 @@ enum class Initialization {
 /// Which algorithm trains.
 enum class Method {
   relaxation,  ///< sequential convex relaxation (sequence.h)
-  search  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+  search,  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+  projections  ///< exact loss, one hidden layer, one linear output of given weights: projections (fixed_output.h)
 };
 
 const char* to_string(Method method);
@@ -33,13 +35,24 @@ struct TrainOptions {
   std::vector<Index> hidden;  ///< units of the hidden layers, at least one layer
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::squared;
-  double ridge = 1e-3;  ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
+  bool bias = true;  ///< whether layers have biases; false: all are 0, and data are scaled, not centered
+  /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
+  /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
+  /// Method::projections, and no other.
+  Matrix output_weights;
+  double ridge = 1e-3;      ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
+  double lasso = 0;         ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
+  double group_lasso = 0;   ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
+  double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
+  Constraints constraints;  ///< on the network for raw data; Method::relaxation only
   Initialization initialization = Initialization::random;
-  double random_scale = 0.05;  ///< of random guesses, > 0
-  std::optional<Model> start;  ///< for Initialization::network
-  unsigned seed = 0;           ///< of the random guesses
-  bool polish = false;         ///< Method::relaxation: refine the best network of every start locally (polish.h)
-  Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
+  double random_scale = 0.05;          ///< of random guesses, > 0
+  std::optional<Model> start;          ///< for Initialization::network
+  unsigned seed = 0;                   ///< of the random guesses
+  bool polish = false;                 ///< Method::relaxation: refine the best network of every start (polish.h)
+  Index search_runs = 2000;            ///< local fits of one start of Method::search, >= 1
+  Index projection_iterations = 6000;  ///< from each of the (at most 3) points of a start of Method::projections, >= 1
+  double fit_tolerance = 1e-9;         ///< of search and projections, on the relative residual for scaled targets, > 0
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
   int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel
@@ -74,7 +87,8 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
-  Evaluation fit;  ///< of the model on the raw training data, recomputed by plain evaluation
+  Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
+  Evaluation fit;           ///< of the model on the raw training data, recomputed by plain evaluation
 };
 
 /// Throws std::invalid_argument for data that cannot be trained on (check_trainable) or options out of range.

@@ -43,8 +43,10 @@ class Instance:
     output: str = "linear"
     loss: str = "exact"
     ridge: float = 0.0
+    bias: bool = True
     lambda_complementarity: float = 1.1
     lambda_product: float = 10.0
+    weight_terms: list[dict] = dataclasses.field(default_factory=list)
 
     @property
     def samples(self) -> int:
@@ -76,6 +78,11 @@ class Instance:
                 "output": self.output,
                 "loss": self.loss,
                 "ridge": self.ridge,
+                "weight_terms": [
+                    {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in term.items()}
+                    for term in self.weight_terms
+                ],
+                "bias": self.bias,
                 "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},
                 "parameters": {
                     "complementarity": [
@@ -140,8 +147,9 @@ def random_instance(
         product.append(Product(x, y, left, right))
     lambda_complementarity, lambda_product = rng.uniform(0.5, 2.0), rng.uniform(1.0, 10.0)
     return Instance(
-        u, targets, hidden, complementarity, product, output, loss, ridge, lambda_complementarity, lambda_product
-    )
+        u, targets, hidden, complementarity, product, output, loss, ridge,
+        lambda_complementarity=lambda_complementarity, lambda_product=lambda_product,
+    )  # fmt: skip
 
 
 def solve(program: Path, instance: Instance, folder: Path, **settings: object) -> dict:

@@ -59,11 +59,22 @@ def output_terms(instance: Instance, z: cp.Variable) -> tuple[cp.Expression, lis
     return 0.5 * cp.sum_squares(cp.multiply(active, z - y)) + 0.5 * cp.sum_squares(excess), []
 
 
+def add_weight_term(term: dict, w: cp.Variable, objective: cp.Expression, constraints: list) -> tuple:
+    rows = cp.norm(w, 2, axis=1)
+    values = {"frobenius": cp.norm(w, "fro"), "rows": cp.max(rows), "spectral": cp.norm(w, 2)}
+    penalties = {"lasso": cp.sum(cp.abs(w)), "group_lasso": cp.sum(rows), "nuclear": cp.normNuc(w)}
+    if term["kind"] == "bounds":
+        return objective, [*constraints, w >= term["lower"], w <= term["upper"]]
+    if term["kind"] in values:
+        return objective, [*constraints, values[term["kind"]] <= term["size"]]
+    return objective + term["size"] * penalties[term["kind"]], constraints
+
+
 def reference_objective(instance: Instance, whole: bool) -> float:
     """Optimal value of the convex problem."""
     samples, widths = instance.samples, instance.widths
     weights = [cp.Variable((after, before)) for before, after in zip(widths, widths[1:])]
-    biases = [cp.Variable((after, 1)) for after in widths[1:]]
+    biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in widths[1:]]
     active = [cp.Variable((units, samples)) for units in instance.hidden]
     slack = [cp.Variable((units, samples)) for units in instance.hidden]
     z = cp.Variable((widths[-1], samples))
@@ -78,6 +89,8 @@ def reference_objective(instance: Instance, whole: bool) -> float:
         affine = active[layer + 1] - slack[layer + 1] if layer + 1 < len(active) else z
         c = affine - biases[layer + 1] @ ones
         objective += instance.lambda_product * product_relaxation(weights[layer + 1], h, c, instance.product[layer])
+    for term in instance.weight_terms:
+        objective, constraints = add_weight_term(term, weights[term["layer"] - 1], objective, constraints)
     if instance.ridge > 0:
         objective += 0.5 * instance.ridge * sum(cp.sum_squares(w) for w in weights)
 
@@ -133,6 +146,15 @@ def test_two_hidden_layers(program: Path, tmp_path: Path, seed: int, kind: tuple
     check(program, tmp_path, random_instance(300 + seed, 7 + seed, [3, 2], output, loss, ridge, inputs=2))
 
 
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_without_biases(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    output, loss, ridge = kind
+    hidden = [3] if seed % 2 else [2, 2]
+    instance = random_instance(800 + seed, 8 + seed, hidden, output, loss, ridge, matrices=seed % 4 == 3)
+    instance.bias = False
+    check(program, tmp_path, instance)
+
+
 def test_sixty_samples(program: Path, tmp_path: Path) -> None:
     check(program, tmp_path, random_instance(400, 60, [2], outputs=1))
 
@@ -157,4 +179,37 @@ def test_negative_target_of_relu_output(program: Path, tmp_path: Path) -> None:
     """Under the squared loss targets may be negative: the error is then max(z, 0) - y."""
     instance = random_instance(700, 10, [3], "relu", "squared")
     instance.targets[instance.targets == 0] = -0.4
+    check(program, tmp_path, instance)
+
+
+SIZES = {"frobenius": 0.8, "rows": 0.5, "spectral": 0.6, "lasso": 0.7, "group_lasso": 1.0, "nuclear": 0.9}
+
+
+@pytest.mark.parametrize("loss", ["exact", "squared"])
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("kind", ["bounds", *SIZES])
+def test_weight_term(program: Path, tmp_path: Path, kind: str, layer: int, loss: str) -> None:
+    """One constraint or regularizer, tight enough to matter."""
+    instance = random_instance(800 + layer, 9, [3], loss=loss, ridge=0.1 if layer == 1 else 0.0)
+    term: dict = {"kind": kind, "layer": layer, "size": SIZES.get(kind, 0.0)}
+    if kind == "bounds":
+        shape = (instance.widths[layer], instance.widths[layer - 1])
+        term["lower"], term["upper"] = np.full(shape, -0.3), np.full(shape, 0.2)
+    free = reference_objective(instance, whole=False)
+    instance.weight_terms = [term]
+    assert reference_objective(instance, whole=False) > free + 1e-3
+    check(program, tmp_path, instance)
+
+
+def test_weight_terms_together(program: Path, tmp_path: Path) -> None:
+    """Two hidden layers, several terms on one of them, inputs that depend on each other."""
+    instance = random_instance(820, 9, [3, 2], loss="squared", inputs=2)
+    instance.inputs[1] = 2 * instance.inputs[0]
+    instance.weight_terms = [
+        {"kind": "lasso", "layer": 1, "size": 0.3},
+        {"kind": "frobenius", "layer": 1, "size": 1.0},
+        {"kind": "spectral", "layer": 2, "size": 0.5},
+        {"kind": "bounds", "layer": 2, "size": 0.0, "lower": np.full((2, 3), -0.1), "upper": np.full((2, 3), 0.4)},
+        {"kind": "nuclear", "layer": 3, "size": 0.2},
+    ]
     check(program, tmp_path, instance)

@@ -4,7 +4,8 @@
 // In:   inputs, targets, hidden (list of widths), parameters {
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
-//       optional: output "linear", loss "exact", ridge 0, weights {complementarity, product},
+//       optional: output "linear", loss "exact", ridge 0, weight_terms [{kind, layer, size, lower, upper}], bias true,
+//       weights {complementarity, product},
 //           penalties {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time),
 //           export (path of an SDPA file), split_products false (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
@@ -19,6 +20,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -55,6 +57,19 @@ json json_from(const Matrix& matrix) {
   return rows;
 }
 
+relufit::WeightTerm weight_term_from(const json& in) {
+  using Kind = relufit::WeightTerm::Kind;
+  const std::map<std::string, Kind> kinds = {{"bounds", Kind::bounds},  {"frobenius", Kind::frobenius_ball},
+                                             {"rows", Kind::row_ball},  {"spectral", Kind::spectral_ball},
+                                             {"lasso", Kind::lasso},    {"group_lasso", Kind::group_lasso},
+                                             {"nuclear", Kind::nuclear}};
+  relufit::WeightTerm term{
+      kinds.at(in.at("kind").get<std::string>()), in.at("layer").get<Index>(), in.at("size").get<double>(), {}, {}};
+  if (in.contains("lower")) term.lower = matrix_from(in["lower"]);
+  if (in.contains("upper")) term.upper = matrix_from(in["upper"]);
+  return term;
+}
+
 relufit::LiftedProblem problem_from(const json& in) {
   relufit::LiftedProblem problem;
   problem.inputs = matrix_from(in.at("inputs"));
@@ -68,6 +83,10 @@ relufit::LiftedProblem problem_from(const json& in) {
     throw std::invalid_argument("loss: '" + loss + "', expected exact or squared");
   problem.loss = loss == "exact" ? relufit::Loss::exact : relufit::Loss::squared;
   problem.ridge = in.value("ridge", 0.0);
+  for (const json& term : in.value("weight_terms", json::array())) {
+    problem.weight_terms.push_back(weight_term_from(term));
+  }
+  problem.bias = in.value("bias", true);
   return problem;
 }
 

@@ -1,0 +1,91 @@
+/// \file
+/// Hard constraints on a network for raw data, as a user states them, and what they mean for each layer.
+///
+/// They are constraints on Model::folded(): the network from raw inputs to raw targets. Every one of them is convex in
+/// the weights of single layers, so it can be kept exactly; that it holds everywhere, and not only at the data, follows
+/// from the weights alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "relufit/model.h"
+#include "relufit/weight_terms.h"
+
+namespace relufit {
+
+/// lower <= weights <= upper: of a whole layer, of one unit, for one input of it, or one single weight.
+struct WeightBound {
+  Index layer = 1;              ///< 1 is the first hidden layer, the last is the output layer
+  std::optional<Index> unit;    ///< 1-based row of the layer (output layer: target)
+  std::optional<Index> source;  ///< 1-based column (first layer: input)
+  double lower;                 ///< -inf: none
+  double upper;                 ///< inf: none
+};
+
+/// The network's target is monotone in an input, everywhere, whatever the other inputs.
+///
+/// Every hidden unit gets a sign, alternating within its layer; a weight between units of equal sign must be >= 0, of
+/// opposite sign <= 0; those of the input and the target likewise, with the direction as sign. Then every path from the
+/// input to the target has the direction's sign. Units of both signs keep convex and concave parts possible; weights of
+/// inputs without a direction stay free in the first layer.
+struct Monotone {
+  std::string input;
+  std::string target;
+  bool increasing = true;
+};
+
+/// Norm of the weights of one layer at most a radius.
+struct NormBound {
+  Index layer = 1;
+  WeightTerm::Kind norm = WeightTerm::Kind::frobenius_ball;  ///< one of the balls
+  double at_most = 0;                                        ///< >= 0
+};
+
+struct Constraints {
+  std::vector<WeightBound> weights;
+  std::vector<Monotone> monotone;
+  std::vector<NormBound> norms;
+  std::optional<double> lipschitz;  ///< product of the layers' spectral norms, so ||F(u) - F(v)|| <= it ||u - v||; > 0
+  bool convex = false;              ///< every target is convex in the inputs: no weight below 0 after the first layer
+
+  bool empty() const { return weights.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex; }
+  /// Whether inputs must have one scale in common, and targets one: norms of raw and scaled weights are then
+  /// proportional.
+  bool needs_uniform_scaling() const { return !norms.empty() || lipschitz.has_value(); }
+};
+
+/// Reads a JSON file (docs/constraints.md). Throws std::invalid_argument naming file, member and what is expected.
+Constraints load_constraints(const std::string& path);
+
+/// The network that constraints are about.
+struct NetworkShape {
+  std::vector<Index> widths;  ///< inputs, hidden layers..., targets
+  std::vector<std::string> input_names;
+  std::vector<std::string> target_names;
+};
+
+/// Bounds on every layer that has any, and norm balls, for the raw network; without `lipschitz`.
+/// Throws std::invalid_argument for names or layers that do not exist, and naming constraints that contradict each
+/// other.
+std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
+
+/// The same for a network on scaled data, and `lipschitz` as a spectral ball on every layer. Where
+/// needs_uniform_scaling(), the scales of inputs must be equal, and those of targets.
+std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NetworkShape& shape,
+                                            const Scaling& inputs, const Scaling& targets);
+
+/// One constraint and how well a model keeps it.
+struct ConstraintCheck {
+  std::string name;
+  double slack = 0;  ///< least distance to a bound, >= 0 where the constraint holds
+};
+
+/// Recomputed from the model's folded network. Throws as weight_terms.
+std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model);
+
+/// Upper bound of the Lipschitz constant of the model on raw data, Euclidean norms: product of the spectral norms.
+double lipschitz_bound(const Model& model);
+
+}  // namespace relufit

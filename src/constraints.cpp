@@ -1,0 +1,267 @@
+#include "relufit/constraints.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "text.h"
+
+namespace relufit {
+
+namespace {
+
+using detail::shown;
+using Kind = WeightTerm::Kind;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
+
+/// Bounds of one layer, with the constraint that set each of them, for messages about contradictions.
+class LayerBounds {
+ public:
+  LayerBounds(Index layer, Index rows, Index cols)
+      : layer_(layer),
+        lower_(Matrix::Constant(rows, cols, -kInfinity)),
+        upper_(Matrix::Constant(rows, cols, kInfinity)),
+        lower_by_(static_cast<std::size_t>(rows * cols)),
+        upper_by_(static_cast<std::size_t>(rows * cols)) {}
+
+  void narrow(Index row, Index col, double lower, double upper, const std::string& by) {
+    const auto at = static_cast<std::size_t>(row + col * lower_.rows());
+    if (lower > lower_(row, col)) {
+      lower_(row, col) = lower;
+      lower_by_[at] = by;
+    }
+    if (upper < upper_(row, col)) {
+      upper_(row, col) = upper;
+      upper_by_[at] = by;
+    }
+    if (!(lower_(row, col) <= upper_(row, col))) {
+      fail(fmt::format("{} contradicts {}: layer {}, unit {}, source {}: at least {} and at most {}", lower_by_[at],
+                       upper_by_[at], layer_, row + 1, col + 1, lower_(row, col), upper_(row, col)));
+    }
+  }
+
+  /// Nothing where there is no bound.
+  std::optional<WeightTerm> term() const {
+    if ((lower_.array() == -kInfinity).all() && (upper_.array() == kInfinity).all()) return std::nullopt;
+    return WeightTerm{Kind::bounds, layer_, 0, lower_, upper_};
+  }
+
+  Index rows() const { return lower_.rows(); }
+  Index cols() const { return lower_.cols(); }
+
+ private:
+  Index layer_;
+  Matrix lower_, upper_;
+  std::vector<std::string> lower_by_, upper_by_;
+};
+
+Index position(const std::vector<std::string>& names, const std::string& name, const char* what) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) fail(fmt::format("monotone: {} is not {}", shown(name), what));
+  return found - names.begin();
+}
+
+void add_weight_bound(const WeightBound& bound, std::size_t number, std::vector<LayerBounds>& layers) {
+  const std::string name = fmt::format("weights[{}]", number);
+  const auto in = [&](Index value, Index last, const char* member) {
+    if (value < 1 || value > last) fail(fmt::format("{}.{}: {}, expected 1 to {}", name, member, value, last));
+  };
+  in(bound.layer, static_cast<Index>(layers.size()), "layer");
+  LayerBounds& layer = layers[static_cast<std::size_t>(bound.layer) - 1];
+  if (bound.unit) in(*bound.unit, layer.rows(), "unit");
+  if (bound.source) in(*bound.source, layer.cols(), "source");
+  if (!(bound.lower <= bound.upper)) fail(fmt::format("{}: lower {} above upper {}", name, bound.lower, bound.upper));
+  for (Index i = 0; i < layer.rows(); ++i) {
+    for (Index j = 0; j < layer.cols(); ++j) {
+      if (bound.unit.value_or(i + 1) != i + 1 || bound.source.value_or(j + 1) != j + 1) continue;
+      layer.narrow(i, j, bound.lower, bound.upper, name);
+    }
+  }
+}
+
+double unit_sign(Index unit) { return unit % 2 == 0 ? 1 : -1; }
+
+/// sign of the weight: of the unit it goes to times that of where it comes from.
+void narrow_sign(LayerBounds& layer, Index row, Index col, double sign, const std::string& by) {
+  layer.narrow(row, col, sign > 0 ? 0 : -kInfinity, sign > 0 ? kInfinity : 0, by);
+}
+
+/// Signs of targets such that every demand's direction is sign of the input times sign of the target.
+class MonotoneSigns {
+ public:
+  MonotoneSigns(const std::vector<Monotone>& demands, const NetworkShape& shape)
+      : inputs(shape.input_names.size(), 0), targets(shape.target_names.size(), 0) {
+    for (const Monotone& demand : demands) {
+      links_.push_back({static_cast<std::size_t>(position(shape.input_names, demand.input, "an input")),
+                        static_cast<std::size_t>(position(shape.target_names, demand.target, "a target")),
+                        demand.increasing ? 1 : -1});
+    }
+    for (const Link& first : links_) {
+      if (targets[first.target] != 0 || inputs[first.input] != 0) continue;
+      targets[first.target] = 1;
+      spread();
+    }
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+      const Link& link = links_[i];
+      if (inputs[link.input] * targets[link.target] == link.direction) continue;
+      fail(
+          fmt::format("monotone[{}]: {} in {} contradicts the others: directions must be a sign of the input times a "
+                      "sign of the target",
+                      i, demands[i].target, demands[i].input));
+    }
+  }
+
+  std::vector<int> inputs, targets;  ///< 1, -1, or 0 for none
+
+ private:
+  struct Link {
+    std::size_t input, target;
+    int direction;
+  };
+
+  /// Follows the links from what has a sign already.
+  void spread() {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Link& link : links_) {
+        int& input = inputs[link.input];
+        int& target = targets[link.target];
+        if ((input == 0) == (target == 0)) continue;
+        (input == 0 ? input : target) = link.direction * (input == 0 ? target : input);
+        changed = true;
+      }
+    }
+  }
+
+  std::vector<Link> links_;
+};
+
+void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shape, std::vector<LayerBounds>& layers) {
+  if (demands.empty()) return;
+  const MonotoneSigns signs(demands, shape);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const bool last = l + 1 == layers.size();
+    for (Index i = 0; i < layers[l].rows(); ++i) {
+      const double to = last ? signs.targets[static_cast<std::size_t>(i)] : unit_sign(i);
+      for (Index j = 0; j < layers[l].cols(); ++j) {
+        const double from = l == 0 ? signs.inputs[static_cast<std::size_t>(j)] : unit_sign(j);
+        if (to * from != 0) narrow_sign(layers[l], i, j, to * from, "monotone");
+      }
+    }
+  }
+}
+
+std::vector<Layer> folded_layers(const Model& model) { return model.folded().layers(); }
+
+double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
+
+NetworkShape shape_of(const Model& model) { return {model.network.widths(), model.input_names, model.target_names}; }
+
+}  // namespace
+
+std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape) {
+  std::vector<LayerBounds> layers;
+  for (std::size_t l = 1; l < shape.widths.size(); ++l) {
+    layers.emplace_back(static_cast<Index>(l), shape.widths[l], shape.widths[l - 1]);
+  }
+  for (std::size_t i = 0; i < constraints.weights.size(); ++i) add_weight_bound(constraints.weights[i], i, layers);
+  add_monotone(constraints.monotone, shape, layers);
+  if (constraints.convex) {
+    for (std::size_t l = 1; l < layers.size(); ++l) {
+      for (Index i = 0; i < layers[l].rows(); ++i) {
+        for (Index j = 0; j < layers[l].cols(); ++j) narrow_sign(layers[l], i, j, 1, "convex");
+      }
+    }
+  }
+  std::vector<WeightTerm> terms;
+  for (const LayerBounds& layer : layers) {
+    if (const auto term = layer.term()) terms.push_back(*term);
+  }
+  for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
+    const NormBound& norm = constraints.norms[i];
+    if (norm.layer < 1 || norm.layer > static_cast<Index>(layers.size())) {
+      fail(fmt::format("norms[{}].layer: {}, expected 1 to {}", i, norm.layer, layers.size()));
+    }
+    terms.push_back({norm.norm, norm.layer, norm.at_most, {}, {}});
+  }
+  check(terms, shape.widths);
+  return terms;
+}
+
+std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NetworkShape& shape,
+                                            const Scaling& inputs, const Scaling& targets) {
+  // Raw weights are scaled ones divided by the scales of the inputs, times those of the targets.
+  std::vector<WeightTerm> terms = weight_terms(constraints, shape);
+  const auto layers = static_cast<Index>(shape.widths.size()) - 1;
+  for (WeightTerm& term : terms) {
+    for (Matrix* bound : {&term.lower, &term.upper}) {
+      if (term.kind != Kind::bounds) continue;
+      if (term.layer == 1) *bound = *bound * inputs.scale.asDiagonal();
+      if (term.layer == layers) *bound = targets.scale.cwiseInverse().asDiagonal() * *bound;
+      // 0 times infinity does not occur: scales are positive and finite.
+    }
+    if (term.kind == Kind::bounds) continue;
+    if (term.layer == 1) term.size *= inputs.scale(0);
+    if (term.layer == layers) term.size /= targets.scale(0);
+  }
+  if (constraints.lipschitz) {
+    const double scaled = *constraints.lipschitz * inputs.scale(0) / targets.scale(0);
+    // Rounding of the product of the layers' norms must not pass the bound.
+    const double each = std::pow(scaled, 1.0 / static_cast<double>(layers)) * (1 - 1e-13);
+    for (Index l = 1; l <= layers; ++l) terms.push_back({Kind::spectral_ball, l, each, {}, {}});
+  }
+  check(terms, shape.widths);
+  return terms;
+}
+
+std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model) {
+  const NetworkShape shape = shape_of(model);
+  const std::vector<Layer> layers = folded_layers(model);
+  std::vector<ConstraintCheck> checks;
+  const auto add = [&](const std::string& name, const Constraints& part) {
+    double slack = kInfinity;
+    for (const WeightTerm& term : weight_terms(part, shape)) {
+      slack = std::min(slack, -term_violation(term, layers[static_cast<std::size_t>(term.layer) - 1].weights));
+    }
+    checks.push_back({name, slack});
+  };
+  weight_terms(constraints, shape);  // contradictions are found in all of them together
+  for (std::size_t i = 0; i < constraints.weights.size(); ++i) {
+    Constraints part;
+    part.weights = {constraints.weights[i]};
+    add(fmt::format("weights[{}]: layer {}", i, constraints.weights[i].layer), part);
+  }
+  if (!constraints.monotone.empty()) {
+    Constraints part;
+    part.monotone = constraints.monotone;
+    add("monotone", part);
+  }
+  for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
+    Constraints part;
+    part.norms = {constraints.norms[i]};
+    add(fmt::format("norms[{}]: {} of layer {}", i, to_string(constraints.norms[i].norm), constraints.norms[i].layer),
+        part);
+  }
+  if (constraints.lipschitz) checks.push_back({"lipschitz", *constraints.lipschitz - lipschitz_bound(model)});
+  if (constraints.convex) {
+    Constraints part;
+    part.convex = true;
+    add("convex", part);
+  }
+  return checks;
+}
+
+double lipschitz_bound(const Model& model) {
+  double product = 1;
+  for (const Layer& layer : folded_layers(model)) product *= spectral_norm(layer.weights);
+  return product;
+}
+
+}  // namespace relufit

@@ -1,0 +1,121 @@
+// From a data set and the options of training to a lifted problem on scaled data, and the points to start from.
+
+#include "train_problem.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <stdexcept>
+
+namespace relufit {
+
+namespace {
+
+/// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
+std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
+  std::vector<Layer> layers = model.folded().layers();
+  Layer& first = layers.front();
+  first.bias += first.weights * scaled.input_scaling.offset;
+  first.weights *= scaled.input_scaling.scale.asDiagonal();
+  Layer& last = layers.back();
+  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
+  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
+  last.weights = inverse * last.weights;
+  return layers;
+}
+
+/// On all layers but the output's, whose rows are targets and not units, for the group lasso.
+void add_regularizers(const TrainOptions& options, LiftedProblem& problem) {
+  const auto layers = static_cast<Index>(problem.widths.size()) - 1;
+  const auto values = static_cast<double>(problem.targets.size());
+  for (Index l = 1; l <= layers; ++l) {
+    const auto add = [&](WeightTerm::Kind kind, double size) {
+      if (size > 0) problem.weight_terms.push_back({kind, l, size * values, {}, {}});
+    };
+    add(WeightTerm::Kind::lasso, options.lasso);
+    if (l < layers) add(WeightTerm::Kind::group_lasso, options.group_lasso);
+    add(WeightTerm::Kind::nuclear, options.nuclear);
+  }
+}
+
+}  // namespace
+
+bool has_fixed_output(const TrainOptions& options) { return options.output_weights.size() > 0; }
+
+unsigned long long start_seed(unsigned seed, Index start) {
+  return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+}
+
+const char* to_string(Method method) {
+  switch (method) {
+    case Method::relaxation:
+      return "relaxation";
+    case Method::search:
+      return "search";
+    case Method::projections:
+      return "projections";
+  }
+  return "unknown";
+}
+
+TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
+  TrainOptions options;
+  options.hidden = std::move(hidden);
+  options.loss = loss;
+  if (loss == Loss::exact) options.ridge = 0;
+  options.polish = loss == Loss::exact;
+  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
+  SequenceOptions& sequence = options.sequence;
+  sequence.weights = {100, 100};
+  sequence.penalties = {100, 100, 100};
+  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
+  sequence.max_iterations = 1000;
+  sequence.record_interval = 5;
+  sequence.stall_window = 40;
+  return options;
+}
+
+ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
+  ScaledProblem scaled;
+  const Constraints& constraints = options.constraints;
+  // An offset needs a bias that takes it up.
+  const bool output_bias = options.bias && !has_fixed_output(options) && options.output == OutputActivation::linear;
+  scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
+  scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
+  if (constraints.needs_uniform_scaling()) {
+    scaled.input_scaling = scaled.input_scaling.uniform();
+    scaled.target_scaling = scaled.target_scaling.uniform();
+  }
+  LiftedProblem& problem = scaled.problem;
+  problem.inputs = scaled.input_scaling.apply(data.inputs);
+  problem.targets = scaled.target_scaling.apply(data.targets);
+  problem.widths = {data.inputs.rows()};
+  problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
+  problem.widths.push_back(data.targets.rows());
+  problem.output = options.output;
+  problem.loss = options.loss;
+  problem.bias = options.bias;
+  problem.ridge = options.ridge * static_cast<double>(data.targets.size());
+  const NetworkShape shape{problem.widths, data.input_names, data.target_names};
+  problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
+  add_regularizers(options, problem);
+  return scaled;
+}
+
+RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
+  const LiftedProblem& problem = scaled.problem;
+  RelaxationParameters parameters = parameters_at(zero_point(problem));
+  if (options.initialization == Initialization::random) {
+    parameters = random_parameters(problem, options.random_scale, start_seed(options.seed, start));
+  } else if (options.initialization == Initialization::network) {
+    if (options.start->network.widths() != problem.widths) {
+      throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
+                                              fmt::join(options.start->network.widths(), "-"),
+                                              fmt::join(problem.widths, "-")));
+    }
+    parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
+  }
+  return with_scales(std::move(parameters), options.sequence.scales);
+}
+
+}  // namespace relufit
