@@ -31,7 +31,7 @@ void check(const TrainOptions& options) {
   if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
     fail(fmt::format("ridge: {}, expected a number >= 0", options.ridge));
   }
-  if (!(std::isfinite(options.random_scale) && options.random_scale > 0)) {
+  if (!(std::isfinite(options.random_scale) && options.random_scale >= 0)) {
     fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
   }
   for (const auto& [value, name] : {std::pair{options.lasso, "lasso"}, std::pair{options.group_lasso, "group_lasso"},

@@ -106,7 +106,10 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
   const LiftedProblem& problem = scaled.problem;
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
-    parameters = random_parameters(problem, options.random_scale, start_seed(options.seed, start));
+    const bool plain = options.hidden.size() == 1 && options.constraints.empty();
+    const double automatic = plain ? 0.05 : 0.3;
+    const double scale = options.random_scale > 0 ? options.random_scale : automatic;
+    parameters = random_parameters(problem, scale, start_seed(options.seed, start));
   } else if (options.initialization == Initialization::network) {
     if (options.start->network.widths() != problem.widths) {
       throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",

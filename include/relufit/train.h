@@ -46,7 +46,9 @@ struct TrainOptions {
   double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
   Constraints constraints;  ///< on the network for raw data; Method::relaxation only
   Initialization initialization = Initialization::random;
-  double random_scale = 0.05;          ///< of random guesses, > 0
+  /// Standard deviation of random guesses, >= 0; 0: 0.05, or 0.3 with several hidden layers or constraints, under which
+  /// small guesses can end in a network that is constant.
+  double random_scale = 0;
   std::optional<Model> start;          ///< for Initialization::network
   unsigned seed = 0;                   ///< of the random guesses
   bool polish = false;                 ///< Method::relaxation: refine the best network of every start (polish.h)

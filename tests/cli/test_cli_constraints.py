@@ -1,0 +1,167 @@
+"""Hard constraints and regularizers: what the program promises is recomputed here from the model file alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_tools import Program, forward, load_model
+
+TRAIN = ("--targets", "progression", "--iterations", 300, "--model", "model.json")
+
+
+def raw_weights(model: dict) -> list[np.ndarray]:
+    """Weights of the network from raw inputs to raw targets."""
+    weights = [np.array(layer["weights"]) for layer in model["layers"]]
+    weights[0] = weights[0] / np.array(model["input_scaling"]["scale"])
+    weights[-1] = np.array(model["target_scaling"]["scale"])[:, None] * weights[-1]
+    return weights
+
+
+def train(relufit: Program, data: Path, constraints: dict, hidden: str = "6") -> dict:
+    (relufit.folder / "constraints.json").write_text(json.dumps(constraints))
+    summary = relufit.json("train", data, *TRAIN, "--hidden", hidden, "--constraints", "constraints.json")
+    assert summary["train"]["all"]["r2"] > 0.2  # constrained, not crippled
+    checks = relufit.json("evaluate", "model.json", data, "--constraints", "constraints.json")["constraints"]
+    assert all(check["holds"] and check["slack"] >= -1e-9 for check in checks)
+    return load_model(relufit.folder / "model.json")
+
+
+def norms(kind: str, weights: np.ndarray) -> float:
+    return {
+        "frobenius": np.linalg.norm(weights),
+        "rows": np.linalg.norm(weights, axis=1).max(),
+        "spectral": np.linalg.norm(weights, 2),
+    }[kind]
+
+
+def test_bounds(relufit: Program, diabetes: Path) -> None:
+    free = raw_weights(train(relufit, diabetes, {"weights": [{"layer": 2, "upper": 1e6}]}))
+    assert free[1].max() > 25 and free[1].min() < -25 and abs(free[0][1, 2]) > 1e-6
+    bounds = [{"layer": 2, "lower": -25, "upper": 20}, {"layer": 1, "unit": 2, "source": 3, "value": 0}]
+    kept = raw_weights(train(relufit, diabetes, {"weights": bounds}))
+    assert kept[1].max() <= 20 + 1e-9 and kept[1].min() >= -25 - 1e-9
+    assert kept[0][1, 2] == 0
+
+
+@pytest.mark.parametrize("kind", ["frobenius", "rows", "spectral"])
+def test_norms(relufit: Program, diabetes: Path, kind: str) -> None:
+    free = norms(kind, raw_weights(train(relufit, diabetes, {"norms": [{"layer": 2, "norm": kind, "at_most": 1e6}]}))[1])
+    limit = 0.6 * free
+    model = train(relufit, diabetes, {"norms": [{"layer": 2, "norm": kind, "at_most": limit}]})
+    assert norms(kind, raw_weights(model)[1]) <= limit * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("hidden", ["6", "5,4"])
+def test_monotone(relufit: Program, diabetes: Path, hidden: str) -> None:
+    """Everywhere, not only at the data: differences along the inputs at a million random points."""
+    directions = {"bmi": 1, "s5": 1, "s3": -1}
+    demands = [
+        {"input": name, "target": "progression", "direction": "increasing" if sign > 0 else "decreasing"}
+        for name, sign in directions.items()
+    ]
+    model = train(relufit, diabetes, {"monotone": demands}, hidden)
+    random = np.random.default_rng(0)
+    scale, offset = (np.array(model["input_scaling"][name]) for name in ("scale", "offset"))
+    points = offset + 4 * scale * random.standard_normal((1_000_000, len(scale)))
+    table = dict(zip(model["input_names"], points.T))
+    before = forward(model, table)
+    for name, sign in directions.items():
+        step = 3 * np.std(table[name]) * random.random(len(points))
+        change = sign * (forward(model, {**table, name: table[name] + step}) - before)
+        assert change.min() >= -1e-9 * np.abs(before).max()
+        assert change.max() > 0
+
+
+def test_lipschitz_bound(relufit: Program, diabetes: Path) -> None:
+    model = train(relufit, diabetes, {"lipschitz": 60})
+    assert np.prod([np.linalg.norm(weights, 2) for weights in raw_weights(model)]) <= 60 * (1 + 1e-12)
+    random = np.random.default_rng(1)
+    names = model["input_names"]
+    scale, offset = (np.array(model["input_scaling"][name]) for name in ("scale", "offset"))
+    first, second = offset + 3 * scale * random.standard_normal((2, 500_000, len(names)))
+    change = forward(model, dict(zip(names, first.T))) - forward(model, dict(zip(names, second.T)))
+    assert np.all(np.abs(change[:, 0]) <= 60 * np.linalg.norm(first - second, axis=1) * (1 + 1e-9))
+
+
+def test_convex(relufit: Program, diabetes: Path) -> None:
+    model = train(relufit, diabetes, {"convex": True}, "6,4")
+    random = np.random.default_rng(2)
+    names = model["input_names"]
+    scale, offset = (np.array(model["input_scaling"][name]) for name in ("scale", "offset"))
+    first, second = offset + 3 * scale * random.standard_normal((2, 200_000, len(names)))
+    values = [forward(model, dict(zip(names, points.T))) for points in (first, second, (first + second) / 2)]
+    assert np.all(values[2] <= (values[0] + values[1]) / 2 + 1e-9 * np.abs(values[0]).max())
+
+
+def test_group_lasso_removes_units(relufit: Program, diabetes: Path) -> None:
+    summary = relufit.json("train", diabetes, *TRAIN, "--hidden", 10, "--group-lasso", 0.05)
+    model = load_model(relufit.folder / "model.json")
+    assert summary["removed_units"] > 0
+    assert len(model["layers"][0]["bias"]) == 10 - summary["removed_units"]
+    assert all(np.linalg.norm(row) > 0 for row in model["layers"][0]["weights"])
+
+
+def test_lasso_and_nuclear_norm(relufit: Program, diabetes: Path) -> None:
+    relufit("train", diabetes, *TRAIN, "--hidden", 6, "--lasso", 0.02)
+    weights = np.array(load_model(relufit.folder / "model.json")["layers"][0]["weights"])
+    assert np.mean(weights == 0) > 0.3
+    relufit("train", diabetes, *TRAIN, "--hidden", 6, "--nuclear", 0.05)
+    weights = np.array(load_model(relufit.folder / "model.json")["layers"][0]["weights"])
+    assert np.linalg.matrix_rank(weights, tol=1e-9) < min(weights.shape)
+
+
+BAD = {
+    "not JSON": ("{", "not JSON"),
+    "empty": ("{}", "no constraint"),
+    "unknown member": ('{"bounds": []}', "'bounds'", "weights, monotone"),
+    "no such layer": ('{"weights": [{"layer": 3, "upper": 1}]}', "weights[0].layer: 3", "1 to 2"),
+    "no such unit": ('{"weights": [{"layer": 1, "unit": 7, "upper": 1}]}', "weights[0].unit: 7", "1 to 6"),
+    "no bound": ('{"weights": [{"layer": 1}]}', "weights[0]", "lower, upper or value"),
+    "text for a number": ('{"weights": [{"layer": 1, "upper": "1"}]}', "weights[0].upper", "a number"),
+    "value and bound": ('{"weights": [{"layer": 1, "value": 0, "upper": 1}]}', "either value"),
+    "bounds crossed": ('{"weights": [{"layer": 1, "lower": 2, "upper": 1}]}', "weights[0]", "lower 2 above upper 1"),
+    "bounds contradict": (
+        '{"weights": [{"layer": 2, "lower": 1}, {"layer": 2, "unit": 1, "upper": 0}]}',
+        "weights[0] contradicts weights[1]",
+    ),
+    "bounds against a norm": (
+        '{"weights": [{"layer": 2, "lower": 1}], "norms": [{"layer": 2, "norm": "frobenius", "at_most": 2}]}',
+        "contradict",
+    ),
+    "convex against a bound": ('{"convex": true, "weights": [{"layer": 2, "upper": -1}]}', "convex contradicts weights[0]"),
+    "no such input": (
+        '{"monotone": [{"input": "x", "target": "progression", "direction": "increasing"}]}', "'x' is not an input",
+    ),
+    "direction": ('{"monotone": [{"input": "bmi", "target": "progression", "direction": "up"}]}', "increasing or"),
+    "both directions": (
+        '{"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"},'
+        ' {"input": "bmi", "target": "progression", "direction": "decreasing"}]}',
+        "monotone[1]", "contradicts",
+    ),
+    "unknown norm": ('{"norms": [{"layer": 1, "norm": "max", "at_most": 1}]}', "norms[0].norm", "spectral"),
+    "negative radius": ('{"norms": [{"layer": 1, "norm": "rows", "at_most": -1}]}', "norms[0].at_most", ">= 0"),
+    "lipschitz 0": ('{"lipschitz": 0}', "lipschitz", "> 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_constraints(relufit: Program, diabetes: Path, name: str) -> None:
+    text, *expected = BAD[name]
+    (relufit.folder / "bad.json").write_text(text)
+    completed = relufit.run("train", diabetes, *TRAIN, "--hidden", 6, "--constraints", "bad.json")
+    assert completed.returncode == 2
+    assert completed.stderr.count("\n") == 1
+    assert all(part in completed.stderr for part in expected), completed.stderr
+    assert not (relufit.folder / "model.json").exists()
+
+
+def test_constraints_need_the_relaxation(relufit: Program, teacher_csv: Path) -> None:
+    (relufit.folder / "c.json").write_text('{"convex": true}')
+    completed = relufit.run(
+        "train", teacher_csv, "--targets", "y0,y1", "--hidden", 3, "--loss", "exact", "--method", "search",
+        "--constraints", "c.json", "--model", "model.json",
+    )  # fmt: skip
+    assert completed.returncode == 2 and "--constraints" in completed.stderr
