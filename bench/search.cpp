@@ -85,6 +85,7 @@ Run search_fixed_output(Index width, unsigned long long seed, double time_limit)
   problem.inputs = random.normal(width, 5 * width * width);
   problem.targets = problem.inputs.cwiseMax(0.0).colwise().sum();
   problem.widths = {width, width, 1};
+  problem.bias = false;
   relufit::FixedOutputOptions options;
   options.seed = seed;
   options.time_limit = time_limit;

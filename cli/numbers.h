@@ -5,37 +5,46 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 #include <string>
 
 namespace relufit::cli {
 
 /// Accepts numbers for which `accepts` holds; otherwise the message says that `expected` is expected.
-template <class Number, class Predicate>
+template <class Predicate>
 CLI::Validator number_check(const std::string& expected, Predicate accepts) {
   const auto problem = [expected, accepts](std::string& text) {
-    Number value = 0;
+    double value = 0;
     const bool valid = CLI::detail::lexical_cast(text, value) && accepts(value);
     return valid ? std::string() : fmt::format("'{}', expected {}", text, expected);
   };
   return CLI::Validator(problem, "");
 }
 
+/// For Option::transform, not check: CLI11, which reads 010 as octal, gets the number without leading zeros.
 inline CLI::Validator whole_number(long long lowest, long long highest) {
-  return number_check<long long>(fmt::format("a whole number from {} to {}", lowest, highest),
-                                 [=](long long value) { return value >= lowest && value <= highest; });
+  const auto problem = [=](std::string& text) {
+    long long value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool valid = error == std::errc() && end == text.data() + text.size() && value >= lowest && value <= highest;
+    if (!valid) return fmt::format("'{}', expected a whole number from {} to {}", text, lowest, highest);
+    text = std::to_string(value);
+    return std::string();
+  };
+  return CLI::Validator(problem, "");
 }
 
 inline CLI::Validator positive_number() {
-  return number_check<double>("a number > 0", [](double value) { return std::isfinite(value) && value > 0; });
+  return number_check("a number > 0", [](double value) { return std::isfinite(value) && value > 0; });
 }
 
 inline CLI::Validator number_from_zero() {
-  return number_check<double>("a number >= 0", [](double value) { return std::isfinite(value) && value >= 0; });
+  return number_check("a number >= 0", [](double value) { return std::isfinite(value) && value >= 0; });
 }
 
 inline CLI::Validator fraction() {
-  return number_check<double>("a number above 0 and below 1", [](double value) { return value > 0 && value < 1; });
+  return number_check("a number above 0 and below 1", [](double value) { return value > 0 && value < 1; });
 }
 
 }  // namespace relufit::cli

@@ -39,23 +39,35 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       ->required()
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(whole_number(1, kMostUnits));
+      ->transform(whole_number(1, kMostUnits));
   command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
   command.add_option("--loss", a.loss, "exact (outputs equal targets) or squared")->capture_default_str();
   command.add_option("--ridge", a.ridge, "Penalty on squared weights, per target value (default 0.001; exact loss 0)")
       ->check(number_from_zero());
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
-  command.add_option("--random-scale", a.random_scale, "Size of random guesses")
-      ->capture_default_str()
+  command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
+  command.add_option("--random-scale", a.random_scale, "Size of random guesses (default 0.05)")
       ->check(positive_number());
   command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
       ->capture_default_str()
-      ->check(whole_number(0, kLargestSeed));
+      ->transform(whole_number(0, kLargestSeed));
   command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities")->check(positive_number());
   command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products")->check(positive_number());
   command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks")->check(positive_number());
   command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks")->check(positive_number());
   command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks")->check(positive_number());
+}
+
+std::string relaxation_option(const TrainingArguments& a) {
+  if (a.init != "random") return "--init";
+  if (a.random_scale) return "--random-scale";
+  if (a.ridge.value_or(0) > 0) return "--ridge";
+  if (a.lambda_relu) return "--lambda-relu";
+  if (a.lambda_product) return "--lambda-product";
+  if (a.relu_scale) return "--relu-scale";
+  if (a.left_scale) return "--left-scale";
+  if (a.right_scale) return "--right-scale";
+  return "";
 }
 
 TrainOptions train_options(const TrainingArguments& a) {
@@ -68,7 +80,8 @@ TrainOptions train_options(const TrainingArguments& a) {
   TrainOptions options = default_train_options(a.hidden, a.loss == "exact" ? Loss::exact : Loss::squared);
   options.output = output_activation_from(a.output);
   options.ridge = a.ridge.value_or(options.ridge);
-  options.random_scale = a.random_scale;
+  options.random_scale = a.random_scale.value_or(options.random_scale);
+  options.bias = !a.no_bias;
   options.seed = a.seed;
   if (a.init == "zero") {
     options.initialization = Initialization::zero;
@@ -91,6 +104,7 @@ struct TrainArguments {
   TrainingArguments training;
   Index starts = 1;
   std::string method = "auto";
+  std::optional<std::string> fixed_output;
   std::optional<Index> iterations, inner_iterations;
   std::optional<double> tolerance;
   std::optional<std::string> strategy;
@@ -102,27 +116,64 @@ struct TrainArguments {
   bool json = false;
 };
 
-/// auto: the search where it applies, unless an option asks for something that only the relaxation has.
-Method chosen_method(const TrainArguments& a, Method standard) {
-  if (a.method == "relaxation") return Method::relaxation;
-  if (a.method == "search") {
-    if (standard == Method::search) return Method::search;
-    throw std::invalid_argument("--method: 'search' needs --loss exact and one hidden layer");
+std::string relaxation_option(const TrainArguments& a) {
+  if (a.inner_iterations) return "--inner-iterations";
+  if (a.strategy) return "--strategy";
+  if (a.polish) return *a.polish ? "--polish" : "--no-polish";
+  return relaxation_option(a.training);
+}
+
+/// Projections where output weights are given; else auto is the search where it applies, unless an option asks for
+/// something that only the relaxation has.
+Method chosen_method(const TrainArguments& a, bool exact_fit) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const bool automatic = a.method == "auto";
+  if (!automatic && a.method != "relaxation" && a.method != "search" && a.method != "fixed-output") {
+    fail(fmt::format("--method: '{}', expected auto, relaxation, search or fixed-output", a.method));
   }
-  if (a.method != "auto") {
-    throw std::invalid_argument(fmt::format("--method: '{}', expected auto, relaxation or search", a.method));
+  const bool fixed = a.fixed_output.has_value();
+  if (fixed && !automatic && a.method != "fixed-output") {
+    fail(fmt::format("--fixed-output: not with --method {}, expected fixed-output or auto", a.method));
   }
-  const TrainingArguments& t = a.training;
-  const bool relaxation = t.init != "random" || t.lambda_relu || t.lambda_product || t.relu_scale || t.left_scale ||
-                          t.right_scale || t.ridge.value_or(0) > 0 || a.inner_iterations || a.strategy || a.tolerance;
-  return relaxation ? Method::relaxation : standard;
+  if (!fixed && a.method == "fixed-output") fail("--method: 'fixed-output' needs --fixed-output");
+  const std::string special = relaxation_option(a);
+  if (a.method == "relaxation" || (automatic && !fixed && (!exact_fit || !special.empty()))) return Method::relaxation;
+  const std::string choice = fixed ? "--fixed-output" : "--method search";
+  if (!exact_fit) fail(fmt::format("{} needs --loss exact and one hidden layer", choice));
+  if (!special.empty()) fail(fmt::format("{}: not with {}, an option of the relaxation", special, choice));
+  return fixed ? Method::fixed_output : Method::search;
+}
+
+/// The file of output weights; empty where there is none.
+std::string output_weights_file(const TrainArguments& a) {
+  return a.fixed_output.value_or("ones") == "ones" ? "" : *a.fixed_output;
+}
+
+/// Targets x units.
+Matrix output_weights(const TrainArguments& a) {
+  const auto targets = static_cast<Index>(a.training.targets.size());
+  const Index units = a.training.hidden.back();
+  if (*a.fixed_output == "ones") return Matrix::Ones(targets, units);
+  const Matrix weights = read_csv(*a.fixed_output).values;
+  if (weights.rows() != targets || weights.cols() != units) {
+    throw std::invalid_argument(
+        fmt::format("{}: {} rows of {} values, expected {} of {}: one per target, of one per unit", *a.fixed_output,
+                    weights.rows(), weights.cols(), targets, units));
+  }
+  if ((weights.array() == 0).any()) {
+    throw std::invalid_argument(fmt::format("{}: a weight is 0, expected other numbers", *a.fixed_output));
+  }
+  return weights;
 }
 
 TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
-  options.method = chosen_method(a, options.method);
+  options.method = chosen_method(a, options.method == Method::search);
+  if (options.method == Method::fixed_output) options.output_weights = output_weights(a);
   options.search_runs = a.iterations.value_or(options.search_runs);
   options.polish = a.polish.value_or(options.polish);
+  options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
+  if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
   options.starts = a.starts;
   options.threads = a.threads;
   SequenceOptions& sequence = options.sequence;
@@ -203,9 +254,10 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
     if (!path.empty()) check_writable(path);
   }
 
-  check_distinct(a.model, {a.training.data, a.test, a.trace, a.plot});
-  check_distinct(a.trace, {a.training.data, a.test, a.training.init, a.plot});
-  check_distinct(a.plot, {a.training.data, a.test, a.training.init});
+  const std::string weights = output_weights_file(a);
+  check_distinct(a.model, {a.training.data, a.test, weights, a.trace, a.plot});
+  check_distinct(a.trace, {a.training.data, a.test, weights, a.training.init, a.plot});
+  check_distinct(a.plot, {a.training.data, a.test, weights, a.training.init});
 
   const InterruptGuard guard;
   options.sequence.subproblem.should_stop = &InterruptGuard::interrupted;
@@ -241,18 +293,25 @@ void add_train(CLI::App& app, ExitCode& exit) {
   add_training_options(*command, a->training);
   command->add_option("--starts", a->starts, "Random starts; the best network is kept")
       ->capture_default_str()
-      ->check(whole_number(1, kMostStarts));
+      ->transform(whole_number(1, kMostStarts));
   command
       ->add_option("--method", a->method,
                    "relaxation (sequential convex relaxation), search (exact loss, one hidden layer: many short local "
-                   "fits), or auto: search where it applies and no option of the relaxation is given")
+                   "fits), fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
+                   "where it applies and no option of the relaxation is given")
       ->capture_default_str();
-  command->add_option("--iterations", a->iterations, "Outer iterations (search: local fits) at most, per start")
-      ->check(whole_number(1, kMostIterations));
+  command->add_option(
+      "--fixed-output", a->fixed_output,
+      "Output weights held fixed: ones, or a CSV file of them (exact loss, one hidden layer, one linear "
+      "output, which then has no bias)");
+  command
+      ->add_option("--iterations", a->iterations,
+                   "Outer iterations (search: local fits; fixed-output: iterations from a point) at most, per start")
+      ->transform(whole_number(1, kMostIterations));
   command
       ->add_option("--inner-iterations", a->inner_iterations,
                    "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
-      ->check(whole_number(0, kMostIterations));
+      ->transform(whole_number(0, kMostIterations));
   command->add_option("--strategy", a->strategy,
                       "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
                       "safeguarded or projection (default inexact)");
@@ -260,14 +319,17 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_flag_function(
       "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
       "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: exact loss)");
-  command->add_option("--tolerance", a->tolerance, "On the largest violation, scaled units (default 1e-8)")
+  command
+      ->add_option("--tolerance", a->tolerance,
+                   "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "
+                   "residual, scaled units (default 1e-9)")
       ->check(positive_number());
   command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")
       ->capture_default_str()
       ->check(number_from_zero());
   command->add_option("--threads", a->threads, "Threads; the result does not depend on them")
       ->capture_default_str()
-      ->check(whole_number(1, kMostThreads));
+      ->transform(whole_number(1, kMostThreads));
   command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
       ->check(fraction());
   command->add_option("--test", a->test, "Report on the rows of this CSV file");
@@ -278,7 +340,8 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->footer(
       "Examples:\n"
       "  relufit train data/diabetes.csv --targets progression --hidden 10 --test-fraction 0.25 --model diabetes.json\n"
-      "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json");
+      "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json\n"
+      "  relufit train sum.csv --targets y --hidden 10 --loss exact --no-bias --fixed-output ones --model sum.json");
   command->callback([a, &exit] { run_train(*a, exit); });
 }
 

@@ -20,7 +20,8 @@ struct TrainingArguments {
   std::string loss = "squared";
   std::optional<double> ridge;
   std::string init = "random";
-  double random_scale = 0.05;
+  std::optional<double> random_scale;
+  bool no_bias = false;
   unsigned seed = 0;
   std::optional<double> lambda_relu, lambda_product;
   std::optional<double> relu_scale, left_scale, right_scale;
@@ -28,6 +29,9 @@ struct TrainingArguments {
 
 /// Declares them on a command.
 void add_training_options(CLI::App& command, TrainingArguments& arguments);
+
+/// The first option of these that only the relaxation has; empty where none is given.
+std::string relaxation_option(const TrainingArguments& arguments);
 
 /// Options of the library for these arguments. Throws std::invalid_argument.
 TrainOptions train_options(const TrainingArguments& arguments);

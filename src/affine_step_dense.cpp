@@ -23,8 +23,10 @@ struct Unknowns {
   std::vector<Layer> layers;
   std::vector<Matrix> active, active_in, slack;
   Matrix output;  // empty for an exact linear output, which is data
+  bool bias;
 
-  Unknowns(const LiftedProblem& problem, Index rank) : first(Matrix::Zero(problem.widths[1], rank)) {
+  Unknowns(const LiftedProblem& problem, Index rank)
+      : first(Matrix::Zero(problem.widths[1], rank)), bias(problem.bias) {
     const LiftedPoint zero = zero_point(problem);
     layers = zero.layers;
     for (std::size_t i = 0; i < zero.active.size(); ++i) {
@@ -47,7 +49,7 @@ struct Unknowns {
     visit(first.data(), first.size());
     for (std::size_t l = 1; l < layers.size(); ++l) {
       visit(layers[l].weights.data(), layers[l].weights.size());
-      visit(layers[l].bias.data(), layers[l].bias.size());
+      if (bias) visit(layers[l].bias.data(), layers[l].bias.size());
     }
     for (auto* family : {&active, &active_in, &slack}) {
       for (Matrix& part : *family) visit(part.data(), part.size());
@@ -59,7 +61,7 @@ struct Unknowns {
 class DenseAffineStep final : public AffineStep {
  public:
   explicit DenseAffineStep(const LiftedProblem& problem)
-      : problem_(problem), rows_(problem.inputs), unknowns_(problem, rows_.rank()), image_(problem) {
+      : problem_(problem), rows_(problem.inputs, problem.bias), unknowns_(problem, rows_.rank()), image_(problem) {
     size_ = unknowns_.size();
   }
 
@@ -201,7 +203,7 @@ class DenseAffineStep final : public AffineStep {
 }  // namespace
 
 void check_general_scales(const LiftedProblem& problem) {
-  const Index size = Unknowns(problem, problem.widths[0] + 1).size();
+  const Index size = Unknowns(problem, problem.widths[0] + (problem.bias ? 1 : 0)).size();
   if (size <= kLargestSystem) return;
   throw std::invalid_argument(
       fmt::format("reweighting: general scales V1, V2 need a dense system of {} unknowns, at most {} are supported",

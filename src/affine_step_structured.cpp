@@ -22,6 +22,8 @@
 //     y_j = Y~ q_j, constant while parameters and penalties are.
 // (4) back: e = X Q + F Y~ - R,  H = Q - X'V g V'e  with g_ij = kappa / (d_j + kappa sigma_i).
 //
+// Without biases b = 0: the last unknown of F is kept, its equation replaced by b_i = 0.
+//
 // The sums over samples are full Y~', R Y~', full Q, s Q, R Q: matrices whose size does not depend on N.
 
 #include <Eigen/Cholesky>
@@ -216,6 +218,11 @@ class ProductStep {
       system.noalias() +=
           y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
       system.diagonal().head(k_).array() += beta_;
+      if (!problem_.bias) {
+        system.row(k_).setZero();
+        system.col(k_).setZero();
+        system(k_, k_) = 1;
+      }
       factors_[static_cast<std::size_t>(i)].compute(system);
     }
   }
@@ -260,6 +267,7 @@ class ProductStep {
     rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
     rotated_weight_target_.noalias() = v_.transpose() * weight_target_;
     rotated_y_.leftCols(k_) += rotated_weight_target_;
+    if (!problem_.bias) rotated_y_.col(k_).setZero();
     for (Index i = 0; i < m_; ++i) {
       auto row = rotated_f_.row(i).transpose();
       row = rotated_y_.row(i).transpose();
@@ -267,7 +275,7 @@ class ProductStep {
     }
     f_.noalias() = v_ * rotated_f_;
     layer_.weights = f_.leftCols(k_);
-    layer_.bias = f_.col(k_);
+    if (problem_.bias) layer_.bias = f_.col(k_);
   }
 
   // H in the row space, from which the first layer and S_1 follow.
@@ -359,7 +367,7 @@ class ProductStep {
 
 class StructuredAffineStep final : public AffineStep {
  public:
-  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks) : rows_(problem.inputs) {
+  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks) : rows_(problem.inputs, problem.bias) {
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
       products_.emplace_back(problem, i, i == 0 ? &rows_ : nullptr, chunks.count());

@@ -98,13 +98,15 @@ void merge_rows(Matrix& rows, Index first, Index count, Index asked) {
 
 class FixedOutputSearch {
  public:
-  FixedOutputSearch(const LiftedProblem& problem, const FixedOutputOptions& options)
+  FixedOutputSearch(const LiftedProblem& problem, const FixedOutputOptions& options,
+                    const FixedOutputObserver& observer)
       : problem_(problem),
         options_(options),
+        observer_(observer),
         weights_(options.output_weights.size() > 0 ? options.output_weights : Vector::Ones(problem.widths[1])),
         positive_((weights_.array() > 0).count()),
         negative_(weights_.size() - positive_),
-        data_(problem.inputs, problem.targets, OutputActivation::linear, options.bias, OutputWeights::fixed),
+        data_(problem.inputs, problem.targets, OutputActivation::linear, problem.bias, OutputWeights::fixed),
         fit_(data_),
         basis_(data_.inputs()),
         random_(options.seed) {
@@ -139,7 +141,8 @@ class FixedOutputSearch {
 
   double seconds() const { return clock_.seconds(); }
   bool out_of_time() const { return options_.time_limit > 0 && seconds() >= options_.time_limit; }
-  bool stop_asked() const { return out_of_time() || (options_.should_stop && options_.should_stop()); }
+  bool interrupted() const { return observer_stop_ || (options_.should_stop && options_.should_stop()); }
+  bool stop_asked() const { return interrupted() || out_of_time(); }
 
   Index extra(Index units) const {
     return static_cast<Index>(std::ceil(options_.extra_units * static_cast<double>(units) - 1e-9));
@@ -154,6 +157,7 @@ class FixedOutputSearch {
       ++result_.iterations;
       if (i % kCheckInterval != 0 && i != options_.max_iterations) continue;
       residual = iteration.relative_residual();
+      if (observer_ && !observer_(result_.iterations, residual)) observer_stop_ = true;
       if (residual <= options_.coarse_tolerance || stop_asked()) break;
     }
     if (residual < best_residual_ || best_.rows() == 0) {
@@ -176,7 +180,7 @@ class FixedOutputSearch {
   void set_status() {
     if (!result_.layers.empty() && result_.relative_residual <= options_.tolerance) {
       status_ = SearchStatus::converged;
-    } else if (options_.should_stop && options_.should_stop()) {
+    } else if (interrupted()) {
       status_ = SearchStatus::interrupted;
     } else if (out_of_time()) {
       status_ = SearchStatus::time_limit;
@@ -219,6 +223,7 @@ class FixedOutputSearch {
 
   const LiftedProblem& problem_;
   const FixedOutputOptions& options_;
+  const FixedOutputObserver& observer_;
   Clock clock_;
   Vector weights_;
   Index positive_;
@@ -232,16 +237,18 @@ class FixedOutputSearch {
   Random random_;
   Matrix best_;
   double best_residual_ = kInfinity;
+  bool observer_stop_ = false;
   std::optional<SearchStatus> status_;
   FixedOutputResult result_;
 };
 
 }  // namespace
 
-FixedOutputResult fit_fixed_output(const LiftedProblem& problem, const FixedOutputOptions& options) {
+FixedOutputResult fit_fixed_output(const LiftedProblem& problem, const FixedOutputOptions& options,
+                                   const FixedOutputObserver& observer) {
   check_problem(problem);
   check_options(options, problem.widths[1]);
-  return FixedOutputSearch(problem, options).run();
+  return FixedOutputSearch(problem, options, observer).run();
 }
 
 }  // namespace relufit

@@ -8,7 +8,8 @@
 
 namespace relufit {
 
-/// Parameters are packed layer by layer: W_l column by column, then b_l. Holds a reference to the problem.
+/// Parameters are packed layer by layer: W_l column by column, then b_l where layers have biases. Holds a reference to
+/// the problem.
 class NetworkErrors {
  public:
   explicit NetworkErrors(const LiftedProblem& problem);
@@ -30,6 +31,7 @@ class NetworkErrors {
  private:
   using Weights = Eigen::Map<const Matrix>;
   Weights weights(const Vector& parameters, std::size_t layer) const;
+  Index biases(std::size_t layer) const { return problem_.bias ? problem_.widths[layer + 1] : 0; }
   void forward(const Vector& parameters);
   void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
 

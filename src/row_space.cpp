@@ -7,22 +7,23 @@
 
 namespace relufit {
 
-RowSpace::RowSpace(const Matrix& inputs) : mean_(inputs.rowwise().mean()) {
+RowSpace::RowSpace(const Matrix& inputs, bool bias)
+    : mean_(bias ? Vector(inputs.rowwise().mean()) : Vector::Zero(inputs.rows())), constants_(bias ? 1 : 0) {
   // [1, (U - u 1')'] = Q R makes all of Q orthogonal to 1 to rounding, whatever the singular values; those of U - u 1'
   // are the ones of R without its first row and column.
   const Index samples = inputs.cols();
-  Matrix tall(samples, inputs.rows() + 1);
-  tall.col(0).setOnes();
+  Matrix tall(samples, inputs.rows() + constants_);
+  tall.leftCols(constants_).setOnes();
   tall.rightCols(inputs.rows()) = (inputs.colwise() - mean_).transpose();
   const Eigen::HouseholderQR<Matrix> qr(tall);
   const Index size = std::min(tall.rows(), tall.cols());
   const Matrix triangle = qr.matrixQR().topRows(size).triangularView<Eigen::Upper>();
   const Matrix orthonormal = qr.householderQ() * Matrix::Identity(samples, size);
 
-  basis_ = Matrix::Constant(1, samples, 1.0 / std::sqrt(static_cast<double>(samples)));
+  basis_ = Matrix::Constant(constants_, samples, 1.0 / std::sqrt(static_cast<double>(samples)));
   left_.resize(inputs.rows(), 0);
-  if (size == 1) return;
-  const Eigen::JacobiSVD<Matrix> svd(triangle.bottomRightCorner(size - 1, inputs.rows()),
+  if (size == constants_) return;
+  const Eigen::JacobiSVD<Matrix> svd(triangle.bottomRightCorner(size - constants_, inputs.rows()),
                                      Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Vector& s = svd.singularValues();
   const double scale = std::max(inputs.norm(), 1e-300);
@@ -30,20 +31,24 @@ RowSpace::RowSpace(const Matrix& inputs) : mean_(inputs.rowwise().mean()) {
   while (rank < s.size() && s(rank) > 1e-13 * scale) ++rank;
   left_ = svd.matrixV().leftCols(rank);
   singular_ = s.head(rank);
-  basis_.conservativeResize(rank + 1, samples);
-  basis_.bottomRows(rank) = (orthonormal.rightCols(size - 1) * svd.matrixU().leftCols(rank)).transpose();
+  basis_.conservativeResize(rank + constants_, samples);
+  basis_.bottomRows(rank) = (orthonormal.rightCols(size - constants_) * svd.matrixU().leftCols(rank)).transpose();
 }
 
 void RowSpace::shrinkage(double alpha, Vector& gamma) const {
-  gamma(0) = 1;
-  gamma.tail(rank() - 1).array() = singular_.array().square() / (singular_.array().square() + alpha);
+  gamma.head(constants_).setOnes();
+  gamma.tail(singular_.size()).array() = singular_.array().square() / (singular_.array().square() + alpha);
 }
 
 void RowSpace::weights(const Matrix& projected, double alpha, Layer& layer) const {
   layer.weights.setZero();
-  for (Index j = 0; j + 1 < rank(); ++j) {
+  for (Index j = 0; j < singular_.size(); ++j) {
     const double factor = singular_(j) / (singular_(j) * singular_(j) + alpha);
-    layer.weights.noalias() += factor * projected.col(j + 1) * left_.col(j).transpose();
+    layer.weights.noalias() += factor * projected.col(j + constants_) * left_.col(j).transpose();
+  }
+  if (constants_ == 0) {
+    layer.bias.setZero();
+    return;
   }
   layer.bias.noalias() = projected.col(0) * basis_(0, 0);
   layer.bias.noalias() -= layer.weights * mean_;

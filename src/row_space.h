@@ -6,6 +6,8 @@
 ///
 ///     W U + b 1' = T Q diag(gamma) Q',   gamma = (1, s_j^2 / (s_j^2 + alpha)),   W = T Qc diag(s_j / (s_j^2 + alpha))
 ///     L'.
+///
+/// Without biases the same with b = 0: u = 0, Q = Qc, gamma without its first entry.
 #pragma once
 
 #include "relufit/network.h"
@@ -14,10 +16,10 @@ namespace relufit {
 
 class RowSpace {
  public:
-  explicit RowSpace(const Matrix& inputs);
+  explicit RowSpace(const Matrix& inputs, bool bias = true);
 
   Index rank() const { return basis_.rows(); }
-  /// Q' (rank x N): orthonormal rows, the first constant.
+  /// Q' (rank x N): orthonormal rows, with biases the first constant.
   const Matrix& basis() const { return basis_; }
   /// gamma for a ridge alpha >= 0 (into a vector of `rank` entries).
   void shrinkage(double alpha, Vector& gamma) const;
@@ -26,7 +28,8 @@ class RowSpace {
 
  private:
   Vector mean_;
-  Matrix left_;  // L, n0 x (rank - 1)
+  Index constants_;  // rows of the basis for the bias: 1 or 0
+  Matrix left_;      // L, n0 x (rank - constants_)
   Vector singular_;
   Matrix basis_;
 };

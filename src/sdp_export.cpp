@@ -170,12 +170,13 @@ class Builder {
   }
 
   /// Whether the weights of an input are determined: all are with a ridge, else those of a basis of the inputs' row
-  /// space (less the constant, which the bias takes).
+  /// space (less the constant, which a bias takes).
   std::vector<bool> determined_inputs() const {
     const Matrix& inputs = problem_.inputs;
     std::vector<bool> determined(static_cast<std::size_t>(inputs.rows()), problem_.ridge > 0);
     if (problem_.ridge > 0) return determined;
-    const Matrix centered = inputs.colwise() - inputs.rowwise().mean();
+    Matrix centered = inputs;
+    if (problem_.bias) centered.colwise() -= inputs.rowwise().mean();
     Eigen::ColPivHouseholderQR<Matrix> qr(centered.transpose());
     const double smallest = 1e-12 * std::max(inputs.norm(), 1e-300);
     for (Index i = 0; i < std::min(centered.rows(), centered.cols()); ++i) {
@@ -185,9 +186,10 @@ class Builder {
     return determined;
   }
 
-  /// Whether some target of an output asks for a positive value. If none does, its bias is fixed (see the header).
+  /// Whether some target of an output asks for a positive value. If none does, its bias is fixed (see the header);
+  /// without biases every output is as one for which it does.
   bool is_driven(Index output) const {
-    return problem_.output == OutputActivation::linear || problem_.targets.row(output).maxCoeff() > 0;
+    return problem_.output == OutputActivation::linear || !problem_.bias || problem_.targets.row(output).maxCoeff() > 0;
   }
 
   void add_layers() {
@@ -198,8 +200,8 @@ class Builder {
       layer_weights_.push_back(unknowns(fmt::format("W_{}", l), n[l], n[l - 1], [&](Index, Index j) {
         return l > 1 || determined[static_cast<std::size_t>(j)];
       }));
-      biases_.push_back(
-          unknowns(fmt::format("b_{}", l), n[l], 1, [&](Index i, Index) { return !last || is_driven(i); }));
+      biases_.push_back(unknowns(fmt::format("b_{}", l), n[l], 1,
+                                 [&](Index i, Index) { return problem_.bias && (!last || is_driven(i)); }));
     }
   }
 

@@ -65,6 +65,7 @@ struct Shape {
 /// which units to turn around (unit_merge.h).
 Shape shape_of_runs(const LiftedProblem& problem, double extra_units) {
   constexpr double kLargestShare = 0.8;
+  const Index bias = problem.bias ? 1 : 0;
   const Index inputs = problem.widths[0];
   const Index asked = problem.widths[1];
   const Index outputs = problem.widths[2];
@@ -74,7 +75,7 @@ Shape shape_of_runs(const LiftedProblem& problem, double extra_units) {
   Index extra = std::max<Index>(1, std::lround(extra_units * static_cast<double>(asked)));
   for (; extra >= 0; --extra) {
     const Index units = asked + extra;
-    const Index unknowns = units * inputs + outputs * (units + 1 + inputs);
+    const Index unknowns = units * (inputs + bias - 1) + outputs * (units + bias + inputs);
     if (static_cast<double>(unknowns) <= kLargestShare * equations) return {units, true};
   }
   return plain;
@@ -86,7 +87,7 @@ class Search {
       : problem_(problem),
         options_(options),
         observer_(observer),
-        units_(problem.inputs, problem.targets, problem.output),
+        units_(problem.inputs, problem.targets, problem.output, problem.bias),
         fit_(units_),
         random_(options.seed),
         shape_(shape_of_runs(problem, options.extra_units)),

@@ -4,42 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <mutex>
 #include <stdexcept>
 
 #include "clock.h"
 #include "parallel.h"
+#include "relufit/fixed_output.h"
 #include "relufit/polish.h"
 #include "relufit/search.h"
 #include "relufit/version.h"
+#include "train_options.h"
 
 namespace relufit {
 
 namespace {
-
-void check(const TrainOptions& options) {
-  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  if (options.hidden.empty()) fail("hidden: no hidden layer given, at least one expected");
-  for (const Index units : options.hidden) {
-    if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
-  }
-  if (options.starts < 1) fail(fmt::format("starts: {}, expected at least 1", options.starts));
-  if (options.threads < 1) fail(fmt::format("threads: {}, expected at least 1", options.threads));
-  if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
-    fail(fmt::format("ridge: {}, expected a number >= 0", options.ridge));
-  }
-  if (!(std::isfinite(options.random_scale) && options.random_scale > 0)) {
-    fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
-  }
-  if (options.starts > 1 && options.initialization != Initialization::random) {
-    fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
-  }
-  if (options.search_runs < 1) fail(fmt::format("search_runs: {}, expected at least 1", options.search_runs));
-  if (options.method == Method::search && options.initialization != Initialization::random) {
-    fail("initialization: the search starts at random, expected relaxation for other starts");
-  }
-  if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
-}
 
 /// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
 std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
@@ -52,6 +31,16 @@ std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scal
   last.bias = inverse * (last.bias - scaled.target_scaling.offset);
   last.weights = inverse * last.weights;
   return layers;
+}
+
+/// Moves the target scale into the hidden layer, so that the output weights are those of the model on raw data,
+/// exactly.
+void move_target_scale(Model& model) {
+  std::vector<Layer> layers = model.network.layers();
+  layers.front().weights *= model.target_scaling.scale(0);
+  layers.front().bias *= model.target_scaling.scale(0);
+  model.network = Network(std::move(layers), model.network.output_activation());
+  model.target_scaling = Scaling::identity(1);
 }
 
 /// One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
@@ -73,8 +62,6 @@ SequenceStatus sequence_status(SearchStatus status) {
   return SequenceStatus::iteration_limit;
 }
 
-constexpr double kExactFit = 1e-9;  // relative residual at which a polished network counts as an exact fit
-
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
 class Starts {
  public:
@@ -88,7 +75,16 @@ class Starts {
   void run() {
     const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
     Workers workers(teams);
-    workers.run(options_.starts, [&](Index start) { run_start(start, options_.threads / teams); });
+    workers.run(options_.starts, [&](Index start) {
+      try {
+        run_start(start, options_.threads / teams);
+      } catch (...) {  // an option that only the method itself checks; not to leave a thread
+        const std::lock_guard lock(mutex_);
+        error_ = std::current_exception();
+        stopped_ = true;
+      }
+    });
+    if (error_) std::rethrow_exception(error_);
   }
 
   const std::vector<SequenceResult>& results() const { return results_; }
@@ -122,6 +118,8 @@ class Starts {
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
     if (options_.method == Method::search) {
       result = run_search(start, sequence);
+    } else if (options_.method == Method::fixed_output) {
+      result = run_fixed_output(start, sequence);
     } else {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
@@ -134,26 +132,46 @@ class Starts {
     }
   }
 
-  /// A search told as a sequence: its runs are the iterations, the network found is its own lifted solution.
+  // Both exact fits are told as sequences: runs, or iterations, of a search are those of the sequence, the network
+  // found is its own lifted solution.
+
   SequenceResult run_search(Index start, const SequenceOptions& sequence) {
-    const Clock clock;
-    SequenceResult result;
     SearchOptions search;
     search.seed = start_seed(options_.seed, start);
     search.time_limit = sequence.time_limit;
     search.max_runs = options_.search_runs;
+    search.tolerance = options_.fit_tolerance;
     search.should_stop = sequence.subproblem.should_stop;
-    const auto record = [&](Index runs, double fit) {
-      SequenceRecord next;
-      next.iteration = runs;
-      next.fit = fit;
-      next.loss = 0.5 * std::pow(fit * scaled_.problem.targets.norm(), 2);
-      next.seconds = clock.seconds();
-      result.trace.push_back(next);
-      return observe(start, next);
+    return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
+  }
+
+  SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence) {
+    FixedOutputOptions fit;
+    fit.seed = start_seed(options_.seed, start);
+    fit.output_weights = options_.output_weights.row(0).transpose();
+    fit.max_iterations = options_.fixed_output_iterations;
+    fit.tolerance = options_.fit_tolerance;
+    fit.time_limit = sequence.time_limit;
+    fit.should_stop = sequence.subproblem.should_stop;
+    return run_fit(start, [&](const auto& record) { return fit_fixed_output(scaled_.problem, fit, record); });
+  }
+
+  template <class Fit>
+  SequenceResult run_fit(Index start, Fit&& fit) {
+    const Clock clock;
+    SequenceResult result;
+    const auto describe = [&](SequenceRecord& record, double residual) {
+      record.fit = residual;
+      record.loss = 0.5 * std::pow(residual * scaled_.problem.targets.norm(), 2);
+      record.seconds = clock.seconds();
     };
-    const SearchResult found = search_exact_fit(scaled_.problem, search, record);
-    record(found.runs, found.relative_residual);
+    const auto found = fit([&](Index iterations, double residual) {
+      SequenceRecord& record = result.trace.emplace_back();
+      record.iteration = iterations;
+      describe(record, residual);
+      return observe(start, record);
+    });
+    describe(result.trace.back(), found.relative_residual);  // of the network kept, not of the last one tried
     result.status = sequence_status(found.status);
     result.best_layers = found.layers;
     result.best_value = found.relative_residual;
@@ -177,7 +195,7 @@ class Starts {
     result.best_value = value;
     result.point = lift_network(problem, polished.layers);
     result.violations = violations(problem, result.point);
-    if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
+    if (exact && value <= options_.fit_tolerance) result.status = SequenceStatus::converged;
   }
 
   bool observe(Index start, const SequenceRecord& record) {
@@ -195,12 +213,13 @@ class Starts {
   std::atomic<Index> first_solved_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
+  std::exception_ptr error_;
   Clock clock_;
   double best_value_ = std::numeric_limits<double>::infinity();
 };
 
 std::string strategy_name(const TrainOptions& training) {
-  if (training.method == Method::search) return "search";
+  if (training.method != Method::relaxation) return to_string(training.method);
   return to_string(training.sequence.strategy);
 }
 
@@ -223,30 +242,12 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 
 }  // namespace
 
-const char* to_string(Method method) { return method == Method::search ? "search" : "relaxation"; }
-
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
-  TrainOptions options;
-  options.hidden = std::move(hidden);
-  options.loss = loss;
-  if (loss == Loss::exact) options.ridge = 0;
-  options.polish = loss == Loss::exact;
-  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
-  SequenceOptions& sequence = options.sequence;
-  sequence.weights = {100, 100};
-  sequence.penalties = {100, 100, 100};
-  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
-  sequence.max_iterations = 1000;
-  sequence.record_interval = 5;
-  sequence.stall_window = 40;
-  return options;
-}
-
 ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   ScaledProblem scaled;
-  const bool relu = options.output == OutputActivation::relu;
-  scaled.input_scaling = Scaling::standardize(data.inputs);
-  scaled.target_scaling = relu ? Scaling::normalize(data.targets) : Scaling::standardize(data.targets);
+  // An offset needs a bias that takes it up.
+  const bool output_bias = options.bias && !has_fixed_output(options) && options.output == OutputActivation::linear;
+  scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
+  scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
   LiftedProblem& problem = scaled.problem;
   problem.inputs = scaled.input_scaling.apply(data.inputs);
   problem.targets = scaled.target_scaling.apply(data.targets);
@@ -255,6 +256,7 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.widths.push_back(data.targets.rows());
   problem.output = options.output;
   problem.loss = options.loss;
+  problem.bias = options.bias;
   problem.ridge = options.ridge * static_cast<double>(data.targets.size());
   return scaled;
 }
@@ -278,6 +280,7 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
   check(options);
   check_trainable(data, options.output);
+  check_output_weights(data, options);
   const ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   Starts starts(scaled, options, observer);
@@ -297,6 +300,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   data.input_names,
                   data.target_names,
                   training_record(data, options, kept)};
+  if (has_fixed_output(options)) move_target_scale(result.model);
   result.fit = evaluate(result.model.predict(data.inputs), data.targets);
   result.model.training.relative_residual = result.fit.all.relative_residual;
   return result;

@@ -79,7 +79,7 @@ UnitModel without_skip(const UnitModel& model, Index input_size) {
   for (Index i = 0; i < units; ++i) {
     if (turned(i) > 0.5) plain.hidden.row(i) *= -1;
   }
-  plain.output = model.output.leftCols(units + 1);
+  plain.output = model.output.leftCols(model.output.cols() - input_size);
   return plain;
 }
 

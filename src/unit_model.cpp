@@ -19,14 +19,13 @@ UnitProblem::UnitProblem(const Matrix& inputs, const Matrix& targets, OutputActi
 
 Index UnitProblem::feature_count(const UnitModel& model) const {
   if (has_fixed_output()) return model.units();
-  return model.units() + 1 + (model.skip ? input_size_ : 0);
+  return model.units() + (has_constant() ? 1 : 0) + (model.skip ? input_size_ : 0);
 }
 
 void UnitProblem::features(const UnitModel& model, Matrix& features) const {
   features.resize(feature_count(model), samples());
   update_features(model, features);
-  if (has_fixed_output()) return;
-  features.row(model.units()).setOnes();
+  if (has_constant()) features.row(model.units()).setOnes();
   if (model.skip) features.bottomRows(input_size_) = inputs_.topRows(input_size_);
 }
 
@@ -77,7 +76,7 @@ std::vector<Layer> UnitProblem::layers(const UnitModel& model) const {
   layers[0].weights = model.hidden.leftCols(input_size_);
   layers[0].bias = has_bias() ? Vector(model.hidden.col(input_size_)) : Vector::Zero(model.units());
   layers[1].weights = model.output.leftCols(model.units());
-  layers[1].bias = has_fixed_output() ? Vector::Zero(outputs()) : Vector(model.output.col(model.units()));
+  layers[1].bias = has_constant() ? Vector(model.output.col(model.units())) : Vector::Zero(outputs());
   return layers;
 }
 

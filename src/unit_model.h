@@ -4,7 +4,7 @@
 ///     Z = C F,   F = [relu(T X); 1; U]     X = [U; 1], a row of T is one unit (w_i, b_i), a column of F one sample
 ///
 /// The rows U of F (the linear skip) are optional; with fixed output weights F is relu(T X) alone and C never changes;
-/// without biases X is U.
+/// without biases X is U and F has no constant row.
 #pragma once
 
 #include <vector>
@@ -17,7 +17,7 @@ namespace relufit {
 /// Values of all unknowns of one hidden layer.
 struct UnitModel {
   Matrix hidden;      ///< T, units x unit_size: weights and, where there is one, the bias
-  Matrix output;      ///< C, outputs x features: unit weights, then (unless fixed) the constant, then the skip
+  Matrix output;      ///< C, outputs x features: unit weights, then (if any) the constant, then the skip
   bool skip = false;  ///< whether the features end in the inputs
 
   Index units() const { return hidden.rows(); }
@@ -37,6 +37,8 @@ class UnitProblem {
   Index unit_size() const { return inputs_.rows(); }
   Index outputs() const { return targets_.rows(); }
   bool has_bias() const { return unit_size() > input_size(); }
+  /// Whether F has a row of ones, whose weight in C is the output's bias.
+  bool has_constant() const { return has_bias() && !has_fixed_output(); }
   bool has_fixed_output() const { return weights_ == OutputWeights::fixed; }
   bool has_relu_output() const { return activation_ == OutputActivation::relu; }
   /// X, unit_size x N.

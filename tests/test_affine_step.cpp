@@ -21,13 +21,14 @@ struct Case {
   OutputActivation output;
   Loss loss;
   double ridge;
-  Index input_rank;  // of the centered inputs; 0: as random
+  Index input_rank;  // of the inputs (with biases: centered); 0: as random
+  bool bias = true;
 
   std::string name() const {
     std::string text;
     for (const Index width : widths) text += std::to_string(width) + "-";
     return text + " N " + std::to_string(samples) + " " + to_string(output) + " " + to_string(loss) + " ridge " +
-           std::to_string(ridge) + " rank " + std::to_string(input_rank);
+           std::to_string(ridge) + " rank " + std::to_string(input_rank) + (bias ? "" : " no bias");
   }
 };
 
@@ -44,7 +45,16 @@ std::vector<Case> cases() {
       }
     }
   }
+  for (const auto& widths : {std::vector<Index>{3, 3, 2}, std::vector<Index>{2, 3, 2, 4, 2}}) {
+    for (const Index samples : {1, 30}) {
+      for (const double ridge : {0.0, 0.7}) {
+        list.push_back({widths, samples, OutputActivation::linear, Loss::exact, ridge, 0, false});
+        list.push_back({widths, samples, OutputActivation::relu, Loss::squared, ridge, 0, false});
+      }
+    }
+  }
   for (const double ridge : {0.0, 0.7}) {
+    list.push_back({{5, 3, 2}, 30, OutputActivation::linear, Loss::squared, ridge, 2, false});
     list.push_back({{5, 3, 2}, 30, OutputActivation::linear, Loss::exact, ridge, 2});
     list.push_back({{5, 3, 2, 2}, 30, OutputActivation::relu, Loss::squared, ridge, 2});
     list.push_back({{4, 3, 2}, 20, OutputActivation::linear, Loss::squared, ridge, 1});
@@ -65,6 +75,7 @@ struct Setting {
     problem.output = test.output;
     problem.loss = test.loss;
     problem.ridge = test.ridge;
+    problem.bias = test.bias;
     problem.inputs = test.input_rank == 0 ? normal_matrix(random, inputs, test.samples)
                                           : Matrix(normal_matrix(random, inputs, test.input_rank) *
                                                    normal_matrix(random, test.input_rank, test.samples));
@@ -142,7 +153,7 @@ Unknowns moved(const Setting& setting, const Unknowns& x, const Unknowns& direct
   Unknowns y = x;
   for (std::size_t l = 0; l < x.layers.size(); ++l) {
     if (kind == 0 || kind == 5) y.layers[l].weights += size * direction.layers[l].weights;
-    if (kind == 1 || kind == 5) y.layers[l].bias += size * direction.layers[l].bias;
+    if (setting.problem.bias && (kind == 1 || kind == 5)) y.layers[l].bias += size * direction.layers[l].bias;
   }
   for (std::size_t i = 0; i < x.active.size(); ++i) {
     if (kind == 2 || kind == 5) y.active[i] += size * direction.active[i];
@@ -179,6 +190,7 @@ void expect_optimal(Generator& random, const Setting& setting, const Unknowns& x
 void expect_consistent(const Setting& setting, const Unknowns& x, const Copies& image, double tolerance) {
   const Matrix slack = x.active[0] - first_preactivation(setting, x);
   EXPECT_LE((slack - image.slack[0]).norm(), tolerance * (1 + slack.norm()));
+  for (const Layer& layer : x.layers) EXPECT_TRUE(setting.problem.bias || layer.bias.isZero(0));
   for (std::size_t i = 0; i < x.active.size(); ++i) {
     const Matrix block = product_block(setting, x, i);
     const Index samples = setting.problem.samples();

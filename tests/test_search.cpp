@@ -53,6 +53,30 @@ TEST(Search, WorksWithoutExtraUnits) {
   expect_solved(teacher_problem({3, 3, 2}, OutputActivation::linear, 12, 600));
 }
 
+TEST(Search, WithoutBiases) {
+  Random random(610);
+  for (const Index outputs : {1, 2}) {
+    for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
+      LiftedProblem problem;
+      problem.widths = {4, 4, outputs};
+      problem.output = output;
+      problem.bias = false;
+      problem.inputs = random.normal(4, 100);
+      std::vector<Layer> teacher = Network(problem.widths, output).layers();
+      for (Layer& layer : teacher) layer.weights = random.normal(layer.weights.rows(), layer.weights.cols());
+      problem.targets = Network(teacher, output).forward(problem.inputs);
+      const SearchResult result = expect_solved(problem);
+      for (const Layer& layer : result.layers) EXPECT_TRUE(layer.bias.isZero(0));
+    }
+  }
+  // Its best is not good enough where the targets have an offset.
+  LiftedProblem shifted = teacher_problem({3, 3, 2}, OutputActivation::linear, 60, 600);
+  shifted.bias = false;
+  SearchOptions options;
+  options.max_runs = 50;
+  EXPECT_EQ(search_exact_fit(shifted, options).status, SearchStatus::run_limit);
+}
+
 TEST(Search, ZeroTargetsAreFitted) {
   for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
     LiftedProblem problem = teacher_problem({3, 3, 2}, output, 30, 1);
@@ -176,13 +200,15 @@ TEST(Search, OtherProblemsAreRefused) {
 
 // ---- fixed output weights
 
-/// sum of s_i relu(w_i u + b_i), w and b normal.
+/// sum of s_i relu(w_i u + b_i), of normal inputs; no biases where `bias` is empty.
 LiftedProblem fixed_problem(const Matrix& weights, const Vector& bias, const Vector& output, Index samples,
                             Random& random) {
   LiftedProblem problem;
   problem.inputs = random.normal(weights.cols(), samples);
   problem.widths = {weights.cols(), weights.rows(), 1};
-  const Matrix arguments = (weights * problem.inputs).colwise() + bias;
+  problem.bias = bias.size() > 0;
+  Matrix arguments = weights * problem.inputs;
+  if (problem.bias) arguments.colwise() += bias;
   problem.targets = output.transpose() * arguments.cwiseMax(0.0);
   return problem;
 }
@@ -190,8 +216,7 @@ LiftedProblem fixed_problem(const Matrix& weights, const Vector& bias, const Vec
 TEST(FixedOutput, SolvesSumsOfUnits) {
   for (const Index k : {6, 10}) {
     Random random(static_cast<unsigned long long>(40 + k));
-    const LiftedProblem problem =
-        fixed_problem(Matrix::Identity(k, k), Vector::Zero(k), Vector::Ones(k), 5 * k * k, random);
+    const LiftedProblem problem = fixed_problem(Matrix::Identity(k, k), Vector(), Vector::Ones(k), 5 * k * k, random);
     const FixedOutputResult result = fit_fixed_output(problem);
     EXPECT_EQ(result.status, SearchStatus::converged);
     EXPECT_LE(forward_residual(problem, result.layers), 1e-9);
@@ -212,7 +237,6 @@ TEST(FixedOutput, SolvesGivenWeightsWithBiases) {
   const LiftedProblem problem = fixed_problem(weights, 0.3 * random.normal(6, 1), output, 300, random);
   FixedOutputOptions options;
   options.output_weights = output;
-  options.bias = true;
   options.max_starts = 20;
   const FixedOutputResult result = fit_fixed_output(problem, options);
   EXPECT_EQ(result.status, SearchStatus::converged);
@@ -232,6 +256,14 @@ TEST(FixedOutput, LimitsEndItWithTheBestNetwork) {
   EXPECT_EQ(result.starts, 2);
   EXPECT_EQ(result.iterations, 140);
   EXPECT_NEAR(forward_residual(problem, result.layers), result.relative_residual, 1e-14);
+  std::vector<Index> seen;
+  const FixedOutputResult observed = fit_fixed_output(problem, options, [&](Index iterations, double residual) {
+    EXPECT_GT(residual, 0.01);
+    seen.push_back(iterations);
+    return seen.size() < 3;
+  });
+  EXPECT_EQ(observed.status, SearchStatus::interrupted);
+  EXPECT_EQ(seen, (std::vector<Index>{50, 70, 120}));
   options.should_stop = [] { return true; };
   EXPECT_EQ(fit_fixed_output(problem, options).status, SearchStatus::interrupted);
   options.should_stop = {};

@@ -1,5 +1,6 @@
 /// \file
-/// Exact fit of one hidden layer whose output weights are given:  sum over units of s_i relu(w_i u + b_i) = y.
+/// Exact fit of one hidden layer whose output weights are given:  sum over units of s_i relu(w_i u + b_i) = y. The
+/// output has no bias; whether the units have is LiftedProblem::bias.
 ///
 /// With D = T X the units' arguments (X the inputs, and a row of ones with biases) and E standing for |D|, what is
 /// sought lies in two sets, onto both of which one can project exactly:
@@ -21,7 +22,6 @@ namespace relufit {
 struct FixedOutputOptions {
   unsigned long long seed = 1;
   Vector output_weights;              ///< s, one per hidden unit, finite and not 0; empty: ones
-  bool bias = false;                  ///< whether hidden units have biases; the output has none
   double extra_units = 0.2;           ///< more units while iterating, relative to the width (rounded up), finite, >= 0
   double relaxation = 1;              ///< of the Douglas-Rachford iteration, in (0, 2)
   Index max_iterations = 6000;        ///< of one start, >= 1
@@ -41,9 +41,14 @@ struct FixedOutputResult {
   double seconds = 0;
 };
 
+/// Sees, every 50 iterations and at the end of a start, the iterations so far (all starts together) and the relative
+/// residual of the present network, which has the extra units. Returns false to stop.
+using FixedOutputObserver = std::function<bool(Index iterations, double residual)>;
+
 /// Fits `problem` (one hidden layer, one linear output, exact loss, no ridge) with the options' output weights. The
 /// same seed gives the same network unless time limit or should_stop end the search. Iterates in single precision.
 /// Throws std::invalid_argument for other problems, or options out of range.
-FixedOutputResult fit_fixed_output(const LiftedProblem& problem, const FixedOutputOptions& options = {});
+FixedOutputResult fit_fixed_output(const LiftedProblem& problem, const FixedOutputOptions& options = {},
+                                   const FixedOutputObserver& observer = {});
 
 }  // namespace relufit

@@ -35,6 +35,7 @@ struct LiftedProblem {
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::exact;
   double ridge = 0;  ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
+  bool bias = true;  ///< whether layers have biases; false: all b_l are 0
 
   Index samples() const { return inputs.cols(); }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }

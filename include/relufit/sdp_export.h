@@ -24,6 +24,8 @@
 /// * in a row of a ReLU output without any positive target, b_L = 0 and Z is not bounded above: an arbitrarily negative
 ///   bias makes any such row feasible at no cost.
 ///
+/// Without biases (LiftedProblem::bias) no b_l are variables, and neither `the constant` nor the second point applies.
+///
 /// Comment lines at the top of the file give the range of every unknown and the offset.
 #pragma once
 

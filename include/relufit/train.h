@@ -23,7 +23,8 @@ enum class Initialization {
 /// Which algorithm trains.
 enum class Method {
   relaxation,  ///< sequential convex relaxation (sequence.h)
-  search  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+  search,  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+  fixed_output  ///< exact loss, one hidden layer, one linear output of given weights: projections (fixed_output.h)
 };
 
 const char* to_string(Method method);
@@ -33,6 +34,11 @@ struct TrainOptions {
   std::vector<Index> hidden;  ///< units of the hidden layers, at least one layer
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::squared;
+  bool bias = true;  ///< whether layers have biases; false: all are 0, and data are scaled, not centered
+  /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
+  /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
+  /// Method::fixed_output, and no other.
+  Matrix output_weights;
   double ridge = 1e-3;  ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
   Initialization initialization = Initialization::random;
   double random_scale = 0.05;  ///< of random guesses, > 0
@@ -40,6 +46,10 @@ struct TrainOptions {
   unsigned seed = 0;           ///< of the random guesses
   bool polish = false;         ///< Method::relaxation: refine the best network of every start locally (polish.h)
   Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
+  /// Iterations from each of the (at most 3) points of a start of Method::fixed_output, >= 1.
+  Index fixed_output_iterations = 6000;
+  /// On the relative residual, for scaled targets, of search, fixed_output and polished exact fits, > 0.
+  double fit_tolerance = 1e-9;
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
   int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel

@@ -96,6 +96,9 @@ DATA_CASES = [
     train("missing test file", "--test no.csv", "no.csv", "No such file"),
 ]
 
+FIXED = "--loss exact --fixed-output ones"
+WEIGHTS = "--loss exact --fixed-output w.csv"
+
 OPTION_CASES = [
     Case("no command", "", ["subcommand"]),
     Case("unknown command", "learn data.csv", ["subcommand"]),
@@ -108,7 +111,30 @@ OPTION_CASES = [
     train("unknown method", "--method newton", "--method", "'newton'", "search"),
     train("search for a squared loss", "--method search", "search", "exact"),
     train("search with two hidden layers", "--hidden 2,2 --loss exact --method search", "search", "one hidden layer"),
-    train("search from zero", "--loss exact --method search --init zero", "search", "start"),
+    *[
+        train(f"search with {option}", f"--loss exact --method search {option}", option.split()[0], "--method search")
+        for option in [
+            "--init zero", "--random-scale 1", "--ridge 0.1", "--lambda-relu 1", "--lambda-product 1", "--relu-scale 1",
+            "--left-scale 1", "--right-scale 1", "--inner-iterations 5", "--strategy inexact", "--polish", "--no-polish",
+        ]
+    ],
+    train("given output weights, squared loss", "--fixed-output ones", "--fixed-output", "--loss exact"),
+    train("given output weights, two layers", f"{FIXED} --hidden 2,2", "--fixed-output", "one hidden layer"),
+    train("given output weights, two targets", f"{FIXED} --targets a", "targets: 2", "expect 1"),
+    Case("given output weights, ReLU output",
+         f"train data.csv --targets a --hidden 2 --output-activation relu --model new.json {FIXED}", ["relu", "linear"]),
+    train("given output weights, search", f"{FIXED} --method search", "--fixed-output", "search", "fixed-output"),
+    train("given output weights, relaxation", f"{FIXED} --method relaxation", "--fixed-output", "relaxation"),
+    train("given output weights, relaxation's option", f"{FIXED} --lambda-relu 2", "--lambda-relu", "--fixed-output"),
+    train("given output weights, a ridge", f"{FIXED} --ridge 0.1", "--ridge", "--fixed-output"),
+    train("fixed-output without output weights", "--loss exact --method fixed-output", "fixed-output", "--fixed-output"),
+    train("missing output weights", "--loss exact --fixed-output no.csv", "no.csv", "No such file"),
+    train("too few output weights", WEIGHTS, "w.csv", "1 rows of 1 values", "1 of 2", **{"w.csv": "s1\n1\n"}),
+    train("too many rows of output weights", WEIGHTS, "w.csv", "2 rows", **{"w.csv": "s1,s2\n1,1\n2,2\n"}),
+    train("output weight 0", WEIGHTS, "w.csv", "0", **{"w.csv": "s1,s2\n1,0\n"}),
+    train("output weight nan", WEIGHTS, "w.csv:2", "nan", **{"w.csv": "s1,s2\n1,nan\n"}),
+    train("trace over the output weights", f"{WEIGHTS} --trace w.csv", "w.csv", "named twice",
+          **{"w.csv": "s1,s2\n1,1\n"}),
     train("unknown loss", "--loss huber", "--loss", "'huber'", "exact", "squared"),
     train("unknown activation", "--output-activation tanh", "'tanh'", "linear", "relu"),
     *[
@@ -137,6 +163,7 @@ OPTION_CASES = [
         for value in values
     ],
     train("two kinds of held-out data", "--test-fraction 0.5 --test data.csv", "--test-fraction", "--test"),
+    train("hexadecimal number", "--starts 0x2", "--starts", "'0x2'", "whole number"),
     train("several starts, nothing random", "--starts 2 --init zero", "starts", "2"),
     train("trace in a missing folder", "--trace no/trace.csv", "no/trace.csv", "'no'"),
     train("plot in a missing folder", "--plot no/plot.svg", "no/plot.svg", "'no'"),
@@ -154,7 +181,7 @@ OPTION_CASES = [
     Case("program in a missing folder", "export-sdp data.csv --targets y --hidden 2 --out no/p.dat-s", ["no/p.dat-s"]),
     Case("program of no units", "export-sdp data.csv --targets y --hidden 0 --out new.dat-s", ["--hidden", "'0'"]),
     Case("program with training option", "export-sdp data.csv --targets y --hidden 2 --out p --starts 2", ["--starts"]),
-]
+]  # fmt: skip
 
 MODEL_CASES = [
     Case("missing model", "predict no.json data.csv --out new.csv", ["no.json", "No such file"]),

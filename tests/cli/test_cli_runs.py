@@ -17,6 +17,7 @@ from cli_tools import TIMEOUT, Program, forward, load_model, read_csv
 
 ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300)
 SEARCH = ("--loss", "exact", "--method", "search")
+PROJECTIONS = ("--loss", "exact", "--fixed-output", "ones")
 needs_csdp = pytest.mark.skipif(shutil.which("csdp") is None, reason="csdp is not installed")
 needs_gnuplot = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 
@@ -29,7 +30,9 @@ def read_terminal(descriptor: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH])
+@pytest.mark.parametrize(
+    "options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH, PROJECTIONS]
+)
 def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes: Path, options: tuple) -> None:
     # The progress line, shown on a terminal only, tells that training has started.
     terminal, their_end = pty.openpty()
@@ -58,7 +61,7 @@ def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes:
     np.testing.assert_allclose(predictions, forward(model, read_csv(diabetes))[:, 0], rtol=1e-10, atol=0)
 
 
-@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), SEARCH])
+@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), SEARCH, PROJECTIONS])
 def test_time_limit(relufit: Program, diabetes: Path, options: tuple) -> None:
     summary = relufit.json("train", diabetes, *ENDLESS, *options, "--time-limit", 0.3, "--model", "model.json")
     assert summary["status"] == "time limit"
@@ -90,11 +93,15 @@ def objective_of_csdp(relufit: Program, file: str) -> float:
 
 
 @needs_csdp
+@pytest.mark.parametrize("bias", [(), ("--no-bias",)])
 @pytest.mark.parametrize("loss", ["exact", "squared"])
-def test_exported_program_is_the_first_problem_of_train(relufit: Program, teacher_csv: Path, loss: str) -> None:
+def test_exported_program_is_the_first_problem_of_train(
+    relufit: Program, teacher_csv: Path, loss: str, bias: tuple[str, ...]
+) -> None:
     rows = teacher_csv.read_text().splitlines()[:11]
     (relufit.folder / "few.csv").write_text("\n".join(rows) + "\n")
-    problem = ("few.csv", "--targets", "y", "--hidden", 2, "--loss", loss, "--lambda-relu", 2, "--lambda-product", 3)
+    weights = ("--lambda-relu", 2, "--lambda-product", 3)
+    problem = ("few.csv", "--targets", "y", "--hidden", 2, "--loss", loss, *weights, *bias)
     relufit("export-sdp", *problem, "--out", "problem.dat-s")
     relufit(
         "train", *problem, "--inner-iterations", 0, "--iterations", 1, "--model", "model.json", "--trace", "trace.csv"

@@ -43,6 +43,7 @@ class Instance:
     output: str = "linear"
     loss: str = "exact"
     ridge: float = 0.0
+    bias: bool = True
     lambda_complementarity: float = 1.1
     lambda_product: float = 10.0
 
@@ -76,6 +77,7 @@ class Instance:
                 "output": self.output,
                 "loss": self.loss,
                 "ridge": self.ridge,
+                "bias": self.bias,
                 "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},
                 "parameters": {
                     "complementarity": [
@@ -140,8 +142,9 @@ def random_instance(
         product.append(Product(x, y, left, right))
     lambda_complementarity, lambda_product = rng.uniform(0.5, 2.0), rng.uniform(1.0, 10.0)
     return Instance(
-        u, targets, hidden, complementarity, product, output, loss, ridge, lambda_complementarity, lambda_product
-    )
+        u, targets, hidden, complementarity, product, output, loss, ridge,
+        lambda_complementarity=lambda_complementarity, lambda_product=lambda_product,
+    )  # fmt: skip
 
 
 def solve(program: Path, instance: Instance, folder: Path, **settings: object) -> dict:

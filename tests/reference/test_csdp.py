@@ -70,6 +70,16 @@ def test_output_without_positive_target(program: Path, tmp_path: Path, loss: str
     check(program, tmp_path, instance)
 
 
+@pytest.mark.parametrize("output", ["linear", "relu"])
+@pytest.mark.parametrize("loss", ["exact", "squared"])
+def test_without_biases(program: Path, tmp_path: Path, output: str, loss: str) -> None:
+    instance = random_instance(1500, 8, [3], output, loss)
+    instance.bias = False
+    if output == "relu":
+        instance.targets[0] = 0
+    check(program, tmp_path, instance)
+
+
 @pytest.mark.parametrize("ridge", [0.0, 0.1])
 def test_dependent_inputs(program: Path, tmp_path: Path, ridge: float) -> None:
     instance = random_instance(1400, 6, [2], ridge=ridge, inputs=8)

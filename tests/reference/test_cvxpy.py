@@ -63,7 +63,7 @@ def reference_objective(instance: Instance, whole: bool) -> float:
     """Optimal value of the convex problem."""
     samples, widths = instance.samples, instance.widths
     weights = [cp.Variable((after, before)) for before, after in zip(widths, widths[1:])]
-    biases = [cp.Variable((after, 1)) for after in widths[1:]]
+    biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in widths[1:]]
     active = [cp.Variable((units, samples)) for units in instance.hidden]
     slack = [cp.Variable((units, samples)) for units in instance.hidden]
     z = cp.Variable((widths[-1], samples))
@@ -131,6 +131,15 @@ def test_general_scales(program: Path, tmp_path: Path, seed: int, kind: tuple) -
 def test_two_hidden_layers(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
     output, loss, ridge = kind
     check(program, tmp_path, random_instance(300 + seed, 7 + seed, [3, 2], output, loss, ridge, inputs=2))
+
+
+@pytest.mark.parametrize("seed, kind", KINDS)
+def test_without_biases(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    output, loss, ridge = kind
+    hidden = [3] if seed % 2 else [2, 2]
+    instance = random_instance(800 + seed, 8 + seed, hidden, output, loss, ridge, matrices=seed % 4 == 3)
+    instance.bias = False
+    check(program, tmp_path, instance)
 
 
 def test_sixty_samples(program: Path, tmp_path: Path) -> None:

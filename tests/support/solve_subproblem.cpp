@@ -4,7 +4,7 @@
 // In:   inputs, targets, hidden (list of widths), parameters {
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
-//       optional: output "linear", loss "exact", ridge 0, weights {complementarity, product},
+//       optional: output "linear", loss "exact", ridge 0, bias true, weights {complementarity, product},
 //           penalties {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time),
 //           export (path of an SDPA file), split_products false (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
@@ -68,6 +68,7 @@ relufit::LiftedProblem problem_from(const json& in) {
     throw std::invalid_argument("loss: '" + loss + "', expected exact or squared");
   problem.loss = loss == "exact" ? relufit::Loss::exact : relufit::Loss::squared;
   problem.ridge = in.value("ridge", 0.0);
+  problem.bias = in.value("bias", true);
   return problem;
 }
 
