@@ -134,20 +134,20 @@ std::string relaxation_option(const TrainArguments& a) {
 Method chosen_method(const TrainArguments& a, bool exact_fit) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const bool automatic = a.method == "auto";
-  if (!automatic && a.method != "relaxation" && a.method != "search" && a.method != "projections") {
-    fail(fmt::format("--method: '{}', expected auto, relaxation, search or projections", a.method));
+  if (!automatic && a.method != "relaxation" && a.method != "search" && a.method != "fixed-output") {
+    fail(fmt::format("--method: '{}', expected auto, relaxation, search or fixed-output", a.method));
   }
   const bool fixed = a.fixed_output.has_value();
-  if (fixed && !automatic && a.method != "projections") {
-    fail(fmt::format("--fixed-output: not with --method {}, expected projections or auto", a.method));
+  if (fixed && !automatic && a.method != "fixed-output") {
+    fail(fmt::format("--fixed-output: not with --method {}, expected fixed-output or auto", a.method));
   }
-  if (!fixed && a.method == "projections") fail("--method: 'projections' needs --fixed-output");
+  if (!fixed && a.method == "fixed-output") fail("--method: 'fixed-output' needs --fixed-output");
   const std::string special = relaxation_option(a);
   if (a.method == "relaxation" || (automatic && !fixed && (!exact_fit || !special.empty()))) return Method::relaxation;
   const std::string choice = fixed ? "--fixed-output" : "--method search";
   if (!exact_fit) fail(fmt::format("{} needs --loss exact and one hidden layer", choice));
   if (!special.empty()) fail(fmt::format("{}: not with {}, an option of the relaxation", special, choice));
-  return fixed ? Method::projections : Method::search;
+  return fixed ? Method::fixed_output : Method::search;
 }
 
 /// The file of output weights; empty where there is none.
@@ -175,15 +175,15 @@ Matrix output_weights(const TrainArguments& a) {
 TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
   options.method = chosen_method(a, options.method == Method::search);
-  if (options.method == Method::projections) options.output_weights = output_weights(a);
+  if (options.method == Method::fixed_output) options.output_weights = output_weights(a);
   options.search_runs = a.iterations.value_or(options.search_runs);
   options.polish = a.polish.value_or(options.polish);
   options.lasso = a.lasso;
   options.group_lasso = a.group_lasso;
   options.nuclear = a.nuclear;
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
-  options.projection_iterations = a.iterations.value_or(options.projection_iterations);
-  options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
+  options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
+  if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
   options.starts = a.starts;
   options.threads = a.threads;
   SequenceOptions& sequence = options.sequence;
@@ -309,7 +309,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command
       ->add_option("--method", a->method,
                    "relaxation (sequential convex relaxation), search (exact loss, one hidden layer: many short local "
-                   "fits), projections (with --fixed-output), or auto: projections with --fixed-output, else search "
+                   "fits), fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
                    "where it applies and no option of the relaxation is given")
       ->capture_default_str();
   command->add_option(
@@ -318,7 +318,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
       "output, which then has no bias)");
   command
       ->add_option("--iterations", a->iterations,
-                   "Outer iterations (search: local fits; projections: iterations from a point) at most, per start")
+                   "Outer iterations (search: local fits; fixed-output: iterations from a point) at most, per start")
       ->transform(whole_number(1, kMostIterations));
   command
       ->add_option("--inner-iterations", a->inner_iterations,
@@ -341,7 +341,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
       "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: exact loss)");
   command
       ->add_option("--tolerance", a->tolerance,
-                   "On the largest violation, scaled units (default 1e-8); search, projections: on the relative "
+                   "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "
                    "residual, scaled units (default 1e-9)")
       ->check(positive_number());
   command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")

@@ -9,15 +9,13 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
   for (std::size_t l = 1; l < problem.widths.size(); ++l) {
     const Index rows = problem.widths[l];
     offsets_.push_back(parameters_);
-    parameters_ += rows * (problem.widths[l - 1] + 1);
+    parameters_ += rows * problem.widths[l - 1] + biases(l - 1);
     activations_.emplace_back(rows, problem.samples());
     backward_.emplace_back(rows);
   }
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
-    const Index bias = offsets_[l] + problem.widths[l] * problem.widths[l + 1];
-    ridge_.segment(bias, problem.widths[l + 1]).setZero();
-    if (!problem.bias) fixed_biases_.emplace_back(bias, problem.widths[l + 1]);
+    ridge_.segment(offsets_[l] + problem.widths[l] * problem.widths[l + 1], biases(l)).setZero();
   }
 }
 
@@ -26,7 +24,7 @@ Vector NetworkErrors::pack(const std::vector<Layer>& layers) const {
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Index size = layers[l].weights.size();
     parameters.segment(offsets_[l], size) = layers[l].weights.reshaped();
-    parameters.segment(offsets_[l] + size, layers[l].bias.size()) = layers[l].bias;
+    parameters.segment(offsets_[l] + size, biases(l)) = layers[l].bias.head(biases(l));
   }
   return parameters;
 }
@@ -35,7 +33,8 @@ std::vector<Layer> NetworkErrors::unpack(const Vector& parameters) const {
   std::vector<Layer> layers;
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     const Weights w = weights(parameters, l);
-    layers.push_back({w, parameters.segment(offsets_[l] + w.size(), w.rows())});
+    layers.push_back({w, Vector::Zero(w.rows())});
+    layers.back().bias.head(biases(l)) = parameters.segment(offsets_[l] + w.size(), biases(l));
   }
   return layers;
 }
@@ -49,7 +48,7 @@ void NetworkErrors::forward(const Vector& parameters) {
     const Weights w = weights(parameters, l);
     Matrix& next = activations_[l + 1];
     next.noalias() = w * activations_[l];
-    next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
+    if (problem_.bias) next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (l + 1 < offsets_.size()) next = next.cwiseMax(0.0);
   }
   errors_ = activations_.back() - problem_.targets;
@@ -71,7 +70,6 @@ void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
     for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, n, o, jacobian);
   }
   if (problem_.ridge > 0) jacobian.bottomRows(parameters_).diagonal() = ridge_;
-  for (const auto& [offset, size] : fixed_biases_) jacobian.middleCols(offset, size).setZero();
 }
 
 void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian) {
@@ -86,7 +84,7 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index 
     for (Index j = 0; j < inputs.size(); ++j) {
       row.segment(offsets_[l] + j * slope.size(), slope.size()) = inputs(j) * slope.transpose();
     }
-    row.segment(offsets_[l] + inputs.size() * slope.size(), slope.size()) = slope.transpose();
+    row.segment(offsets_[l] + inputs.size() * slope.size(), biases(l)) = slope.head(biases(l)).transpose();
     if (l == 0) continue;
     backward_[l - 1].noalias() = weights(parameters, l).transpose() * slope;
     backward_[l - 1] = (inputs.array() > 0).select(backward_[l - 1], 0.0);
@@ -99,12 +97,11 @@ double NetworkErrors::half_square(const Vector& parameters, Eigen::Ref<Vector> g
   for (std::size_t l = offsets_.size(); l-- > 0;) {
     const Weights w = weights(parameters, l);
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
-    gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
+    if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
     if (l == 0) continue;
     slope = (w.transpose() * slope).eval();
     slope = (activations_[l].array() > 0).select(slope, 0.0);
   }
-  for (const auto& [offset, size] : fixed_biases_) gradient.segment(offset, size).setZero();
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
   return 0.5 * (errors_.squaredNorm() + weighted.squaredNorm());

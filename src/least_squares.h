@@ -2,15 +2,14 @@
 /// Internal: errors of a plain network as functions of its packed parameters, with their derivatives.
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "relufit/lift.h"
 
 namespace relufit {
 
-/// Parameters are packed layer by layer: W_l column by column, then b_l, whose derivatives are 0 in a problem without
-/// biases. Holds a reference to the problem.
+/// Parameters are packed layer by layer: W_l column by column, then b_l where layers have biases. Holds a reference to
+/// the problem.
 class NetworkErrors {
  public:
   explicit NetworkErrors(const LiftedProblem& problem);
@@ -32,17 +31,17 @@ class NetworkErrors {
  private:
   using Weights = Eigen::Map<const Matrix>;
   Weights weights(const Vector& parameters, std::size_t layer) const;
+  Index biases(std::size_t layer) const { return problem_.bias ? problem_.widths[layer + 1] : 0; }
   void forward(const Vector& parameters);
   void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
 
   const LiftedProblem& problem_;
   Index parameters_ = 0;
-  std::vector<Index> offsets_;                         // of every layer's parameters
-  std::vector<std::pair<Index, Index>> fixed_biases_;  // first parameter and number, of layers without biases
-  Vector ridge_;                                       // sqrt(ridge) for weights, 0 for biases
-  std::vector<Matrix> activations_;                    // H_0 = U, H_1, ..
-  Matrix errors_;                                      // of the outputs; 0 where a ReLU output that must vanish does
-  std::vector<Vector> backward_;                       // derivatives of one output by the arguments of every layer
+  std::vector<Index> offsets_;       // of every layer's parameters
+  Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
+  std::vector<Matrix> activations_;  // H_0 = U, H_1, ..
+  Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
+  std::vector<Vector> backward_;     // derivatives of one output by the arguments of every layer
 };
 
 }  // namespace relufit

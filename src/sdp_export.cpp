@@ -354,6 +354,9 @@ void require_positive(double value, const char* name) {
 SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters& parameters,
                        const RelaxationWeights& weights, const SdpOptions& options) {
   check(problem);
+  if (!problem.weight_terms.empty()) {
+    throw std::invalid_argument("weight_terms: constraints or regularizers on weights, the export expects none");
+  }
   check(parameters, problem);
   require_positive(weights.complementarity, "weights.complementarity");
   require_positive(weights.product, "weights.product");

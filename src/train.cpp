@@ -20,77 +20,6 @@ namespace relufit {
 
 namespace {
 
-void check(const TrainOptions& options) {
-  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  if (options.hidden.empty()) fail("hidden: no hidden layer given, at least one expected");
-  for (const Index units : options.hidden) {
-    if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
-  }
-  if (options.starts < 1) fail(fmt::format("starts: {}, expected at least 1", options.starts));
-  if (options.threads < 1) fail(fmt::format("threads: {}, expected at least 1", options.threads));
-  if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
-    fail(fmt::format("ridge: {}, expected a number >= 0", options.ridge));
-  }
-  if (!(std::isfinite(options.random_scale) && options.random_scale >= 0)) {
-    fail(fmt::format("random_scale: {}, expected a number > 0", options.random_scale));
-  }
-  for (const auto& [value, name] : {std::pair{options.lasso, "lasso"}, std::pair{options.group_lasso, "group_lasso"},
-                                    std::pair{options.nuclear, "nuclear"}}) {
-    if (!(std::isfinite(value) && value >= 0)) fail(fmt::format("{}: {}, expected a number >= 0", name, value));
-  }
-  if (options.starts > 1 && options.initialization != Initialization::random) {
-    fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
-  }
-  if (options.search_runs < 1) fail(fmt::format("search_runs: {}, expected at least 1", options.search_runs));
-  const std::string method = to_string(options.method);
-  if (options.method != Method::relaxation) {
-    if (options.loss != Loss::exact) fail(fmt::format("loss: {}, {} expects exact", to_string(options.loss), method));
-    if (options.hidden.size() != 1) {
-      fail(fmt::format("hidden: {} hidden layers, {} expects 1", options.hidden.size(), method));
-    }
-    if (options.ridge != 0) fail(fmt::format("ridge: {}, {} expects 0", options.ridge, method));
-    if (!options.constraints.empty() || options.lasso + options.group_lasso + options.nuclear > 0) {
-      fail(fmt::format("method: {} knows no constraints and regularizers on weights, expected relaxation", method));
-    }
-    if (options.initialization != Initialization::random) {
-      fail(fmt::format("initialization: {} starts at random, expected relaxation for other starts", method));
-    }
-  }
-  if (options.projection_iterations < 1) {
-    fail(fmt::format("projection_iterations: {}, expected at least 1", options.projection_iterations));
-  }
-  if (!(std::isfinite(options.fit_tolerance) && options.fit_tolerance > 0)) {
-    fail(fmt::format("fit_tolerance: {}, expected a number > 0", options.fit_tolerance));
-  }
-  if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
-}
-
-void check_output_weights(const Dataset& data, const TrainOptions& options) {
-  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  const Matrix& weights = options.output_weights;
-  if (has_fixed_output(options) != (options.method == Method::projections)) {
-    fail(fmt::format("method: {}, expected {}", to_string(options.method),
-                     has_fixed_output(options) ? "projections, since output weights are given"
-                                               : "another one, since no output weights are given"));
-  }
-  if (!has_fixed_output(options)) return;
-  if (options.output != OutputActivation::linear) {
-    fail(fmt::format("output: {}, given output weights expect linear", to_string(options.output)));
-  }
-  if (data.targets.rows() != 1) {
-    fail(fmt::format("targets: {}, given output weights expect 1", data.targets.rows()));
-  }
-  if (weights.rows() != data.targets.rows() || weights.cols() != options.hidden.back()) {
-    fail(fmt::format("output_weights: {} x {}, expected {} x {} (targets x units of the last hidden layer)",
-                     weights.rows(), weights.cols(), data.targets.rows(), options.hidden.back()));
-  }
-  for (const double weight : weights.reshaped()) {
-    if (!std::isfinite(weight) || weight == 0) {
-      fail(fmt::format("output_weights: {}, expected finite numbers other than 0", weight));
-    }
-  }
-}
-
 /// Moves the target scale into the hidden layer, so that the output weights are those of the model on raw data,
 /// exactly.
 void move_target_scale(Model& model) {
@@ -197,8 +126,8 @@ class Starts {
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
     if (options_.method == Method::search) {
       result = run_search(start, sequence);
-    } else if (options_.method == Method::projections) {
-      result = run_projections(start, sequence);
+    } else if (options_.method == Method::fixed_output) {
+      result = run_fixed_output(start, sequence);
     } else {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
@@ -224,11 +153,11 @@ class Starts {
     return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
   }
 
-  SequenceResult run_projections(Index start, const SequenceOptions& sequence) {
+  SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence) {
     FixedOutputOptions fit;
     fit.seed = start_seed(options_.seed, start);
     fit.output_weights = options_.output_weights.row(0).transpose();
-    fit.max_iterations = options_.projection_iterations;
+    fit.max_iterations = options_.fixed_output_iterations;
     fit.tolerance = options_.fit_tolerance;
     fit.time_limit = sequence.time_limit;
     fit.should_stop = sequence.subproblem.should_stop;

@@ -40,39 +40,8 @@ void add_regularizers(const TrainOptions& options, LiftedProblem& problem) {
 
 }  // namespace
 
-bool has_fixed_output(const TrainOptions& options) { return options.output_weights.size() > 0; }
-
 unsigned long long start_seed(unsigned seed, Index start) {
   return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
-}
-
-const char* to_string(Method method) {
-  switch (method) {
-    case Method::relaxation:
-      return "relaxation";
-    case Method::search:
-      return "search";
-    case Method::projections:
-      return "projections";
-  }
-  return "unknown";
-}
-
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
-  TrainOptions options;
-  options.hidden = std::move(hidden);
-  options.loss = loss;
-  if (loss == Loss::exact) options.ridge = 0;
-  options.polish = loss == Loss::exact;
-  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
-  SequenceOptions& sequence = options.sequence;
-  sequence.weights = {100, 100};
-  sequence.penalties = {100, 100, 100};
-  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
-  sequence.max_iterations = 1000;
-  sequence.record_interval = 5;
-  sequence.stall_window = 40;
-  return options;
 }
 
 ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {

@@ -1,5 +1,5 @@
 /// \file
-/// Internal to training: what train.h does not need to say.
+/// Internal to training: checks of options, and what train.h does not need to say.
 #pragma once
 
 #include "relufit/train.h"
@@ -7,7 +7,13 @@
 namespace relufit {
 
 /// Whether the output weights are given.
-bool has_fixed_output(const TrainOptions& options);
+inline bool has_fixed_output(const TrainOptions& options) { return options.output_weights.size() > 0; }
+
+/// Throws std::invalid_argument for options out of range, or that do not go together.
+void check(const TrainOptions& options);
+
+/// Likewise for given output weights, which must fit the data and the method.
+void check_output_weights(const Dataset& data, const TrainOptions& options);
 
 /// One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
 unsigned long long start_seed(unsigned seed, Index start);

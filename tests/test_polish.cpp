@@ -18,12 +18,15 @@ struct Case {
   std::vector<Index> widths;
   OutputActivation output;
   double ridge;
+  bool bias = true;
 };
 
 class Derivatives : public ::testing::TestWithParam<Case> {
  protected:
   Derivatives() : random_(5) {
     teacher_ = teacher_problem(random_, GetParam().widths, 15, GetParam().output, Loss::squared, GetParam().ridge);
+    teacher_.problem.bias = GetParam().bias;
+    for (Layer& layer : teacher_.layers) layer.bias *= GetParam().bias ? 1 : 0;
     teacher_.problem.targets = normal_matrix(random_, GetParam().widths.back(), 15);
     if (GetParam().output == OutputActivation::relu) {
       teacher_.problem.targets = teacher_.problem.targets.cwiseMax(0.0).eval();
@@ -68,7 +71,8 @@ INSTANTIATE_TEST_SUITE_P(Polish, Derivatives,
                          ::testing::Values(Case{{3, 4, 2}, OutputActivation::linear, 0},
                                            Case{{3, 4, 2}, OutputActivation::relu, 0},
                                            Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3},
-                                           Case{{2, 3, 4, 3, 1}, OutputActivation::relu, 0.3}));
+                                           Case{{2, 3, 4, 3, 1}, OutputActivation::relu, 0.3},
+                                           Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3, false}));
 
 class Refined : public ::testing::TestWithParam<Index> {};  // largest_dense: both methods
 
@@ -78,16 +82,24 @@ TEST_P(Refined, ExactFitFromNearby) {
   options.largest_dense = GetParam();
   options.max_iterations = 5000;
   for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
-    const TeacherProblem teacher = teacher_problem(random, {4, 5, 4, 2}, 200, output);
-    std::vector<Layer> layers = teacher.layers;
-    for (Layer& layer : layers) {
-      layer.weights += normal_matrix(random, layer.weights.rows(), layer.weights.cols(), 1e-3);
-      layer.bias += normal_matrix(random, layer.bias.size(), 1, 1e-3);
+    for (const bool bias : {true, false}) {
+      TeacherProblem teacher = teacher_problem(random, {4, 5, 4, 2}, 200, output);
+      teacher.problem.bias = bias;
+      if (!bias) {
+        for (Layer& layer : teacher.layers) layer.bias.setZero();
+        teacher.problem.targets = Network(teacher.layers, output).forward(teacher.problem.inputs);
+      }
+      std::vector<Layer> layers = teacher.layers;
+      for (Layer& layer : layers) {
+        layer.weights += normal_matrix(random, layer.weights.rows(), layer.weights.cols(), 1e-3);
+        if (bias) layer.bias += normal_matrix(random, layer.bias.size(), 1, 1e-3);
+      }
+      const PolishResult result = polish(teacher.problem, layers, options);
+      EXPECT_EQ(result.before, network_loss(teacher.problem, layers));
+      EXPECT_EQ(result.after, network_loss(teacher.problem, result.layers));
+      EXPECT_LE(relative_residual(teacher.problem, result.layers), GetParam() > 0 ? 1e-12 : 1e-6);
+      for (const Layer& layer : result.layers) EXPECT_TRUE(bias || layer.bias.isZero(0));
     }
-    const PolishResult result = polish(teacher.problem, layers, options);
-    EXPECT_EQ(result.before, network_loss(teacher.problem, layers));
-    EXPECT_EQ(result.after, network_loss(teacher.problem, result.layers));
-    EXPECT_LE(relative_residual(teacher.problem, result.layers), GetParam() > 0 ? 1e-12 : 1e-6);
   }
 }
 

@@ -46,7 +46,9 @@ void expect_least_squares(const Matrix& inputs, Index expected_rank, double tole
   ASSERT_EQ(basis.rows(), expected_rank);
   ASSERT_EQ(basis.cols(), inputs.cols());
   EXPECT_LE((basis * basis.transpose() - Matrix::Identity(rows.rank(), rows.rank())).norm(), 1e-13);
-  if (bias) EXPECT_LE((basis.row(0).array() - basis(0, 0)).abs().maxCoeff(), 0.0);
+  if (bias) {
+    EXPECT_LE((basis.row(0).array() - basis(0, 0)).abs().maxCoeff(), 0.0);
+  }
 
   const Matrix targets = normal_matrix(random, 3, inputs.cols());
   const Matrix projected = targets * basis.transpose();
@@ -61,7 +63,7 @@ void expect_least_squares(const Matrix& inputs, Index expected_rank, double tole
     rows.weights(projected, alpha, layer);
     const double size = std::max(1.0, expected.weights.norm());
     EXPECT_LE((layer.weights - expected.weights).norm(), tolerance * size) << alpha;
-    if (!bias) EXPECT_TRUE(layer.bias.isZero(0));
+    EXPECT_TRUE(bias || layer.bias.isZero(0)) << alpha;
     const Matrix fit = (layer.weights * inputs).colwise() + layer.bias;
     EXPECT_LE((fit - expected_fit).norm(), tolerance * targets.norm()) << alpha;
   }

@@ -28,7 +28,7 @@ Dataset sum_of_units(const Matrix& weights, const Vector& output, Index samples,
 
 TrainOptions fixed_options(const Vector& output) {
   TrainOptions options = default_train_options({output.size()}, Loss::exact);
-  options.method = Method::projections;
+  options.method = Method::fixed_output;
   options.bias = false;
   options.output_weights = output.transpose();
   return options;
@@ -53,7 +53,7 @@ TEST(TrainFixedOutput, TheRawModelHasTheGivenWeightsAndNoBias) {
       SCOPED_TRACE(fmt::format("{} {}", input_scale, ones ? "ones" : "mixed"));
       EXPECT_EQ(result.status, SequenceStatus::converged);
       EXPECT_LE(result.fit.all.relative_residual, 1e-9);
-      EXPECT_EQ(result.model.training.strategy, "projections");
+      EXPECT_EQ(result.model.training.strategy, "fixed-output");
       const Network raw = result.model.folded();
       EXPECT_EQ(raw.layers()[1].weights, weights.transpose());
       for (const Layer& layer : raw.layers()) EXPECT_TRUE(layer.bias.isZero(0));
@@ -108,14 +108,14 @@ void expect_error(const std::string& message, TrainOptions options, const Datase
 TEST(TrainFixedOutput, WhatCannotBeCombinedIsRefused) {
   const Dataset data = sum_of_units(Matrix::Identity(3, 3), Vector::Ones(3), 45, 4);
   const TrainOptions options = fixed_options(Vector::Ones(3));
-  expect_error("method: search, expected projections, since output weights are given", options, data,
+  expect_error("method: search, expected fixed-output, since output weights are given", options, data,
                [](auto& o) { o.method = Method::search; });
-  expect_error("method: projections, expected another one, since no output weights are given", options, data,
+  expect_error("method: fixed-output, expected another one, since no output weights are given", options, data,
                [](auto& o) { o.output_weights.resize(0, 0); });
-  expect_error("loss: squared, projections expects exact", options, data, [](auto& o) { o.loss = Loss::squared; });
-  expect_error("hidden: 2 hidden layers, projections expects 1", options, data, [](auto& o) { o.hidden = {3, 3}; });
-  expect_error("ridge: 0.5, projections expects 0", options, data, [](auto& o) { o.ridge = 0.5; });
-  expect_error("initialization: projections starts at random, expected relaxation for other starts", options, data,
+  expect_error("loss: squared, fixed-output expects exact", options, data, [](auto& o) { o.loss = Loss::squared; });
+  expect_error("hidden: 2 hidden layers, fixed-output expects 1", options, data, [](auto& o) { o.hidden = {3, 3}; });
+  expect_error("ridge: 0.5, fixed-output expects 0", options, data, [](auto& o) { o.ridge = 0.5; });
+  expect_error("initialization: fixed-output starts at random, expected relaxation for other starts", options, data,
                [](auto& o) { o.initialization = Initialization::zero; });
   expect_error("output: relu, given output weights expect linear", options, data,
                [](auto& o) { o.output = OutputActivation::relu; });
@@ -123,8 +123,8 @@ TEST(TrainFixedOutput, WhatCannotBeCombinedIsRefused) {
                [](auto& o) { o.output_weights = Matrix::Ones(1, 2); });
   expect_error("output_weights: 0, expected finite numbers other than 0", options, data,
                [](auto& o) { o.output_weights(0, 1) = 0; });
-  expect_error("projection_iterations: 0, expected at least 1", options, data,
-               [](auto& o) { o.projection_iterations = 0; });
+  expect_error("fixed_output_iterations: 0, expected at least 1", options, data,
+               [](auto& o) { o.fixed_output_iterations = 0; });
   expect_error("fit_tolerance: nan, expected a number > 0", options, data,
                [](auto& o) { o.fit_tolerance = std::nan(""); });
   Dataset two = data;
@@ -180,7 +180,8 @@ TEST(TrainWithoutBias, EveryMethodFits) {
   Teacher teacher = make_teacher({3, 3, 2}, OutputActivation::linear, 60, 12);
   std::vector<Layer> layers = teacher.network.layers();
   for (Layer& layer : layers) layer.bias.setZero();
-  set_inner_iterations(options.sequence, 0);
+  set_strategy(options.sequence, Strategy::converged, 0);
+  options.polish = false;
   options.initialization = Initialization::network;
   options.start =
       Model{Network(layers, OutputActivation::linear), Scaling::identity(3), Scaling::identity(2), {}, {}, {}};
@@ -251,7 +252,7 @@ TEST(TrainScales, PowersOfTwoChangeNothing) {
     const TrainResult result = train(data, kind.options);
     EXPECT_EQ(result.status, expected.status);
     for (std::size_t l = 0; l < 2; ++l) {
-      const double scale = kind.options.method == Method::projections && l == 0 ? 0x1p10 : 1;
+      const double scale = kind.options.method == Method::fixed_output && l == 0 ? 0x1p10 : 1;
       EXPECT_EQ(result.model.network.layers()[l].weights, scale * expected.model.network.layers()[l].weights);
       EXPECT_EQ(result.model.network.layers()[l].bias, scale * expected.model.network.layers()[l].bias);
     }

@@ -23,10 +23,10 @@ struct PolishResult {
   bool interrupted = false;
 };
 
-/// Minimizes the loss of the plain network, with its ridge, over all weights and biases: Levenberg-Marquardt (Eigen's
-/// port of MINPACK) where the Jacobian is small, L-BFGS (libLBFGS) beyond. Where a ReLU output must vanish its error is
-/// max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient.
-/// Throws std::invalid_argument when the layers do not fit the problem or an option is out of range.
+/// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
+/// Levenberg-Marquardt (Eigen's port of MINPACK) where the Jacobian is small, L-BFGS (libLBFGS) beyond. Where a ReLU
+/// output must vanish its error is max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient. Throws
+/// std::invalid_argument when the layers do not fit the problem or an option is out of range.
 PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options = {});
 
 }  // namespace relufit

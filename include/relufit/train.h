@@ -25,7 +25,7 @@ enum class Initialization {
 enum class Method {
   relaxation,  ///< sequential convex relaxation (sequence.h)
   search,  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
-  projections  ///< exact loss, one hidden layer, one linear output of given weights: projections (fixed_output.h)
+  fixed_output  ///< exact loss, one hidden layer, one linear output of given weights: projections (fixed_output.h)
 };
 
 const char* to_string(Method method);
@@ -38,7 +38,7 @@ struct TrainOptions {
   bool bias = true;  ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
   /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
-  /// Method::projections, and no other.
+  /// Method::fixed_output, and no other.
   Matrix output_weights;
   double ridge = 1e-3;      ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
   double lasso = 0;         ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
@@ -49,12 +49,13 @@ struct TrainOptions {
   /// Standard deviation of random guesses, >= 0; 0: 0.05, or 0.3 with several hidden layers or constraints, under which
   /// small guesses can end in a network that is constant.
   double random_scale = 0;
-  std::optional<Model> start;          ///< for Initialization::network
-  unsigned seed = 0;                   ///< of the random guesses
-  bool polish = false;                 ///< Method::relaxation: refine the best network of every start (polish.h)
-  Index search_runs = 2000;            ///< local fits of one start of Method::search, >= 1
-  Index projection_iterations = 6000;  ///< from each of the (at most 3) points of a start of Method::projections, >= 1
-  double fit_tolerance = 1e-9;         ///< of search and projections, on the relative residual for scaled targets, > 0
+  std::optional<Model> start;  ///< for Initialization::network
+  unsigned seed = 0;           ///< of the random guesses
+  bool polish = false;         ///< Method::relaxation: refine the best network of every start (polish.h)
+  Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
+  Index fixed_output_iterations =
+      6000;                     ///< from each of the (at most 3) points of a start of Method::fixed_output, >= 1
+  double fit_tolerance = 1e-9;  ///< of search and fixed output, on the relative residual for scaled targets, > 0
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
   int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel

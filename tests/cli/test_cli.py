@@ -155,7 +155,7 @@ def test_given_output_weights(relufit: Program, sum_csv: Path, weights: list[flo
         write_csv(relufit.folder / given, [f"s{i}" for i in range(6)], np.array([weights]))
     summary = relufit.json("train", sum_csv, *SUM, "--fixed-output", given, "--starts", 5, "--model", "m.json",
                            "--trace", "trace.csv")  # fmt: skip
-    assert (summary["strategy"], summary["status"]) == ("projections", "converged")
+    assert (summary["strategy"], summary["status"]) == ("fixed-output", "converged")
     assert summary["train"]["all"]["relative_residual"] < 1e-9
     model = load_model(relufit.folder / "m.json")
     assert model["target_scaling"] == {"offset": [0.0], "scale": [1.0]}

@@ -115,7 +115,7 @@ OPTION_CASES = [
         train(f"search with {option}", f"--loss exact --method search {option}", option.split()[0], "--method search")
         for option in [
             "--init zero", "--random-scale 1", "--ridge 0.1", "--lambda-relu 1", "--lambda-product 1", "--relu-scale 1",
-            "--left-scale 1", "--right-scale 1", "--inner-iterations 5", "--strategy inexact",
+            "--left-scale 1", "--right-scale 1", "--inner-iterations 5", "--strategy inexact", "--polish", "--no-polish",
         ]
     ],
     train("given output weights, squared loss", "--fixed-output ones", "--fixed-output", "--loss exact"),
@@ -123,11 +123,11 @@ OPTION_CASES = [
     train("given output weights, two targets", f"{FIXED} --targets a", "targets: 2", "expect 1"),
     Case("given output weights, ReLU output",
          f"train data.csv --targets a --hidden 2 --output-activation relu --model new.json {FIXED}", ["relu", "linear"]),
-    train("given output weights, search", f"{FIXED} --method search", "--fixed-output", "search", "projections"),
+    train("given output weights, search", f"{FIXED} --method search", "--fixed-output", "search", "fixed-output"),
     train("given output weights, relaxation", f"{FIXED} --method relaxation", "--fixed-output", "relaxation"),
     train("given output weights, relaxation's option", f"{FIXED} --lambda-relu 2", "--lambda-relu", "--fixed-output"),
     train("given output weights, a ridge", f"{FIXED} --ridge 0.1", "--ridge", "--fixed-output"),
-    train("projections without output weights", "--loss exact --method projections", "projections", "--fixed-output"),
+    train("fixed-output without output weights", "--loss exact --method fixed-output", "fixed-output", "--fixed-output"),
     train("missing output weights", "--loss exact --fixed-output no.csv", "no.csv", "No such file"),
     train("too few output weights", WEIGHTS, "w.csv", "1 rows of 1 values", "1 of 2", **{"w.csv": "s1\n1\n"}),
     train("too many rows of output weights", WEIGHTS, "w.csv", "2 rows", **{"w.csv": "s1,s2\n1,1\n2,2\n"}),
