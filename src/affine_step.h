@@ -38,6 +38,9 @@ class AffineStep {
 /// Constant factorizations, linear in the samples; scalar scales V1, V2. See affine_step_structured.cpp.
 std::unique_ptr<AffineStep> make_structured_affine_step(const LiftedProblem& problem, const Chunks& chunks);
 
+/// No hidden layer. See affine_step_linear.cpp.
+std::unique_ptr<AffineStep> make_linear_affine_step(const LiftedProblem& problem, const Chunks& chunks);
+
 /// Any V1, V2, through a Cholesky factorization of all unknowns. See affine_step_dense.cpp.
 std::unique_ptr<AffineStep> make_dense_affine_step(const LiftedProblem& problem);
 

@@ -101,8 +101,13 @@ struct WeightPull {
   }
 };
 
-/// Whether Z is a copy. A linear output is not: its loss is exact or quadratic, which the affine step takes in.
-inline bool output_is_copied(const LiftedProblem& problem) { return problem.output == OutputActivation::relu; }
+/// Whether Z is a copy, whose proximal map is that of the loss. It is not where a linear output of a hidden layer is
+/// data (exact loss) or the loss the same quadratic for all samples, which the affine step takes in.
+inline bool output_is_copied(const LiftedProblem& problem) {
+  const bool quadratic = problem.loss == Loss::squared && problem.sample_weights.size() == 0;
+  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 ||
+         !(problem.loss == Loss::exact || quadratic);
+}
 
 /// Penalty of the pair copies in layer l = index + 1: from the second layer on H has two copies and S weighs double, so
 /// that the proximal map of the pair stays isotropic.

@@ -8,13 +8,12 @@
 
 namespace relufit {
 
-const char* to_string(Loss loss) { return loss == Loss::exact ? "exact" : "squared"; }
-
 void check(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto& widths = problem.widths;
-  if (widths.size() < 3)
-    fail(fmt::format("widths: {} given, at least 3 expected (inputs, hidden, outputs)", widths.size()));
+  if (widths.size() < 2) {
+    fail(fmt::format("widths: {} given, at least 2 expected (inputs, hidden layers, outputs)", widths.size()));
+  }
   for (const Index width : widths) {
     if (width < 1) fail(fmt::format("widths: {} is not a layer width, expected at least 1", width));
   }
@@ -33,7 +32,15 @@ void check(const LiftedProblem& problem) {
   if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
   check(problem.weight_terms, widths);
-  if (problem.output == OutputActivation::relu && problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
+  check(problem.loss);
+  check_targets(problem.loss, problem.targets);
+  check_sample_weights(problem.loss, problem.sample_weights, problem.samples());
+  if (problem.hidden_layers() == 0 && problem.loss == Loss::exact) fail("loss: exact, which needs a hidden layer");
+  if (problem.output != OutputActivation::relu) return;
+  if (problem.loss != Loss::exact && problem.loss != Loss::squared) {
+    fail(fmt::format("loss: {} with a ReLU output, expected exact or squared", to_string(problem.loss)));
+  }
+  if (problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
     fail(fmt::format("targets: {} is negative, a ReLU output cannot reach it", problem.targets.minCoeff()));
   }
 }
@@ -110,7 +117,8 @@ Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
   Violations result;
   const Layer& first = point.layers.front();
   const Matrix z = (first.weights * problem.inputs).colwise() + first.bias;
-  result.affine = largest(z - point.active.front() + point.slack.front());
+  result.affine =
+      point.active.empty() ? largest(z - point.output) : largest(z - point.active.front() + point.slack.front());
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     result.sign = std::max({result.sign, -point.active[l].minCoeff(), -point.slack[l].minCoeff()});
   }

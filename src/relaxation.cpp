@@ -105,11 +105,13 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
 }
 
 double loss_value(const LiftedProblem& problem, const Matrix& output) {
-  if (problem.loss == Loss::exact) return 0;
-  if (problem.output == OutputActivation::linear) return 0.5 * (output - problem.targets).squaredNorm();
+  if (problem.loss == Loss::exact || problem.output == OutputActivation::linear) {
+    return loss_value(problem.loss, output, problem.targets, problem.sample_weights);
+  }
   const auto targets = problem.targets.array();
   const auto error = (targets > 0).select(output.array(), output.array().max(0.0)) - targets;
-  return 0.5 * error.square().sum();
+  if (problem.sample_weights.size() == 0) return 0.5 * error.square().sum();
+  return 0.5 * (error.square().rowwise() * problem.sample_weights.transpose().array()).sum();
 }
 
 double relaxation_objective(const LiftedProblem& problem, const RelaxationParameters& parameters,

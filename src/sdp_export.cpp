@@ -358,6 +358,12 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
     throw std::invalid_argument("weight_terms: constraints or regularizers on weights, the export expects none");
   }
   check(parameters, problem);
+  if (problem.hidden_layers() == 0) throw std::invalid_argument("widths: no hidden layer, the export expects one");
+  if ((problem.loss != Loss::exact && problem.loss != Loss::squared) || problem.sample_weights.size() > 0) {
+    throw std::invalid_argument(
+        fmt::format("loss: {}{}, expected exact or squared without sample weights for the export",
+                    to_string(problem.loss), problem.sample_weights.size() > 0 ? " with sample weights" : ""));
+  }
   require_positive(weights.complementarity, "weights.complementarity");
   require_positive(weights.product, "weights.product");
   return Builder(problem, parameters, weights, options).build();

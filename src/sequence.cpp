@@ -108,6 +108,12 @@ Network plain_network(const LiftedProblem& problem, const std::vector<Layer>& la
   return Network(layers, problem.output);
 }
 
+/// How well the plain network fits, whatever the loss is.
+double fit(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  if (!is_for_classes(problem.loss)) return relative_residual(problem, layers);
+  return error_rate(problem.loss, plain_network(problem, layers).forward(problem.inputs), problem.targets);
+}
+
 SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point,
                            const std::vector<Layer>& network) {
   SequenceRecord record;
@@ -115,7 +121,7 @@ SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& 
   const Violations violation = violations(problem, point);
   record.complementarity = violation.complementarity;
   record.product = violation.product;
-  record.fit = relative_residual(problem, network);
+  record.fit = fit(problem, network);
   record.loss = network_loss(problem, network);
   return record;
 }
@@ -241,7 +247,9 @@ double relative_residual(const LiftedProblem& problem, const std::vector<Layer>&
 }
 
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  double loss = 0.5 * (plain_network(problem, layers).forward(problem.inputs) - problem.targets).squaredNorm();
+  const Loss& measure = problem.loss == Loss::exact ? Loss::squared : problem.loss;
+  double loss = loss_value(measure, plain_network(problem, layers).forward(problem.inputs), problem.targets,
+                           problem.sample_weights);
   for (const Layer& layer : layers) loss += 0.5 * problem.ridge * layer.weights.squaredNorm();
   for (const WeightTerm& term : problem.weight_terms) {
     loss += term_value(term, layers[static_cast<std::size_t>(term.layer) - 1].weights);

@@ -8,6 +8,7 @@
 
 #include "affine_step.h"
 #include "anderson.h"
+#include "output_prox.h"
 #include "prox_pair.h"
 #include "residuals.h"
 #include "threshold.h"
@@ -70,7 +71,8 @@ class SubproblemSolver::Impl {
         penalties_(penalties),
         chunks_(problem.samples()),
         workers_(threads),
-        structured_(make_structured_affine_step(problem_, chunks_)),
+        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_)
+                                                : make_linear_affine_step(problem_, chunks_)),
         affine_(structured_.get()),
         state_(problem),
         reflected_(problem),
@@ -277,20 +279,11 @@ class SubproblemSolver::Impl {
     s = 2 * s - columns(state_.slack[i]);
   }
 
-  /// Exact loss: z = y where y > 0, z <= 0 elsewhere. Squared loss: its proximal map, half squares of (z - y) or
-  /// (max(z, 0) - y).
   void reflect_output(Range block) {
-    const auto y = problem_.targets.middleCols(block.begin, block.size).array();
-    const auto state = state_.output().middleCols(block.begin, block.size).array();
-    auto reflected = reflected_.output().middleCols(block.begin, block.size).array();
-    if (problem_.loss == Loss::exact) {
-      reflected = 2 * (y > 0).select(y, state.min(0.0)) - state;
-      return;
-    }
-    const double rho = penalties_.output;
-    reflected = 2 * (y > 0).select((y + rho * state) / (1 + rho),
-                                   (state < 0).select(state, ((y + rho * state) / (1 + rho)).max(0.0))) -
-                state;
+    const auto state = state_.output().middleCols(block.begin, block.size);
+    auto reflected = reflected_.output().middleCols(block.begin, block.size);
+    prox_output(problem_, penalties_.output, block, state, reflected);
+    reflected = 2 * reflected - state;
   }
 
   /// state += alpha (image - z) with z = (state + reflected) / 2

@@ -41,6 +41,24 @@ inline std::vector<Layer> random_layers(Generator& random, const std::vector<Ind
   return layers;
 }
 
+/// Targets that the loss is defined for: normal, of the given size; 0 or 1; one class in each column, or in every third
+/// probabilities of classes.
+inline Matrix random_targets(Generator& random, const Loss& loss, Index rows, Index samples, double size = 1) {
+  if (!is_for_classes(loss)) return normal_matrix(random, rows, samples, size);
+  Matrix targets = uniform_matrix(random, rows, samples, 0, 1).array().round();
+  if (loss != Loss::cross_entropy) return targets;
+  targets.setZero();
+  for (Index j = 0; j < samples; ++j) {
+    if (j % 3 == 2) {
+      targets.col(j) = uniform_matrix(random, rows, 1, 0, 1);
+      targets.col(j) /= targets.col(j).sum();
+    } else {
+      targets(static_cast<Index>(uniform(random, 0, static_cast<double>(rows) - 1e-9)), j) = 1;
+    }
+  }
+  return targets;
+}
+
 /// A problem whose targets are a random network's own outputs, and that network.
 struct TeacherProblem {
   LiftedProblem problem;

@@ -58,6 +58,8 @@ std::vector<Case> cases() {
     list.push_back({{5, 3, 2}, 30, OutputActivation::linear, Loss::exact, ridge, 2});
     list.push_back({{5, 3, 2, 2}, 30, OutputActivation::relu, Loss::squared, ridge, 2});
     list.push_back({{4, 3, 2}, 20, OutputActivation::linear, Loss::squared, ridge, 1});
+    list.push_back({{3, 3, 2}, 20, OutputActivation::linear, Loss::absolute, ridge, 0});
+    list.push_back({{3, 4, 3, 2}, 20, OutputActivation::linear, Loss::huber(0.5), ridge, 0});
   }
   return list;
 }

@@ -61,6 +61,7 @@ struct Case {
   Index samples;
   OutputActivation output;
   int threads;
+  Loss loss = Loss::squared;
 };
 
 class Allocation : public ::testing::TestWithParam<Case> {
@@ -92,8 +93,11 @@ TEST_P(Allocation, DoesNotGrowWithIterations) {
   if (!RELUFIT_COUNTS_ALLOCATIONS) GTEST_SKIP() << "no counter under sanitizers";
   const Case& test = GetParam();
   Generator random(1);
-  const LiftedProblem problem =
-      testing_random::teacher_problem(random, test.widths, test.samples, test.output, Loss::squared, 0.1).problem;
+  LiftedProblem problem =
+      testing_random::teacher_problem(random, test.widths, test.samples, test.output, test.loss, 0.1).problem;
+  if (is_for_classes(test.loss)) {
+    problem.targets = testing_random::random_targets(random, test.loss, test.widths.back(), test.samples);
+  }
   SubproblemSolver solver(problem, {}, {}, test.threads);
   solver.set_parameters(testing_random::random_parameters(random, problem, 0.5));
   const Index many = test.widths.front() > 8 ? 110 : 1000;
@@ -113,7 +117,10 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Allocation,
                                            Case{{8, 20, 5}, 129, OutputActivation::relu, 1},
                                            Case{{20, 16, 10, 4}, 500, OutputActivation::linear, 2},
                                            Case{{64, 32, 10}, 30, OutputActivation::relu, 1},
-                                           Case{{64, 32, 10}, 1000, OutputActivation::relu, 1}),
+                                           Case{{64, 32, 10}, 1000, OutputActivation::relu, 1},
+                                           Case{{4, 3, 2}, 40, OutputActivation::linear, 1, Loss::huber(0.5)},
+                                           Case{{4, 3, 2}, 50, OutputActivation::linear, 1, Loss::logistic},
+                                           Case{{4, 3, 3}, 60, OutputActivation::linear, 2, Loss::cross_entropy}),
                          [](const auto& test) {
                            std::string name;
                            for (const Index width : test.param.widths) name += std::to_string(width) + "_";

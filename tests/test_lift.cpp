@@ -191,10 +191,9 @@ class CheckProblem : public ::testing::Test {
 };
 
 TEST_F(CheckProblem, Shapes) {
-  EXPECT_EQ(message([](auto& p) {
-              p.widths = {2, 3};
-            }),
-            "widths: 2 given, at least 3 expected (inputs, hidden, outputs)");
+  EXPECT_EQ(message([](auto& p) { p.widths = {2}; }),
+            "widths: 1 given, at least 2 expected (inputs, hidden layers, outputs)");
+  EXPECT_EQ(message([](auto& p) { p.widths = {2, 3}; }), "loss: exact, which needs a hidden layer");
   EXPECT_EQ(message([](auto& p) { p.widths[1] = 0; }), "widths: 0 is not a layer width, expected at least 1");
   EXPECT_EQ(message([](auto& p) { p.widths[0] = 3; }), "inputs: 2 rows, expected 3");
   EXPECT_EQ(message([](auto& p) { p.widths[2] = 2; }), "targets: 3 rows, expected 2");
@@ -226,9 +225,23 @@ TEST_F(CheckProblem, NegativeTargetsOfReluOutput) {
             "accepted");
 }
 
-TEST(ToString, OfLosses) {
-  EXPECT_STREQ(to_string(Loss::exact), "exact");
-  EXPECT_STREQ(to_string(Loss::squared), "squared");
+TEST_F(CheckProblem, Losses) {
+  EXPECT_EQ(message([](auto& p) { p.loss = Loss::huber(-1); }), "huber delta: -1, expected a number > 0");
+  EXPECT_EQ(message([](auto& p) {
+              p.loss = Loss::hinge;
+              p.targets.setConstant(2);
+            }),
+            "targets: 2 in row 1, sample 1, expected 0 or 1 under the hinge loss");
+  EXPECT_EQ(message([](auto& p) {
+              p.loss = Loss::absolute;
+              p.sample_weights.setOnes(4);
+            }),
+            "sample_weights: 4 values, expected 5, one per sample");
+  EXPECT_EQ(message([](auto& p) {
+              p.loss = Loss::absolute;
+              p.output = OutputActivation::relu;
+            }),
+            "loss: absolute with a ReLU output, expected exact or squared");
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 ///     W_l H_{l-1} + b_l 1' = H_l - S_l,   H_l >= 0,  S_l >= 0     hidden layers l = 1..D
 ///     W_L H_{L-1} + b_L 1' = Z                                    output layer  L = D + 1
 ///
-/// H are the active parts max(0, z), S the slacks max(0, -z). Layer 1 is affine, its input is data. All that is not
-/// convex:
+/// H are the active parts max(0, z), S the slacks max(0, -z). Layer 1 is affine, its input is data. Without hidden
+/// layers the problem is convex as it stands. All that is not convex:
 ///
 ///     complementarity   h * s = 0                for every hidden unit and sample
 ///     product           W_l H_{l-1} = C_l        for every layer l >= 2,
@@ -16,35 +16,31 @@
 
 #include <vector>
 
+#include "relufit/loss.h"
 #include "relufit/network.h"
 #include "relufit/weight_terms.h"
 
 namespace relufit {
 
-enum class Loss {
-  exact,   ///< outputs equal targets (feasibility; a ReLU output needs Z = Y where Y > 0 and Z <= 0 where Y = 0)
-  squared  ///< 1/2 sum of squared errors (ReLU output: its convex upper bound, exact where the sign of Z is that of Y)
-};
-
-const char* to_string(Loss loss);
-
 /// The training problem on (scaled) data. Shapes: inputs n0 x N, targets nL x N.
 struct LiftedProblem {
   Matrix inputs;
   Matrix targets;
-  std::vector<Index> widths;  ///< n0, hidden layers..., nL
+  std::vector<Index> widths;  ///< n0, hidden layers (if any)..., nL
   OutputActivation output = OutputActivation::linear;
   Loss loss = Loss::exact;
-  double ridge = 0;                      ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
-  bool bias = true;                      ///< whether layers have biases; false: all b_l are 0
+  Vector sample_weights;  ///< of the loss, N values >= 0 and not all 0; empty: ones (always, for the exact loss)
+  double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
+  bool bias = true;       ///< whether layers have biases; false: all b_l are 0
   std::vector<WeightTerm> weight_terms;  ///< constraints and regularizers on the weights of single layers
 
   Index samples() const { return inputs.cols(); }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
 };
 
-/// Throws std::invalid_argument unless shapes agree, values are finite, there is at least one hidden layer, every
-/// width, the ridge and the weight terms are in range, and targets of a ReLU output are >= 0 under the exact loss.
+/// Throws std::invalid_argument unless shapes agree, values are finite, the loss is not exact without hidden layer,
+/// every width, the ridge and the weight terms are in range, targets and sample weights suit the loss, the loss is
+/// exact or squared for a ReLU output, and targets of a ReLU output are >= 0 under the exact loss.
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.
@@ -85,7 +81,7 @@ Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equal
 
 /// How far a point is from the training problem's constraints, as largest absolute entries.
 struct Violations {
-  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1)
+  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1); without hidden layer - Z
   double sign = 0;             ///< negative parts of H and S
   double output = 0;           ///< exact loss: Z against the targets
   double complementarity = 0;  ///< h s

@@ -49,7 +49,7 @@ struct SequenceRecord {
   double loss = 0;             ///< loss and ridge of the plain network with the solution's weights
   double complementarity = 0;  ///< largest |h s|
   double product = 0;          ///< largest |W H - C|
-  double fit = 0;              ///< ||F(U) - Y||_F / ||Y||_F of the plain network with the solution's weights
+  double fit = 0;  ///< of the plain network: ||F(U) - Y||_F / ||Y||_F; error_rate (loss.h) for losses of classes
   Index inner_iterations = 0;  ///< in all so far
   double seconds = 0;          ///< since the sequence began
 };
@@ -91,7 +91,8 @@ RelaxationParameters with_scales(RelaxationParameters parameters, const Relaxati
 /// ||F(U) - Y||_F / ||Y||_F of the plain network with these layers (||Y|| = 0: the absolute norm).
 double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
-/// Loss and ridge of the plain network: 1/2 ||F(U) - Y||_F^2 + ridge/2 sum ||W||^2.
+/// Loss of the plain network's outputs, with the sample weights, + ridge/2 sum ||W||^2 (exact loss: that of the
+/// squared).
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 }  // namespace relufit

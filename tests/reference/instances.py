@@ -47,6 +47,8 @@ class Instance:
     lambda_complementarity: float = 1.1
     lambda_product: float = 10.0
     weight_terms: list[dict] = dataclasses.field(default_factory=list)
+    loss_parameter: float = 0.0
+    sample_weights: list[float] = dataclasses.field(default_factory=list)
 
     @property
     def samples(self) -> int:
@@ -77,6 +79,8 @@ class Instance:
                 "hidden": self.hidden,
                 "output": self.output,
                 "loss": self.loss,
+                "loss_parameter": self.loss_parameter,
+                "sample_weights": self.sample_weights,
                 "ridge": self.ridge,
                 "weight_terms": [
                     {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in term.items()}
@@ -150,6 +154,28 @@ def random_instance(
         u, targets, hidden, complementarity, product, output, loss, ridge,
         lambda_complementarity=lambda_complementarity, lambda_product=lambda_product,
     )  # fmt: skip
+
+
+LOSSES = {
+    "squared": 0.0, "absolute": 0.0, "huber": 0.4, "quantile": 0.2, "logistic": 0.0, "hinge": 0.0, "cross-entropy": 0.0
+}  # fmt: skip
+
+
+def loss_instance(
+    seed: int, samples: int, hidden: list[int], loss: str, weighted: bool, ridge: float, outputs: int = 2
+) -> Instance:
+    """An instance with targets that suit the loss (classes as 0 and 1, noisy), and sample weights, one of them 0."""
+    instance = random_instance(seed, samples, hidden, "linear", "squared", ridge, outputs=outputs)
+    rng = np.random.default_rng(10_000 + seed)
+    instance.loss, instance.loss_parameter = loss, LOSSES[loss]
+    noisy = instance.targets + rng.standard_normal(instance.targets.shape)
+    if loss in ("logistic", "hinge"):
+        instance.targets = (noisy > 0).astype(float)
+    elif loss == "cross-entropy":
+        instance.targets = np.eye(outputs)[:, np.argmax(noisy, axis=0)]
+    if weighted:
+        instance.sample_weights = [0.0, *rng.uniform(0.1, 3, samples - 1)]
+    return instance
 
 
 def solve(program: Path, instance: Instance, folder: Path, **settings: object) -> dict:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cvxpy as cp
 import numpy as np
 import pytest
-from instances import Complementarity, Instance, Product, random_instance, solve
+from instances import LOSSES, Complementarity, Instance, Product, loss_instance, random_instance, solve
 
 
 def rank_block(a, b, c, p, x, y, v1, v2) -> cp.Expression:
@@ -45,13 +45,30 @@ def product_relaxation(w: cp.Variable, h: cp.Variable, c: cp.Expression, term: P
     return cp.normNuc(rank_block(w, h, c, np.eye(inner), term.x, term.y, left, right)) - inner
 
 
+def sum_of_losses(instance: Instance, z: cp.Variable) -> cp.Expression:
+    """The loss of every sample, outputs summed."""
+    y, p = instance.targets, instance.loss_parameter
+    if instance.loss == "cross-entropy":
+        return cp.log_sum_exp(z, axis=0) - cp.sum(cp.multiply(y, z), axis=0)
+    elements = {
+        "squared": lambda: 0.5 * cp.square(z - y),
+        "absolute": lambda: cp.abs(z - y),
+        "huber": lambda: 0.5 * cp.huber(z - y, p),
+        "quantile": lambda: p * cp.pos(y - z) + (1 - p) * cp.pos(z - y),
+        "logistic": lambda: cp.logistic(z) - cp.multiply(y, z),
+        "hinge": lambda: cp.pos(1 - cp.multiply(2 * y - 1, z)),
+    }
+    return cp.sum(elements[instance.loss](), axis=0)
+
+
 def output_terms(instance: Instance, z: cp.Variable) -> tuple[cp.Expression, list[cp.Constraint]]:
     """Loss and constraints of the outputs."""
     y = instance.targets
     if instance.output == "linear":
         if instance.loss == "exact":
             return cp.Constant(0.0), [z == y]
-        return 0.5 * cp.sum_squares(z - y), []
+        weights = instance.sample_weights or np.ones(instance.samples)
+        return sum_of_losses(instance, z) @ np.asarray(weights), []
     active = y > 0
     if instance.loss == "exact":
         return cp.Constant(0.0), [cp.multiply(active, z - y) == 0, cp.multiply(~active, z) <= 0]
@@ -81,7 +98,7 @@ def reference_objective(instance: Instance, whole: bool) -> float:
     ones = np.ones((1, samples))
 
     objective, constraints = output_terms(instance, z)
-    constraints += [weights[0] @ instance.inputs + biases[0] @ ones == active[0] - slack[0]]
+    constraints += [weights[0] @ instance.inputs + biases[0] @ ones == (active[0] - slack[0] if active else z)]
     complementarity = whole_complementarity if whole else single_complementarities
     for layer, (h, s) in enumerate(zip(active, slack)):
         constraints += [h >= 0, s >= 0]
@@ -213,3 +230,20 @@ def test_weight_terms_together(program: Path, tmp_path: Path) -> None:
         {"kind": "nuclear", "layer": 3, "size": 0.2},
     ]
     check(program, tmp_path, instance)
+
+
+LOSS_KINDS = list(enumerate(itertools.product(LOSSES, [False, True])))
+
+
+@pytest.mark.parametrize("seed, kind", LOSS_KINDS)
+def test_losses_without_hidden_layer(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    """A linear model: the whole training problem is convex."""
+    loss, weighted = kind
+    for ridge in (0.5, 0.0):
+        check(program, tmp_path, loss_instance(800 + seed, 25 + 3 * seed, [], loss, weighted, ridge, outputs=3))
+
+
+@pytest.mark.parametrize("seed, kind", LOSS_KINDS)
+def test_losses_with_hidden_layer(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    loss, weighted = kind
+    check(program, tmp_path, loss_instance(900 + seed, 12, [2], loss, weighted, ridge=0.1))

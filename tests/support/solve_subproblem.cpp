@@ -4,8 +4,8 @@
 // In:   inputs, targets, hidden (list of widths), parameters {
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
-//       optional: output "linear", loss "exact", ridge 0, weight_terms [{kind, layer, size, lower, upper}], bias true,
-//       weights {complementarity, product},
+//       optional: output "linear", loss "exact", loss_parameter, sample_weights, ridge 0,
+//           weight_terms [{kind, layer, size, lower, upper}], bias true, weights {complementarity, product},
 //           penalties {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time),
 //           export (path of an SDPA file), split_products false (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
@@ -78,10 +78,10 @@ relufit::LiftedProblem problem_from(const json& in) {
   problem.widths.insert(problem.widths.begin(), problem.inputs.rows());
   problem.widths.push_back(problem.targets.rows());
   problem.output = relufit::output_activation_from(in.value("output", "linear"));
-  const std::string loss = in.value("loss", "exact");
-  if (loss != "exact" && loss != "squared")
-    throw std::invalid_argument("loss: '" + loss + "', expected exact or squared");
-  problem.loss = loss == "exact" ? relufit::Loss::exact : relufit::Loss::squared;
+  problem.loss = relufit::loss_from(in.value("loss", "exact"), in.value("loss_parameter", 0.0));
+  const auto sample_weights = in.value("sample_weights", std::vector<double>());
+  problem.sample_weights =
+      Eigen::Map<const relufit::Vector>(sample_weights.data(), static_cast<Index>(sample_weights.size()));
   problem.ridge = in.value("ridge", 0.0);
   for (const json& term : in.value("weight_terms", json::array())) {
     problem.weight_terms.push_back(weight_term_from(term));
