@@ -4,7 +4,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
        libgtest-dev libbenchmark-dev gnuplot-nox)
-checks=(coinor-csdp python3 python3-venv clang clang-format clang-tidy)
+checks=(coinor-csdp python3 python3-dev python3-venv clang clang-format clang-tidy)
 
 wanted=("${build[@]}")
 if [ "${1:-}" = all ]; then wanted+=("${checks[@]}"); fi

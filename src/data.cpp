@@ -64,7 +64,7 @@ void check_well_formed(const Matrix& values, const std::vector<std::string>& nam
   }
 }
 
-void check_size(const Matrix& values, const Scaling& scaling) {
+void check_size(const Eigen::Ref<const Matrix>& values, const Scaling& scaling) {
   if (values.rows() != scaling.offset.size() || values.rows() != scaling.scale.size()) {
     throw std::invalid_argument(fmt::format("{} rows to be scaled, expected {}", values.rows(), scaling.offset.size()));
   }
@@ -178,12 +178,12 @@ Scaling Scaling::standardize(const Matrix& values) { return scaling_of(values, t
 
 Scaling Scaling::normalize(const Matrix& values) { return scaling_of(values, false); }
 
-Matrix Scaling::apply(const Matrix& values) const {
+Matrix Scaling::apply(const Eigen::Ref<const Matrix>& values) const {
   check_size(values, *this);
   return (values.colwise() - offset).array().colwise() / scale.array();
 }
 
-Matrix Scaling::invert(const Matrix& values) const {
+Matrix Scaling::invert(const Eigen::Ref<const Matrix>& values) const {
   check_size(values, *this);
   return (values.array().colwise() * scale.array()).matrix().colwise() + offset;
 }

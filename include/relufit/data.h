@@ -61,8 +61,8 @@ struct Scaling {
   /// Offset 0 and root mean square 1 (for ReLU outputs, whose zero must stay zero).
   static Scaling normalize(const Matrix& values);
 
-  Matrix apply(const Matrix& values) const;
-  Matrix invert(const Matrix& values) const;
+  Matrix apply(const Eigen::Ref<const Matrix>& values) const;
+  Matrix invert(const Eigen::Ref<const Matrix>& values) const;
 };
 
 /// Random disjoint split: `fraction` in (0, 1) of the samples go to the second part (at least one to each).
