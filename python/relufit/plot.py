@@ -80,6 +80,8 @@ def comparison(sources: Mapping[str, Any], *, against: str = "seconds", ax: Axes
         best = np.minimum.accumulate(np.asarray(records["fit"]))
         axes.step(records[against], _positive(best), where="post", label=label, linewidth=1.4)
     axes.set(yscale="log", xlabel=against, ylabel="smallest relative residual so far")
+    if against == "seconds":
+        axes.set(xscale="log")  # methods differ by orders of magnitude
     axes.grid(True, which="major", alpha=0.3)
     axes.legend(frameon=False)
     return axes
