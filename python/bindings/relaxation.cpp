@@ -209,6 +209,16 @@ void bind_definitions(nb::module_& module) {
       "problem"_a, "parameters"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0,
       "loss + ridge + sum of lambda (||M||_* - ||P||_*) at a point, from its definition.");
   module.def(
+      "exact_penalty",
+      [](const LiftedProblem& problem, const LiftedPoint& point, double lambda_relu, double lambda_product,
+         double relu_scale, double left_scale, double right_scale) {
+        check_point(problem, point);
+        return exact_penalty(problem, {lambda_relu, lambda_product}, {relu_scale, left_scale, right_scale}, point);
+      },
+      "problem"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "relu_scale"_a = 1.0,
+      "left_scale"_a = 1.0, "right_scale"_a = 1.0,
+      "loss + ridge + the violations, weighted: what the relaxation majorizes while its scales are small enough.");
+  module.def(
       "prox_relu_pairs",
       [](nb::handle h, nb::handle s, nb::handle x, nb::handle y, nb::handle w, double step) {
         const Samples hs(h, "h"), ss(s, "s"), xs(x, "x"), ys(y, "y"), ws(w, "w");
@@ -281,7 +291,7 @@ void bind_solver(nb::module_& module) {
       .def(
           "solve",
           [](SubproblemSolver& self, double tolerance, Index max_iterations, double over_relaxation,
-             bool adapt_penalties, bool accelerate) {
+             bool adapt_penalties, bool accelerate, bool project_pairs) {
             Interruptible computation;
             SubproblemOptions options;
             options.tolerance = tolerance;
@@ -289,13 +299,14 @@ void bind_solver(nb::module_& module) {
             options.over_relaxation = over_relaxation;
             options.adapt_penalties = adapt_penalties;
             options.accelerate = accelerate;
+            options.project_pairs = project_pairs;
             options.should_stop = [&] { return computation.should_stop(); };
             SubproblemResult result;
             computation.run([&] { result = self.solve(options); });
             return result;
           },
           nb::kw_only(), "tolerance"_a = 1e-8, "max_iterations"_a = 20000, "over_relaxation"_a = 1.6,
-          "adapt_penalties"_a = true, "accelerate"_a = true,
+          "adapt_penalties"_a = true, "accelerate"_a = true, "project_pairs"_a = false,
           "Iterates until both residuals are at most the tolerance (0: all iterations), or at the limit; Ctrl-C ends\n"
           "it with the status 'interrupted'.")
       .def_prop_ro(

@@ -1,6 +1,6 @@
 #include <nanobind/stl/optional.h>
 
-#include <array>
+#include <optional>
 
 #include "arrays.h"
 #include "bindings.h"
@@ -61,6 +61,7 @@ nb::dict trace_of(const std::vector<SequenceRecord>& records) {
   };
   column("iteration", [](const SequenceRecord& r) { return r.iteration; });
   column("objective", [](const SequenceRecord& r) { return r.objective; });
+  column("merit", [](const SequenceRecord& r) { return r.merit; });
   column("loss", [](const SequenceRecord& r) { return r.loss; });
   column("complementarity", [](const SequenceRecord& r) { return r.complementarity; });
   column("product", [](const SequenceRecord& r) { return r.product; });
@@ -116,15 +117,19 @@ void bind_options(nb::module_& module) {
   field("stall_window", [](TrainOptions& o) -> Index& { return o.sequence.stall_window; });
   field("record_interval", [](TrainOptions& o) -> Index& { return o.sequence.record_interval; });
   field("time_limit", [](TrainOptions& o) -> double& { return o.sequence.time_limit; });
-  field("reweight", [](TrainOptions& o) -> bool& { return o.sequence.reweighting.enabled; });
   field("lambda_relu", [](TrainOptions& o) -> double& { return o.sequence.weights.complementarity; });
   field("lambda_product", [](TrainOptions& o) -> double& { return o.sequence.weights.product; });
   field("relu_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.relu; });
   field("left_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.product_left; });
   field("right_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.product_right; });
   options.def(
-      "set_inner_iterations", [](TrainOptions& o, Index iterations) { set_inner_iterations(o.sequence, iterations); },
-      "iterations"_a);
+      "set_strategy",
+      [](TrainOptions& o, const std::string& name, std::optional<Index> inner_iterations) {
+        const Strategy strategy = strategy_from(name);
+        set_strategy(o.sequence, strategy, inner_iterations.value_or(default_inner_iterations(strategy)));
+      },
+      "name"_a, "inner_iterations"_a = nb::none(),
+      "The strategy of the relaxation and its inner iterations, by default those that suit it.");
   module.def(
       "default_train_options",
       [](std::vector<Index> hidden, const std::string& loss) {
@@ -157,6 +162,7 @@ void bind_results(nb::module_& module) {
       .def_prop_ro(
           "iteration", [](const TrainProgress& p) { return p.record.iteration; }, "Outer iterations so far.")
       .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
+      .def_prop_ro("merit", [](const TrainProgress& p) { return p.record.merit; })
       .def_prop_ro("loss", [](const TrainProgress& p) { return p.record.loss; })
       .def_prop_ro("complementarity", [](const TrainProgress& p) { return p.record.complementarity; })
       .def_prop_ro("product", [](const TrainProgress& p) { return p.record.product; })
@@ -181,7 +187,8 @@ void bind_results(nb::module_& module) {
       .def_prop_ro(
           "trace",
           [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
-          "Arrays, one value per record of the start that was kept: iteration, objective, loss, complementarity,\n"
+          "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, "
+          "complementarity,\n"
           "product, fit, inner_iterations, seconds. Violations, loss and fit are in scaled units.")
       .def_ro("evaluation", &TrainResult::fit, "Fit of the model to the raw training data.");
 }

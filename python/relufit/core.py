@@ -16,6 +16,7 @@ One convex subproblem, and the outer loop by hand:
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,6 +42,7 @@ from ._core import (
     TrainResult,
     Violations,
     evaluate,
+    exact_penalty,
     lift_network,
     make_teacher,
     nuclear_norm,
@@ -71,6 +73,7 @@ __all__ = [
     "TrainingRecord",
     "Violations",
     "evaluate",
+    "exact_penalty",
     "lift_network",
     "make_teacher",
     "nuclear_norm",
@@ -97,7 +100,6 @@ _EXPECTED = {
     "random_scale": _REAL,
     "record_interval": _WHOLE,
     "relu_scale": _REAL,
-    "reweight": "True or False",
     "ridge": _REAL,
     "right_scale": _REAL,
     "seed": "a whole number from 0 to 4294967295",
@@ -108,28 +110,20 @@ _EXPECTED = {
     "tolerance": _REAL,
 }
 # Options that only the relaxation has: one of them given, method "auto" means it.
-_OF_RELAXATION = ("lambda_relu", "lambda_product", "relu_scale", "left_scale", "right_scale", "inner_iterations",
-                  "reweight", "tolerance")  # fmt: skip
+_OF_RELAXATION = ("lambda_relu", "lambda_product", "relu_scale", "left_scale", "right_scale", "strategy",
+                  "inner_iterations", "tolerance")  # fmt: skip
 
 
 def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
-    expected = _EXPECTED.get(name, "another type")
-    number = np.isscalar(value) and not isinstance(value, (str, bytes))
+    expected = _EXPECTED[name]
+    kind, convert = (numbers.Real, float) if expected == _REAL else (numbers.Integral, int)
     try:
-        if not number:
+        if not isinstance(value, kind):
             raise TypeError
-        if expected.startswith(_WHOLE):
-            if value != int(value):
-                raise TypeError
-            value = int(value)
-        elif expected == _REAL:
-            value = float(value)
-        if name == "inner_iterations":
-            options.set_inner_iterations(value)
-        elif name == "iterations":
-            options.search_runs = options.max_iterations = value
-        else:
-            setattr(options, name, value)
+        if name == "iterations":
+            options.search_runs = options.max_iterations = int(value)
+        elif name != "inner_iterations":  # which goes with the strategy
+            setattr(options, name, convert(value))
     except (TypeError, OverflowError):
         raise ValueError(f"{name}: {value!r}, expected {expected}") from None
 
@@ -165,13 +159,13 @@ def train(
     seed: int = 0,
     starts: int = 1,
     iterations: int | None = None,
+    strategy: str | None = None,
     inner_iterations: int | None = None,
     lambda_relu: float | None = None,
     lambda_product: float | None = None,
     relu_scale: float | None = None,
     left_scale: float | None = None,
     right_scale: float | None = None,
-    reweight: bool | None = None,
     tolerance: float | None = None,
     stall_window: int | None = None,
     record_interval: int | None = None,
@@ -199,10 +193,12 @@ def train(
     seed               of the random guesses, 0 to 2^32 - 1
     starts             random starts, >= 1; the best network is kept
     iterations         outer iterations (search: local fits) of a start at most, >= 1; default 1000 (search: 2000)
-    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default 5
+    strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
+                       "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
+                       inner_iterations 0)
+    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
     lambda_relu, lambda_product, relu_scale, left_scale, right_scale
                        weights (default 100) and scales (default 1) of the relaxation, > 0
-    reweight           the source's reweighting, for small data
     tolerance          largest violation at which a start has converged, scaled units, > 0; default 1e-8
     stall_window       records without progress before a start is given up, 0: never; default 40
     record_interval    outer iterations between records, >= 1; default 5
@@ -228,6 +224,9 @@ def train(
     for name in _EXPECTED:
         if given[name] is not None:
             _set(options, name, given[name])
+    if strategy is not None or inner_iterations is not None:
+        plain = "converged" if inner_iterations == 0 else "inexact"
+        options.set_strategy(plain if strategy is None else strategy, inner_iterations)
     _choose_method(options, method, given)
     columns = [np.shape(array)[1] if np.ndim(array) == 2 else 0 for array in (inputs, targets)]
     return _core.train(

@@ -101,7 +101,7 @@ def test_pandas_names(diabetes) -> None:
     assert ReluRegressor(max_iter=5).fit(frame, targets["half"]).model_.target_names == ["half"]
     with pytest.raises(ValueError, match="feature names"):
         estimator.predict(frame[frame.columns[::-1]])
-    assert pandas.DataFrame(estimator.trace_).shape[1] == 8
+    assert pandas.DataFrame(estimator.trace_).shape[1] == 9
 
 
 def test_exact_loss_warns_where_there_is_no_exact_fit() -> None:

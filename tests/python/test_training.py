@@ -37,7 +37,7 @@ def test_exact_fit_and_its_result(data) -> None:
 def test_trace_has_one_value_per_record(data) -> None:
     result = relufit.train(*data, [3], iterations=40, record_interval=4)
     assert list(result.trace["iteration"]) == list(range(4, 41, 4))
-    for name in ("objective", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"):
+    for name in ("objective", "merit", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"):
         assert result.trace[name].shape == (10,) and np.isfinite(result.trace[name]).all()
     assert result.trace["product"][-1] == result.starts[0].violations.product
 
@@ -57,6 +57,10 @@ def test_options_reach_the_library(data) -> None:
             "left_scale": {"left_scale": 0.5},
             "right_scale": {"right_scale": 0.5},
             "inner": {"inner_iterations": 3},
+            "to the end": {"inner_iterations": 0},
+            "reweighted": {"strategy": "reweighted"},
+            "continuation": {"strategy": "continuation"},
+            "continuation, 3": {"strategy": "continuation", "inner_iterations": 3},
             "random_scale": {"random_scale": 0.5},
             "zero": {"init": "zero"},
             "relu": {"loss": "exact", "method": "relaxation"},
@@ -169,6 +173,7 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"seed": 0.5}, "seed: 0.5, expected a whole number"),
         ({"starts": 0}, "starts: 0, expected at least 1"),
         ({"iterations": 0}, ": 0, expected at least 1"),
+        ({"strategy": "hopeful"}, "'hopeful'"),
         ({"inner_iterations": -1}, "inner_iterations: -1, expected at least 0"),
         ({"lambda_relu": 0}, "expected a number > 0"),
         ({"tolerance": -1e-3}, "tolerance: -0.001, expected a number > 0"),
