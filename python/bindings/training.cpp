@@ -111,6 +111,7 @@ void bind_options(nb::module_& module) {
   field("seed", [](TrainOptions& o) -> unsigned& { return o.seed; });
   field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
   field("threads", [](TrainOptions& o) -> int& { return o.threads; });
+  field("polish", [](TrainOptions& o) -> bool& { return o.polish; });
   field("search_runs", [](TrainOptions& o) -> Index& { return o.search_runs; });
   field("max_iterations", [](TrainOptions& o) -> Index& { return o.sequence.max_iterations; });
   field("tolerance", [](TrainOptions& o) -> double& { return o.sequence.tolerance; });
@@ -173,6 +174,7 @@ void bind_results(nb::module_& module) {
       .def_prop_ro("status", [](const StartSummary& s) { return to_string(s.status); })
       .def_ro("ran", &StartSummary::ran, "False: not needed, an earlier start had converged.")
       .def_ro("value", &StartSummary::value, "Best loss or fit, in scaled units.")
+      .def_ro("polish_iterations", &StartSummary::polish_iterations)
       .def_ro("violations", &StartSummary::violations, "Of the last solution.")
       .def_prop_ro(
           "trace", [](const StartSummary& s) { return trace_of(s.trace); }, "Arrays, one value per record.");

@@ -72,6 +72,7 @@ class _ReluEstimator(BaseEstimator):
         loss="squared",
         ridge=None,
         method="auto",
+        polish=None,
         starts=1,
         max_iter=None,
         tol=None,
@@ -84,6 +85,7 @@ class _ReluEstimator(BaseEstimator):
         self.loss = loss
         self.ridge = ridge
         self.method = method
+        self.polish = polish
         self.starts = starts
         self.max_iter = max_iter
         self.tol = tol
@@ -106,6 +108,7 @@ class _ReluEstimator(BaseEstimator):
                 loss=self.loss,
                 output_activation=output_activation,
                 method=self.method,
+                polish=self.polish,
                 ridge=self.ridge,
                 seed=_seed(self.random_state),
                 starts=self.starts,
@@ -152,6 +155,9 @@ _PARAMETERS = """
     method : {{"auto", "relaxation", "search"}}, default="auto"
         "relaxation": sequential convex relaxation. "search": exact fits with one hidden layer by many short local fits,
         for the exact loss. "auto": the search where it applies.
+    polish : bool, default=None
+        Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
+        the exact loss.
     starts : int, default=1
         Random starts; the best network is kept.
     max_iter : int, default=None
@@ -215,6 +221,7 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
         loss="squared",
         ridge=None,
         method="auto",
+        polish=None,
         starts=1,
         max_iter=None,
         tol=None,
@@ -229,6 +236,7 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
             loss=loss,
             ridge=ridge,
             method=method,
+            polish=polish,
             starts=starts,
             max_iter=max_iter,
             tol=tol,

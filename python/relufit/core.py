@@ -91,12 +91,14 @@ __all__ = [
 
 _REAL = "a number"
 _WHOLE = "a whole number"
+_FLAG = "True or False"
 _EXPECTED = {
     "iterations": _WHOLE,
     "inner_iterations": _WHOLE,
     "lambda_product": _REAL,
     "lambda_relu": _REAL,
     "left_scale": _REAL,
+    "polish": _FLAG,
     "random_scale": _REAL,
     "record_interval": _WHOLE,
     "relu_scale": _REAL,
@@ -116,7 +118,7 @@ _OF_RELAXATION = ("lambda_relu", "lambda_product", "relu_scale", "left_scale", "
 
 def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
     expected = _EXPECTED[name]
-    kind, convert = (numbers.Real, float) if expected == _REAL else (numbers.Integral, int)
+    kind, convert = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}.get(expected, (numbers.Integral, int))
     try:
         if not isinstance(value, kind):
             raise TypeError
@@ -166,6 +168,7 @@ def train(
     relu_scale: float | None = None,
     left_scale: float | None = None,
     right_scale: float | None = None,
+    polish: bool | None = None,
     tolerance: float | None = None,
     stall_window: int | None = None,
     record_interval: int | None = None,
@@ -199,6 +202,8 @@ def train(
     inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
     lambda_relu, lambda_product, relu_scale, left_scale, right_scale
                        weights (default 100) and scales (default 1) of the relaxation, > 0
+    polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
+                       default: with the exact loss
     tolerance          largest violation at which a start has converged, scaled units, > 0; default 1e-8
     stall_window       records without progress before a start is given up, 0: never; default 40
     record_interval    outer iterations between records, >= 1; default 5

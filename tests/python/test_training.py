@@ -44,8 +44,9 @@ def test_trace_has_one_value_per_record(data) -> None:
 
 def test_options_reach_the_library(data) -> None:
     train = lambda **options: relufit.train(*data, [3], iterations=20, **options)  # noqa: E731
+    summary = lambda result: (*result.trace["fit"], result.evaluation.all.relative_residual)  # noqa: E731
     fits = {
-        name: tuple(train(**options).trace["fit"])
+        name: summary(train(**options))
         for name, options in {
             "default": {},
             "defaults named": {"lambda_relu": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 1e-3},
@@ -63,7 +64,8 @@ def test_options_reach_the_library(data) -> None:
             "continuation, 3": {"strategy": "continuation", "inner_iterations": 3},
             "random_scale": {"random_scale": 0.5},
             "zero": {"init": "zero"},
-            "relu": {"loss": "exact", "method": "relaxation"},
+            "polish": {"polish": True},
+            "exact": {"loss": "exact", "method": "relaxation"},
         }.items()
     }
     assert fits.pop("default") == fits["defaults named"]
@@ -73,7 +75,7 @@ def test_options_reach_the_library(data) -> None:
 def test_starts_from_a_model() -> None:
     """From the true network the first convex problem already has the exact fit as its solution."""
     teacher, inputs, targets = core.make_teacher([3, 3, 2], "linear", 60, 5)
-    options = {"loss": "exact", "method": "relaxation", "inner_iterations": 0, "iterations": 1}
+    options = {"loss": "exact", "method": "relaxation", "inner_iterations": 0, "iterations": 1, "polish": False}
     assert relufit.train(inputs, targets, [3], init=teacher, **options).evaluation.all.relative_residual < 1e-6
     assert relufit.train(inputs, targets, [3], init="random", **options).evaluation.all.relative_residual > 1e-3
     with pytest.raises(ValueError, match="start: the model's layers are 3-3-2, expected 3-4-2"):
@@ -169,6 +171,7 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"output_activation": "tanh"}, "'tanh' is not an output activation"),
         ({"ridge": -1}, "ridge: -1, expected a number >= 0"),
         ({"ridge": "much"}, "ridge: 'much', expected a number"),
+        ({"polish": "very"}, "polish: 'very', expected True or False"),
         ({"seed": -1}, "seed: -1, expected a whole number from 0"),
         ({"seed": 0.5}, "seed: 0.5, expected a whole number"),
         ({"starts": 0}, "starts: 0, expected at least 1"),
