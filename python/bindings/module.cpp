@@ -3,7 +3,7 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "The C++ library relufit: see relufit and relufit.core.";
-  module.attr("__version__") = relufit::version;
+  module.attr("version") = relufit::version;
   relufit::python::bind_model(module);
   relufit::python::bind_training(module);
   relufit::python::bind_relaxation(module);

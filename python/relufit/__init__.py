@@ -9,7 +9,8 @@
 Arrays have one row per sample.
 """
 
-from ._core import Model, TrainingRecord, __version__
+from ._core import Model, TrainingRecord
+from ._core import version as __version__
 from ._estimators import ReluClassifier, ReluRegressor
 from ._onnx import from_onnx, to_onnx
 from ._torch import from_torch, to_torch

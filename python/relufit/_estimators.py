@@ -42,24 +42,20 @@ def _print_progress(progress: TrainProgress) -> None:
     )
 
 
-def _with_constants(model: Model | None, input_names: list[str], target_names: list[str], targets: np.ndarray,
-                    varying: np.ndarray, hidden: tuple[int, ...], output_activation: str) -> Model:  # fmt: skip
-    """The model with outputs added for targets that are constant, which the library does not train."""
-    if model is None:
-        widths = [len(input_names), *hidden]
-        layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
-        last, scalings = np.zeros((0, widths[-1])), (None, (np.zeros(0), np.ones(0)))
-        bias = np.zeros(0)
-    else:
-        layers = list(model.layers[:-1])
-        (last, bias), scalings = model.layers[-1], (model.input_scaling, model.target_scaling)
-    weights, shift = np.zeros((len(varying), last.shape[1])), np.array(targets[0], dtype=float)
+def _with_constants(trained: Model | None, hidden: tuple[int, ...], output_activation: str, input_names: list[str],
+                    target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
+    """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
+    widths = [len(input_names), *hidden]
+    layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
+    weights, bias = np.zeros((len(varying), widths[-1])), targets[0].copy()
     offset, scale = np.zeros(len(varying)), np.ones(len(varying))
-    weights[varying], shift[varying] = last, bias
-    offset[varying], scale[varying] = scalings[1]
-    training = None if model is None else model.training
-    layers.append((weights, shift))
-    return Model(layers, output_activation, scalings[0], (offset, scale), input_names, target_names, training)
+    input_scaling = training = None
+    if trained is not None:
+        layers, input_scaling, training = trained.layers[:-1], trained.input_scaling, trained.training
+        weights[varying], bias[varying] = trained.layers[-1]
+        offset[varying], scale[varying] = trained.target_scaling
+    layers = [*layers, (weights, bias)]
+    return Model(layers, output_activation, input_scaling, (offset, scale), input_names, target_names, training)
 
 
 class _ReluEstimator(BaseEstimator):
@@ -122,10 +118,9 @@ class _ReluEstimator(BaseEstimator):
             )
             trained, self.status_, self.trace_ = result.model, result.status, result.trace
             self.n_iter_ = int(self.trace_["iteration"][-1])
-        if varying.all():
-            self.model_ = trained
-        else:
-            self.model_ = _with_constants(trained, names, target_names, targets, varying, hidden, output_activation)
+        if trained is None or not varying.all():
+            trained = _with_constants(trained, hidden, output_activation, names, target_names, targets, varying)
+        self.model_ = trained
         self._warn()
 
     def _warn(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._core import Model, __version__
+from ._core import Model, version
 
 if TYPE_CHECKING:
     import onnx
@@ -69,7 +69,7 @@ def to_onnx(
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="relufit",
-        producer_version=__version__,
+        producer_version=version,
     )
     names = (model.input_names, model.target_names)
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in zip(_NAMES, names)})

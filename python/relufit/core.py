@@ -118,7 +118,8 @@ _OF_RELAXATION = ("lambda_relu", "lambda_product", "relu_scale", "left_scale", "
 
 def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
     expected = _EXPECTED[name]
-    kind, convert = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}.get(expected, (numbers.Integral, int))
+    kinds: dict[str, tuple[Any, type]] = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}
+    kind, convert = kinds.get(expected, (numbers.Integral, int))
     try:
         if not isinstance(value, kind):
             raise TypeError
