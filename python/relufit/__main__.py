@@ -1,4 +1,8 @@
-"""ONNX files from the command line: python -m relufit export MODEL --onnx FILE, python -m relufit import FILE --model MODEL."""
+"""ONNX files from the command line.
+
+python -m relufit export MODEL --onnx FILE
+python -m relufit import FILE --model MODEL
+"""
 
 from __future__ import annotations
 

@@ -125,7 +125,9 @@ class _ReluEstimator(BaseEstimator):
 
     def _warn(self) -> None:
         if self.status_ == "interrupted":
-            warnings.warn("Training was interrupted: the best network so far is kept.", ConvergenceWarning, stacklevel=4)
+            warnings.warn(
+                "Training was interrupted: the best network so far is kept.", ConvergenceWarning, stacklevel=4
+            )
         elif self.loss == "exact" and self.status_ != "converged":
             residual = self.model_.training.relative_residual
             warnings.warn(
@@ -141,13 +143,12 @@ class _ReluEstimator(BaseEstimator):
         return self.model_.predict(X)
 
 
-_PARAMETERS = """
-    hidden : tuple of int, default=(10,)
+_SHARED = {
+    "parameters": """hidden : tuple of int, default=(10,)
         Units of the hidden layers, at least one layer.
-    loss : {losses}
     ridge : float, default=None
         Penalty on squared weights per target value, >= 0. None: 0.001, with the exact loss 0.
-    method : {{"auto", "relaxation", "search"}}, default="auto"
+    method : {"auto", "relaxation", "search"}, default="auto"
         "relaxation": sequential convex relaxation. "search": exact fits with one hidden layer by many short local fits,
         for the exact loss. "auto": the search where it applies.
     polish : bool, default=None
@@ -166,11 +167,8 @@ _PARAMETERS = """
     n_jobs : int, default=None
         Threads; None is 1, -1 all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether to print a line per recorded iteration.
-"""
-
-_ATTRIBUTES = """
-    model_ : relufit.Model
+        Whether to print a line per recorded iteration.""",
+    "attributes": """model_ : relufit.Model
         The network: save, exports, layers.
     status_ : str
         How training ended: "converged", "stalled", "iteration limit", "time limit" or "interrupted".
@@ -180,25 +178,38 @@ _ATTRIBUTES = """
     n_iter_ : int
         Iterations of that start.
     n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
-"""
+        As everywhere in scikit-learn.""",
+}
 
 
+def _documented(estimator: type) -> type:
+    """Puts the shared parameters and attributes into the documentation of an estimator."""
+    for name, text in _SHARED.items():
+        if estimator.__doc__ is not None:
+            estimator.__doc__ = estimator.__doc__.replace(f"<{name}>", text)
+    return estimator
+
+
+@_documented
 class ReluRegressor(RegressorMixin, _ReluEstimator):
-    __doc__ = f"""ReLU network for regression, trained by sequential convex relaxation.
+    """ReLU network for regression, trained by sequential convex relaxation.
 
     Inputs and targets are scaled inside. Targets may have several columns; constant ones are predicted as they are.
     Ctrl-C ends `fit` within a second with a usable estimator, a ConvergenceWarning and `status_` "interrupted".
 
     Parameters
-    ----------{_PARAMETERS.format(losses='''{"squared", "exact"}, default="squared"
+    ----------
+    <parameters>
+    loss : {"squared", "exact"}, default="squared"
         "squared": half the sum of squared errors. "exact": outputs equal targets; a ConvergenceWarning says where no
-        exact fit was found.''').rstrip()}
-    output_activation : {{"linear", "relu"}}, default="linear"
+        exact fit was found.
+    output_activation : {"linear", "relu"}, default="linear"
         "relu": predictions >= 0; no target may be negative.
 
     Attributes
-    ----------{_ATTRIBUTES}
+    ----------
+    <attributes>
+
     Examples
     --------
     >>> import numpy as np
@@ -267,8 +278,9 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
         return outputs[:, 0] if self._one_column else outputs
 
 
+@_documented
 class ReluClassifier(ClassifierMixin, _ReluEstimator):
-    __doc__ = f"""ReLU network for classification by least squares.
+    """ReLU network for classification by least squares.
 
     The network is fitted to the indicators of the classes (1 for the sample's class, 0 for the others) with the squared
     loss: its outputs estimate the probabilities of the classes in the least-squares sense, but need not be
@@ -277,13 +289,17 @@ class ReluClassifier(ClassifierMixin, _ReluEstimator):
     and its logarithm may be infinite. Ctrl-C is as in ReluRegressor.
 
     Parameters
-    ----------{_PARAMETERS.format(losses='''{"squared"}, default="squared"
-        The only one for now.''').rstrip()}
+    ----------
+    <parameters>
+    loss : {"squared"}, default="squared"
+        The only one for now.
 
     Attributes
     ----------
     classes_ : array
-        The classes, sorted.{_ATTRIBUTES}"""
+        The classes, sorted.
+    <attributes>
+    """
 
     def fit(self, X, y):
         """Trains on X (samples, features) and classes y (samples,); returns self."""

@@ -30,9 +30,9 @@ def to_onnx(
 ) -> onnx.ModelProto:
     """The network as an ONNX model, which is returned and, with a path, written.
 
-    One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32" or
-    "float64"; nodes Gemm and Relu of the given opset, at least 7. Scalings are folded into the first and the last layer.
-    The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
+    One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32"
+    or "float64"; nodes Gemm and Relu of the given opset, at least 7. Scalings are folded into the first and the last
+    layer. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
     relufit.target_names.
     """
     if dtype not in ("float32", "float64"):
@@ -145,8 +145,8 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
 
     Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
-    them are multiplied out. Samples are rows. Names of columns are read where `to_onnx` wrote them. ValueError names the
-    node that does not fit.
+    them are multiplied out. Samples are rows. Names of columns are read where `to_onnx` wrote them. ValueError names
+    the node that does not fit.
     """
     onnx = _onnx()
     proto = path if isinstance(path, onnx.ModelProto) else onnx.load_model(os.fspath(path))

@@ -1,7 +1,7 @@
 """Pictures of training and of networks (needs matplotlib: pip install 'relufit[plot]').
 
-Every function draws into `ax`, by default the current axes of pyplot, and returns it. A `network` is a relufit.Model, or
-an estimator that holds one.
+Every function draws into `ax`, by default the current axes of pyplot, and returns it. A `network` is a relufit.Model,
+or an estimator or result that holds one.
 """
 
 from __future__ import annotations
@@ -168,7 +168,9 @@ def function_2d(
     filled = axes.contourf(first, second, values.reshape(points, points), levels=24, cmap="viridis")
     axes.figure.colorbar(filled, ax=axes, label=model.target_names[target])
     if data is not None:
-        axes.plot(data[:, 0], data[:, 1], ".", color="white", markeredgecolor="black", markeredgewidth=0.4, markersize=5)
+        axes.plot(
+            data[:, 0], data[:, 1], ".", color="white", markeredgecolor="black", markeredgewidth=0.4, markersize=5
+        )
     axes.set(xlabel=model.input_names[0], ylabel=model.input_names[1])
     return axes
 

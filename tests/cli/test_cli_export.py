@@ -35,7 +35,11 @@ def model(relufit: Program, teacher_csv: Path) -> Path:
 
 @pytest.mark.parametrize(
     "options, name, real, tolerance",
-    [([], "my_net", "double", 1e-12), (["--name", "Net2"], "Net2", "double", 1e-12), (["--float32"], "my_net", "float", 1e-5)],
+    [
+        ([], "my_net", "double", 1e-12),
+        (["--name", "Net2"], "Net2", "double", 1e-12),
+        (["--float32"], "my_net", "float", 1e-5),
+    ],
 )
 def test_header_agrees(relufit: Program, model: Path, teacher_csv: Path, options: list, name: str, real: str,
                        tolerance: float) -> None:  # fmt: skip

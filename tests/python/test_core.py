@@ -40,7 +40,7 @@ def test_singular_value_threshold_is_its_definition(shape: tuple[int, int], tau:
 
 
 def test_prox_relu_pairs_minimizes_its_definition() -> None:
-    """The block's nuclear norm from its singular values, minimized by a method that knows nothing of the closed form."""
+    """The block's nuclear norm from its singular values, minimized by a method that knows no closed form."""
     rng = np.random.default_rng(2)
     shape = (4, 3)
     h, s, x, y = rng.standard_normal((4, *shape))

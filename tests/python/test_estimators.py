@@ -36,7 +36,9 @@ def test_regression_on_real_data(diabetes) -> None:
 
 def test_grid_search_and_its_predictions(diabetes) -> None:
     X, y = diabetes
-    search = GridSearchCV(ReluRegressor(random_state=0, max_iter=50), {"ridge": [1e-3, 0.1], "hidden": [(3,), (2, 2)]}, cv=2)
+    search = GridSearchCV(
+        ReluRegressor(random_state=0, max_iter=50), {"ridge": [1e-3, 0.1], "hidden": [(3,), (2, 2)]}, cv=2
+    )
     search.fit(X, y)
     best = ReluRegressor(random_state=0, max_iter=50, **search.best_params_).fit(X, y)
     np.testing.assert_array_equal(search.predict(X), best.predict(X))

@@ -113,7 +113,8 @@ CHAINS = {
     "products without Relu": [node("Sub", "x m", "d"), node("MatMul", "d W", "a"), node("Add", "a b", "e"),
                               node("Gemm", "e V c", "y", transB=1)],
     "Relu of inputs": [node("Relu", "x", "r"), node("MatMul", "r W", "y")],
-    "Relu twice": [node("MatMul", "x W", "a"), node("Relu", "a", "r"), node("Relu", "r", "q"), node("Identity", "q", "y")],
+    "Relu twice": [node("MatMul", "x W", "a"), node("Relu", "a", "r"), node("Relu", "r", "q"),
+                   node("Identity", "q", "y")],
     "Flatten": [node("Flatten", "x", "f", axis=1), node("MatMul", "f W", "y")],
 }  # fmt: skip
 
@@ -187,7 +188,9 @@ def test_c_source_agrees(tmp_path: Path, dtype: str, tolerance: float) -> None:
     (tmp_path / "main.c").write_text(C_MAIN.format(includes=includes, calls=calls))
     flags = "-std=c99 -O1 -Wall -Wextra -pedantic -Werror".split()
     subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True)
-    printed = subprocess.run([tmp_path / "main"], input="\n".join(text), capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [tmp_path / "main"], input="\n".join(text), capture_output=True, text=True, check=True
+    ).stdout
     values = iter(map(float, printed.split()))
     for model, given in zip(models, inputs):
         outputs = np.array([[next(values) for _ in range(model.widths[-1])] for _ in range(samples)])

@@ -74,7 +74,10 @@ ONE = [(np.ones((1, 2)), np.zeros(1))]
         ({"layers": [(np.full((1, 2), np.nan), np.zeros(1))]}, r"layers\[0\].weights: a value is not finite"),
         ({"layers": [("text", np.zeros(1))]}, r"layers\[0\].weights: not an array of numbers"),
         ({"layers": ONE, "output_activation": "tanh"}, "'tanh' is not an output activation"),
-        ({"layers": ONE, "input_scaling": (np.zeros(1), np.ones(1))}, "input_scaling: 1 offsets and 1 scales, expected 2"),
+        (
+            {"layers": ONE, "input_scaling": (np.zeros(1), np.ones(1))},
+            "input_scaling: 1 offsets and 1 scales, expected 2",
+        ),
         ({"layers": ONE, "input_scaling": (np.zeros(2), [1.0, 0.0])}, "input_scaling: expected .* positive scales"),
         ({"layers": ONE, "output_activation": "relu", "target_scaling": ([1.0], [1.0])}, "expected offsets 0"),
         ({"layers": ONE, "input_names": ["a"]}, "input_names: 1 names, expected 2"),

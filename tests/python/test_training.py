@@ -117,7 +117,9 @@ def test_exception_of_a_callback_is_passed_on(data) -> None:
         relufit.train(*data, [3], callback=callback, **LONG)
 
 
-@pytest.mark.parametrize("options", [{"method": "relaxation"}, {"loss": "exact", "seed": 1}, {"starts": 4, "threads": 2}])
+@pytest.mark.parametrize(
+    "options", [{"method": "relaxation"}, {"loss": "exact", "seed": 1}, {"starts": 4, "threads": 2}]
+)
 def test_interrupt_returns_the_best_network(options: dict) -> None:
     """Random targets cannot be fitted exactly: without the interrupt these would run for hours."""
     rng = np.random.default_rng(0)
