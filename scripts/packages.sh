@@ -4,10 +4,14 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
        libgtest-dev libbenchmark-dev gnuplot-nox)
-checks=(coinor-csdp python3 python3-venv clang clang-format clang-tidy)
+python=(python3 python3-dev python3-venv)
+checks=(coinor-csdp clang clang-format clang-tidy)
 
 wanted=("${build[@]}")
-if [ "${1:-}" = all ]; then wanted+=("${checks[@]}"); fi
+case "${1:-}" in
+  python) wanted+=("${python[@]}") ;;
+  all) wanted+=("${python[@]}" "${checks[@]}") ;;
+esac
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

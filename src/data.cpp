@@ -64,7 +64,7 @@ void check_well_formed(const Matrix& values, const std::vector<std::string>& nam
   }
 }
 
-void check_size(const Matrix& values, const Scaling& scaling) {
+void check_size(const Eigen::Ref<const Matrix>& values, const Scaling& scaling) {
   if (values.rows() != scaling.offset.size() || values.rows() != scaling.scale.size()) {
     throw std::invalid_argument(fmt::format("{} rows to be scaled, expected {}", values.rows(), scaling.offset.size()));
   }
@@ -183,12 +183,12 @@ Scaling Scaling::uniform() const {
   return {offset, Vector::Constant(scale.size(), size)};
 }
 
-Matrix Scaling::apply(const Matrix& values) const {
+Matrix Scaling::apply(const Eigen::Ref<const Matrix>& values) const {
   check_size(values, *this);
   return (values.colwise() - offset).array().colwise() / scale.array();
 }
 
-Matrix Scaling::invert(const Matrix& values) const {
+Matrix Scaling::invert(const Eigen::Ref<const Matrix>& values) const {
   check_size(values, *this);
   return (values.array().colwise() * scale.array()).matrix().colwise() + offset;
 }

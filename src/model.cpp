@@ -47,7 +47,7 @@ FitMeasures measures_of(const Sums& sums, Index entries) {
 
 }  // namespace
 
-Matrix Model::predict(const Matrix& inputs) const {
+Matrix Model::predict(const Eigen::Ref<const Matrix>& inputs) const {
   if (inputs.rows() != input_scaling.offset.size()) {
     throw std::invalid_argument(
         fmt::format("{} rows of model inputs, expected {}", inputs.rows(), input_scaling.offset.size()));

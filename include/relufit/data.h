@@ -64,8 +64,8 @@ struct Scaling {
   /// The same offsets, and for every row the root mean square of all scales.
   Scaling uniform() const;
 
-  Matrix apply(const Matrix& values) const;
-  Matrix invert(const Matrix& values) const;
+  Matrix apply(const Eigen::Ref<const Matrix>& values) const;
+  Matrix invert(const Eigen::Ref<const Matrix>& values) const;
 };
 
 /// Random disjoint split: `fraction` in (0, 1) of the samples go to the second part (at least one to each).

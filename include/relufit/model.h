@@ -34,8 +34,8 @@ struct Model {
   std::vector<std::string> target_names;
   TrainingRecord training;
 
-  /// Raw outputs (outputs x samples) for raw inputs (inputs x samples).
-  Matrix predict(const Matrix& inputs) const;
+  /// Raw outputs (outputs x samples) for raw inputs (inputs x samples), which may lie in memory of others (Eigen::Map).
+  Matrix predict(const Eigen::Ref<const Matrix>& inputs) const;
 
   /// The same function as one plain network on raw data (scalings folded into the first and last layer).
   Network folded() const;

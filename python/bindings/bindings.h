@@ -1,0 +1,13 @@
+/// \file
+/// The parts of the extension module; each adds its classes and functions to it.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace relufit::python {
+
+void bind_model(nanobind::module_& module);
+void bind_training(nanobind::module_& module);
+void bind_relaxation(nanobind::module_& module);
+
+}  // namespace relufit::python

@@ -1,0 +1,234 @@
+#include "relufit/model.h"
+
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "relufit/c_export.h"
+#include "relufit/version.h"
+
+namespace relufit::python {
+
+namespace {
+
+using namespace nanobind::literals;
+
+std::vector<std::string> names_or_default(const std::optional<std::vector<std::string>>& names, const char* prefix,
+                                          Index count) {
+  if (names) return *names;
+  std::vector<std::string> result;
+  for (Index i = 0; i < count; ++i) result.push_back(fmt::format("{}{}", prefix, i));
+  return result;
+}
+
+Scaling scaling_from(nb::handle value, const std::string& name, Index size) {
+  if (value.is_none()) return Scaling::identity(size);
+  if (!nb::isinstance<nb::sequence>(value) || nb::len(value) != 2) {
+    throw std::invalid_argument(fmt::format("{}: expected a pair (offset, scale)", name));
+  }
+  Scaling scaling{vector_from(value[0], name + ".offset"), vector_from(value[1], name + ".scale")};
+  if (scaling.offset.size() != size || scaling.scale.size() != size) {
+    throw std::invalid_argument(fmt::format("{}: {} offsets and {} scales, expected {}", name, scaling.offset.size(),
+                                            scaling.scale.size(), size));
+  }
+  if (!scaling.offset.allFinite() || !scaling.scale.allFinite() || !(scaling.scale.array() > 0).all()) {
+    throw std::invalid_argument(fmt::format("{}: expected finite offsets and positive scales", name));
+  }
+  return scaling;
+}
+
+void check_names(const std::vector<std::string>& names, const char* name, Index count) {
+  if (static_cast<Index>(names.size()) != count) {
+    throw std::invalid_argument(fmt::format("{}: {} names, expected {}", name, names.size(), count));
+  }
+}
+
+Model make_model(nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
+                 nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
+                 const std::optional<std::vector<std::string>>& target_names,
+                 const std::optional<TrainingRecord>& training) {
+  Model model;
+  model.network = Network(layers_from(layers), output_activation_from(output_activation));
+  const Index inputs = model.network.input_size();
+  const Index outputs = model.network.output_size();
+  model.input_scaling = scaling_from(input_scaling, "input_scaling", inputs);
+  model.target_scaling = scaling_from(target_scaling, "target_scaling", outputs);
+  model.input_names = names_or_default(input_names, "x", inputs);
+  model.target_names = names_or_default(target_names, "y", outputs);
+  check_names(model.input_names, "input_names", inputs);
+  check_names(model.target_names, "target_names", outputs);
+  if (training) {
+    model.training = *training;
+  } else {
+    model.training.version = version;
+  }
+  if (model.network.output_activation() == OutputActivation::relu && !model.target_scaling.offset.isZero(0)) {
+    throw std::invalid_argument("target_scaling: expected offsets 0 with ReLU outputs");
+  }
+  return model;
+}
+
+nb::tuple scaling_view(const Scaling& scaling, nb::handle owner) {
+  return nb::make_tuple(view(scaling.offset, owner), view(scaling.scale, owner));
+}
+
+OutputArray predict(const Model& model, nb::handle inputs) {
+  const Samples samples(inputs, "inputs");
+  Matrix outputs;
+  {
+    nb::gil_scoped_release release;
+    outputs = model.predict(samples.columns());
+  }
+  return to_samples(std::move(outputs));
+}
+
+/// Pickling: the arguments of the constructor.
+nb::tuple reduced(nb::handle self) {
+  const auto& model = nb::cast<const Model&>(self);
+  return nb::make_tuple(
+      self.type(),
+      nb::make_tuple(view_layers(model.network.layers(), self), to_string(model.network.output_activation()),
+                     scaling_view(model.input_scaling, self), scaling_view(model.target_scaling, self),
+                     model.input_names, model.target_names, model.training));
+}
+
+void bind_training_record(nb::module_& module) {
+  nb::class_<TrainingRecord> record(module, "TrainingRecord",
+                                    "How a model was trained and how well it fits; not needed to predict.");
+  record.def(nb::init<>())
+      .def_rw("version", &TrainingRecord::version, "Of relufit.")
+      .def_rw("strategy", &TrainingRecord::strategy, "Name of the parameter update strategy, or 'search'.")
+      .def_rw("loss", &TrainingRecord::loss, "'exact' or 'squared'.")
+      .def_rw("status", &TrainingRecord::status, "How training ended.")
+      .def_rw("seed", &TrainingRecord::seed)
+      .def_rw("samples", &TrainingRecord::samples)
+      .def_rw("iterations", &TrainingRecord::iterations, "Outer iterations of the start that was kept.")
+      .def_rw("seconds", &TrainingRecord::seconds)
+      .def_rw("relative_residual", &TrainingRecord::relative_residual,
+              "||F(U) - Y|| / ||Y|| (Frobenius) on the raw training data.")
+      .def_rw("complementarity_violation", &TrainingRecord::complementarity_violation,
+              "Largest |h s| of the lifted solution, in scaled units.")
+      .def_rw("product_violation", &TrainingRecord::product_violation,
+              "Largest |W H - C| of the lifted solution, in scaled units.");
+  record.def("__getstate__", [](const TrainingRecord& r) {
+    return nb::make_tuple(r.version, r.strategy, r.loss, r.status, r.seed, r.samples, r.iterations, r.seconds,
+                          r.relative_residual, r.complementarity_violation, r.product_violation);
+  });
+  record.def("__setstate__", [](TrainingRecord& r, nb::tuple s) {
+    new (&r) TrainingRecord{nb::cast<std::string>(s[0]), nb::cast<std::string>(s[1]), nb::cast<std::string>(s[2]),
+                            nb::cast<std::string>(s[3]), nb::cast<unsigned>(s[4]),    nb::cast<Index>(s[5]),
+                            nb::cast<Index>(s[6]),       nb::cast<double>(s[7]),      nb::cast<double>(s[8]),
+                            nb::cast<double>(s[9]),      nb::cast<double>(s[10])};
+  });
+}
+
+void bind_data(nb::class_<Model>& model) {
+  model
+      .def_prop_ro(
+          "layers", [](nb::handle self) { return view_layers(nb::cast<const Model&>(self).network.layers(), self); },
+          nb::sig("def layers(self) -> list[tuple[numpy.ndarray, numpy.ndarray]]"),
+          "Pairs (weights, bias) of the network on scaled data; weights are (outputs, inputs). Read-only.")
+      .def_prop_ro(
+          "widths", [](const Model& m) { return m.network.widths(); }, "Inputs, units of the hidden layers, outputs.")
+      .def_prop_ro(
+          "output_activation", [](const Model& m) { return to_string(m.network.output_activation()); },
+          "'linear' or 'relu'.")
+      .def_prop_ro(
+          "input_scaling",
+          [](nb::handle self) { return scaling_view(nb::cast<const Model&>(self).input_scaling, self); },
+          nb::sig("def input_scaling(self) -> tuple[numpy.ndarray, numpy.ndarray]"),
+          "(offset, scale): the network sees (inputs - offset) / scale.")
+      .def_prop_ro(
+          "target_scaling",
+          [](nb::handle self) { return scaling_view(nb::cast<const Model&>(self).target_scaling, self); },
+          nb::sig("def target_scaling(self) -> tuple[numpy.ndarray, numpy.ndarray]"),
+          "(offset, scale): predictions are offset + scale * the network's outputs.")
+      .def_ro("input_names", &Model::input_names)
+      .def_ro("target_names", &Model::target_names)
+      .def_prop_ro(
+          "training", [](const Model& m) { return m.training; }, "TrainingRecord: how the model was trained (a copy).");
+}
+
+void bind_exports(nb::class_<Model>& model) {
+  model.def("save", &save_model, "path"_a,
+            "Writes the model as JSON, every number to full precision. The file appears whole or not at all.");
+  model.def_static("load", &load_model, "path"_a,
+                   "Reads a model file. ValueError names the file, the field and what is expected.");
+  model.def(
+      "to_c",
+      [](const Model& self, const std::optional<std::string>& path, const std::optional<std::string>& name,
+         const std::string& dtype) {
+        if (dtype != "float64" && dtype != "float32") {
+          throw std::invalid_argument(fmt::format("dtype: '{}', expected 'float64' or 'float32'", dtype));
+        }
+        CExportOptions options;
+        options.name = name ? *name : path ? c_name_from(*path) : options.name;
+        options.single_precision = dtype == "float32";
+        if (path) export_c(self, *path, options);
+        return c_source(self, options);
+      },
+      "path"_a = nb::none(), nb::kw_only(), "name"_a = nb::none(), "dtype"_a = "float64",
+      "The network as a C99 header without allocation, which is returned and, with a path, written. It defines\n"
+      "`static inline void NAME_predict(const double inputs[], double outputs[])` for one sample of raw data;\n"
+      "`name` is made from the path by default. dtype 'float32': float instead of double.");
+  model.def(
+      "to_onnx",
+      [](nb::handle self, nb::handle path, const std::string& dtype, int opset) {
+        return nb::module_::import_("relufit._onnx").attr("to_onnx")(self, path, dtype, opset);
+      },
+      "path"_a = nb::none(), nb::kw_only(), "dtype"_a = "float32", "opset"_a = 13,
+      "The network as an ONNX model, which is returned and, with a path, written: see relufit.to_onnx.");
+  model.def(
+      "to_torch",
+      [](nb::handle self, nb::handle dtype) {
+        return nb::module_::import_("relufit._torch").attr("to_torch")(self, dtype);
+      },
+      "dtype"_a = nb::none(), "The network as a torch.nn.Sequential: see relufit.to_torch.");
+}
+
+}  // namespace
+
+void bind_model(nb::module_& module) {
+  bind_training_record(module);
+  nb::class_<Model> model(
+      module, "Model",
+      "A ReLU network with all that is needed to use it on raw data: layers, scalings, names, training record.\n"
+      "Immutable. Arrays have one row per sample; those of the model are read-only views of its memory.");
+  model.def(
+      "__init__",
+      [](Model* self, nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
+         nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
+         const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training) {
+        new (self) Model(
+            make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names, training));
+      },
+      "layers"_a, "output_activation"_a = "linear", "input_scaling"_a = nb::none(), "target_scaling"_a = nb::none(),
+      "input_names"_a = nb::none(), "target_names"_a = nb::none(), "training"_a = nb::none(),
+      "From pairs (weights, bias), weights being (outputs, inputs), on data scaled by pairs (offset, scale), by\n"
+      "default not at all. Names are x0, x1, ... and y0, y1, ... by default. ValueError where shapes do not fit.");
+  bind_data(model);
+  bind_exports(model);
+  model.def(
+      "predict", &predict, "inputs"_a, nb::sig("def predict(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
+      "Outputs (samples, outputs) for raw inputs (samples, inputs). A C-ordered array of float64 is read where it\n"
+      "lies; others are converted first.");
+  model.def(
+      "folded",
+      [](const Model& self) {
+        Model folded = self;
+        folded.network = self.folded();
+        folded.input_scaling = Scaling::identity(folded.network.input_size());
+        folded.target_scaling = Scaling::identity(folded.network.output_size());
+        return folded;
+      },
+      "The same function with the scalings folded into the first and the last layer.");
+  model.def("__reduce__", &reduced);
+  model.def("__repr__", [](const Model& self) {
+    return fmt::format("<relufit.Model {}, {} outputs>", fmt::join(self.network.widths(), "-"),
+                       to_string(self.network.output_activation()));
+  });
+}
+
+}  // namespace relufit::python

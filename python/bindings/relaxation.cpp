@@ -1,0 +1,325 @@
+#include "relufit/relaxation.h"
+
+#include <nanobind/stl/array.h>
+
+#include <array>
+#include <utility>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "interruptible.h"
+#include "prox_pair.h"
+#include "relufit/sequence.h"
+#include "relufit/subproblem.h"
+#include "threshold.h"
+
+namespace relufit::python {
+
+namespace {
+
+using namespace nanobind::literals;
+
+std::vector<Matrix> sample_list(nb::sequence values, const std::string& name) {
+  std::vector<Matrix> result;
+  for (nb::handle value : values) result.push_back(samples_from(value, fmt::format("{}[{}]", name, result.size())));
+  return result;
+}
+
+nb::list view_list(const std::vector<Matrix>& matrices, nb::handle owner) {
+  nb::list result;
+  for (const Matrix& matrix : matrices) result.append(view_samples(matrix, owner));
+  return result;
+}
+
+LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
+                           const std::string& output_activation, const std::string& loss, double ridge) {
+  LiftedProblem problem;
+  problem.inputs = samples_from(inputs, "inputs");
+  problem.targets = samples_from(targets, "targets");
+  problem.widths = {problem.inputs.rows()};
+  problem.widths.insert(problem.widths.end(), hidden.begin(), hidden.end());
+  problem.widths.push_back(problem.targets.rows());
+  problem.output = output_activation_from(output_activation);
+  if (loss != "exact" && loss != "squared") {
+    throw std::invalid_argument(fmt::format("loss: '{}', expected 'exact' or 'squared'", loss));
+  }
+  problem.loss = loss == "exact" ? Loss::exact : Loss::squared;
+  problem.ridge = ridge;
+  check(problem);
+  return problem;
+}
+
+/// The library takes points of the right shapes for granted.
+void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
+  const LiftedPoint expected = zero_point(problem);
+  const auto same = [](const Matrix& a, const Matrix& b) { return a.rows() == b.rows() && a.cols() == b.cols(); };
+  bool fits = point.layers.size() == expected.layers.size() && point.active.size() == expected.active.size() &&
+              point.slack.size() == expected.slack.size() && same(point.output, expected.output);
+  for (std::size_t l = 0; fits && l < expected.layers.size(); ++l) {
+    fits = same(point.layers[l].weights, expected.layers[l].weights) &&
+           point.layers[l].bias.size() == expected.layers[l].bias.size();
+  }
+  for (std::size_t l = 0; fits && l < expected.active.size(); ++l) {
+    fits = same(point.active[l], expected.active[l]) && same(point.slack[l], expected.slack[l]);
+  }
+  if (!fits) {
+    throw std::invalid_argument(
+        fmt::format("point: its shapes do not fit the problem, expected widths {} and {} samples",
+                    fmt::join(problem.widths, "-"), problem.samples()));
+  }
+}
+
+LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
+  const Network network(layers_from(layers), problem.output);
+  if (network.widths() != problem.widths) {
+    throw std::invalid_argument(fmt::format("layers: widths {}, expected {}", fmt::join(network.widths(), "-"),
+                                            fmt::join(problem.widths, "-")));
+  }
+  return lift_network(problem, network.layers());
+}
+
+void bind_lift(nb::module_& module) {
+  nb::class_<LiftedProblem>(module, "LiftedProblem",
+                            "The training problem on data as they are (docs/method.md, section 1).")
+      .def(
+          "__init__",
+          [](LiftedProblem* self, nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
+             const std::string& output_activation, const std::string& loss, double ridge) {
+            new (self) LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, ridge));
+          },
+          "inputs"_a, "targets"_a, "hidden"_a, "output_activation"_a = "linear", "loss"_a = "exact", "ridge"_a = 0.0,
+          "Inputs (samples, n_0), targets (samples, n_L), units of the hidden layers; the ridge adds\n"
+          "ridge / 2 * the sum of squared weights.")
+      .def_prop_ro("inputs", [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).inputs, self); })
+      .def_prop_ro("targets",
+                   [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).targets, self); })
+      .def_ro("widths", &LiftedProblem::widths, "n_0, hidden layers, n_L.")
+      .def_prop_ro("output_activation", [](const LiftedProblem& p) { return to_string(p.output); })
+      .def_prop_ro("loss", [](const LiftedProblem& p) { return to_string(p.loss); })
+      .def_ro("ridge", &LiftedProblem::ridge);
+  nb::class_<LiftedPoint>(module, "LiftedPoint", "A value of every unknown; nothing is implied about feasibility.")
+      .def(
+          "__init__",
+          [](LiftedPoint* self, nb::sequence layers, nb::sequence active, nb::sequence slack, nb::handle output) {
+            new (self) LiftedPoint{layers_from(layers), sample_list(active, "active"), sample_list(slack, "slack"),
+                                   samples_from(output, "output")};
+          },
+          "layers"_a, "active"_a, "slack"_a, "output"_a)
+      .def_prop_ro(
+          "layers", [](nb::handle self) { return view_layers(nb::cast<LiftedPoint&>(self).layers, self); },
+          "Pairs (W_l, b_l), l = 1..L.")
+      .def_prop_ro(
+          "active", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).active, self); },
+          "H_l, (samples, n_l), of the hidden layers.")
+      .def_prop_ro(
+          "slack", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).slack, self); },
+          "S_l, (samples, n_l), of the hidden layers.")
+      .def_prop_ro(
+          "output", [](nb::handle self) { return view_samples(nb::cast<LiftedPoint&>(self).output, self); },
+          "Z, (samples, n_L).");
+  module.def("zero_point", &zero_point, "problem"_a, "All unknowns zero.");
+  module.def("lift_network", &lifted, "problem"_a, "layers"_a,
+             "The values of a network with layers (weights, bias) on the problem's inputs.");
+  module.def(
+      "violations",
+      [](const LiftedProblem& problem, const LiftedPoint& point) {
+        check_point(problem, point);
+        return violations(problem, point);
+      },
+      "problem"_a, "point"_a, "How far a point is from the constraints, as largest absolute entries.");
+}
+
+nb::object matrix_or_none(const Matrix& matrix, nb::handle owner) {
+  return matrix.size() > 0 ? nb::cast(view(matrix, owner)) : nb::none();
+}
+
+void bind_parameters(nb::module_& module) {
+  nb::class_<ComplementarityParameters>(module, "ComplementarityParameters",
+                                        "x, y, scale of one hidden layer, (samples, n_l) each; scale > 0.")
+      .def(
+          "__init__",
+          [](ComplementarityParameters* self, nb::handle x, nb::handle y, nb::handle scale) {
+            new (self)
+                ComplementarityParameters{samples_from(x, "x"), samples_from(y, "y"), samples_from(scale, "scale")};
+          },
+          "x"_a, "y"_a, "scale"_a)
+      .def_prop_ro("x", [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).x, s); })
+      .def_prop_ro("y", [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).y, s); })
+      .def_prop_ro("scale",
+                   [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).scale, s); });
+  nb::class_<ProductParameters>(module, "ProductParameters",
+                                "X (n_l, n_{l-1}), Y (samples, n_{l-1}) and scales V1, V2 of one product.")
+      .def(
+          "__init__",
+          [](ProductParameters* self, nb::handle x, nb::handle y, double left_scale, double right_scale,
+             nb::handle left_matrix, nb::handle right_matrix) {
+            new (self) ProductParameters{matrix_from(x, "x"), samples_from(y, "y"), left_scale, right_scale, {}, {}};
+            if (!left_matrix.is_none()) self->left_matrix = matrix_from(left_matrix, "left_matrix");
+            if (!right_matrix.is_none()) self->right_matrix = matrix_from(right_matrix, "right_matrix");
+          },
+          "x"_a, "y"_a, "left_scale"_a = 1.0, "right_scale"_a = 1.0, "left_matrix"_a = nb::none(),
+          "right_matrix"_a = nb::none(),
+          "V1 = left_scale I and V2 = right_scale I, or general matrices (both or none).")
+      .def_prop_ro("x", [](nb::handle self) { return view(nb::cast<ProductParameters&>(self).x, self); })
+      .def_prop_ro("y", [](nb::handle self) { return view_samples(nb::cast<ProductParameters&>(self).y, self); })
+      .def_ro("left_scale", &ProductParameters::left_scale)
+      .def_ro("right_scale", &ProductParameters::right_scale)
+      .def_prop_ro("left_matrix",
+                   [](nb::handle self) { return matrix_or_none(nb::cast<ProductParameters&>(self).left_matrix, self); })
+      .def_prop_ro("right_matrix", [](nb::handle self) {
+        return matrix_or_none(nb::cast<ProductParameters&>(self).right_matrix, self);
+      });
+  nb::class_<RelaxationParameters>(module, "RelaxationParameters", "Parameters of all rank blocks.")
+      .def(nb::init<std::vector<ComplementarityParameters>, std::vector<ProductParameters>>(), "complementarity"_a,
+           "product"_a)
+      .def_ro("complementarity", &RelaxationParameters::complementarity, "Of the hidden layers.")
+      .def_ro("product", &RelaxationParameters::product, "Of the layers from the second on.");
+  module.def("parameters_at", &parameters_at, "point"_a, "X = -A, Y = -B at a point, unit scales.");
+  module.def(
+      "random_parameters",
+      [](const LiftedProblem& problem, double scale, unsigned long long seed) {
+        return random_parameters(problem, scale, seed);
+      },
+      "problem"_a, "scale"_a = 0.05, "seed"_a = 0, "Those of a random guess with standard deviation `scale`.");
+}
+
+void bind_definitions(nb::module_& module) {
+  module.def(
+      "rank_block",
+      [](nb::handle a, nb::handle b, nb::handle c, nb::handle p, nb::handle x, nb::handle y, nb::handle v1,
+         nb::handle v2) {
+        return to_matrix(rank_block(matrix_from(a, "a"), matrix_from(b, "b"), matrix_from(c, "c"), matrix_from(p, "p"),
+                                    matrix_from(x, "x"), matrix_from(y, "y"), matrix_from(v1, "v1"),
+                                    matrix_from(v2, "v2")));
+      },
+      "a"_a, "b"_a, "c"_a, "p"_a, "x"_a, "y"_a, "v1"_a, "v2"_a,
+      "M = [V1 (C + A P Y + X P B + X P Y) V2, V1 (A + X) P; P (B + Y) V2, P], whose rank is that of P where\n"
+      "A P B = C. Matrices are as in the formula.");
+  module.def(
+      "nuclear_norm", [](nb::handle matrix) { return nuclear_norm(matrix_from(matrix, "matrix")); }, "matrix"_a,
+      "Sum of singular values.");
+  module.def(
+      "relaxation_objective",
+      [](const LiftedProblem& problem, const RelaxationParameters& parameters, const LiftedPoint& point,
+         double lambda_relu, double lambda_product) {
+        check(parameters, problem);
+        check_point(problem, point);
+        return relaxation_objective(problem, parameters, {lambda_relu, lambda_product}, point);
+      },
+      "problem"_a, "parameters"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0,
+      "loss + ridge + sum of lambda (||M||_* - ||P||_*) at a point, from its definition.");
+  module.def(
+      "exact_penalty",
+      [](const LiftedProblem& problem, const LiftedPoint& point, double lambda_relu, double lambda_product,
+         double relu_scale, double left_scale, double right_scale) {
+        check_point(problem, point);
+        return exact_penalty(problem, {lambda_relu, lambda_product}, {relu_scale, left_scale, right_scale}, point);
+      },
+      "problem"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "relu_scale"_a = 1.0,
+      "left_scale"_a = 1.0, "right_scale"_a = 1.0,
+      "loss + ridge + the violations, weighted: what the relaxation majorizes while its scales are small enough.");
+  module.def(
+      "prox_relu_pairs",
+      [](nb::handle h, nb::handle s, nb::handle x, nb::handle y, nb::handle w, double step) {
+        const Samples hs(h, "h"), ss(s, "s"), xs(x, "x"), ys(y, "y"), ws(w, "w");
+        const auto first = hs.columns();
+        for (const auto& [other, name] : {std::pair{&ss, "s"}, {&xs, "x"}, {&ys, "y"}, {&ws, "w"}}) {
+          if (other->columns().rows() != first.rows() || other->columns().cols() != first.cols()) {
+            throw std::invalid_argument(fmt::format("{}: expected the shape of h", name));
+          }
+        }
+        if (!(step > 0)) throw std::invalid_argument(fmt::format("step: {}, expected a number > 0", step));
+        if (!(ws.columns().array() > 0).all()) throw std::invalid_argument("w: expected values > 0");
+        Matrix h_out(first.rows(), first.cols()), s_out(first.rows(), first.cols());
+        prox_relu_pairs(first.size(), step, first.data(), ss.columns().data(), xs.columns().data(), ys.columns().data(),
+                        ws.columns().data(), h_out.data(), s_out.data());
+        return nb::make_tuple(to_samples(std::move(h_out)), to_samples(std::move(s_out)));
+      },
+      "h"_a, "s"_a, "x"_a, "y"_a, "w"_a, "step"_a,
+      nb::sig("def prox_relu_pairs(h: numpy.typing.ArrayLike, s: numpy.typing.ArrayLike, x: numpy.typing.ArrayLike, "
+              "y: numpy.typing.ArrayLike, w: numpy.typing.ArrayLike, step: float) -> tuple[numpy.ndarray, "
+              "numpy.ndarray]"),
+      "Proximal map of step * ||M(h, s)||_* with h, s >= 0, for every entry of arrays of two dimensions and equal\n"
+      "shape: (h, s).");
+  module.def(
+      "singular_value_threshold",
+      [](nb::handle matrix, double tau) {
+        if (!(tau > 0)) throw std::invalid_argument(fmt::format("tau: {}, expected a number > 0", tau));
+        const Matrix m = matrix_from(matrix, "matrix");
+        if (m.size() == 0) throw std::invalid_argument("matrix: empty, expected at least one value");
+        ThresholdMap map(m.rows());
+        if (!map.set_from_gram(m * m.transpose(), tau)) map.set_from_block(m, Matrix(m.rows(), 0), tau);
+        return to_matrix(map.matrix() * m);
+      },
+      "matrix"_a, "tau"_a, "Proximal map of tau ||.||_*: singular values shrunk by tau. For matrices wider than high.");
+}
+
+void bind_solver(nb::module_& module) {
+  nb::class_<SubproblemResult>(module, "SubproblemResult", "How a solve ended.")
+      .def_prop_ro(
+          "status", [](const SubproblemResult& r) { return to_string(r.status); },
+          "'converged', 'iteration limit' or 'interrupted'.")
+      .def_ro("iterations", &SubproblemResult::iterations)
+      .def_ro("primal_residual", &SubproblemResult::primal_residual)
+      .def_ro("dual_residual", &SubproblemResult::dual_residual);
+  nb::class_<SubproblemSolver>(
+      module, "SubproblemSolver",
+      "Solves convex subproblems on the same data, each warm-started from the one before (docs/method.md, section 4).")
+      .def(
+          "__init__",
+          [](SubproblemSolver* self, const LiftedProblem& problem, double lambda_relu, double lambda_product,
+             std::array<double, 3> penalties, int threads) {
+            new (self) SubproblemSolver(problem, {lambda_relu, lambda_product},
+                                        {penalties[0], penalties[1], penalties[2]}, threads);
+          },
+          "problem"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "penalties"_a = std::array{10.0, 30.0, 10.0},
+          "threads"_a = 1, "Weights lambda of pairs and products, penalties rho of pairs, products and outputs.")
+      .def("set_parameters", &SubproblemSolver::set_parameters, "parameters"_a,
+           "Sets X, Y and scales; iterates and multipliers stay.")
+      .def(
+          "set_point",
+          [](SubproblemSolver& self, const LiftedPoint& point) {
+            const LiftedPoint& own = self.point();
+            LiftedProblem shapes;  // all that a point is checked against
+            shapes.widths = {own.layers.front().weights.cols()};
+            for (const Layer& layer : own.layers) shapes.widths.push_back(layer.weights.rows());
+            shapes.inputs.resize(shapes.widths.front(), own.output.cols());
+            check_point(shapes, point);
+            self.set_point(point);
+          },
+          "point"_a, "Starts from a point with zero multipliers (after set_parameters).")
+      .def(
+          "solve",
+          [](SubproblemSolver& self, double tolerance, Index max_iterations, double over_relaxation,
+             bool adapt_penalties, bool accelerate, bool project_pairs) {
+            Interruptible computation;
+            SubproblemOptions options;
+            options.tolerance = tolerance;
+            options.max_iterations = max_iterations;
+            options.over_relaxation = over_relaxation;
+            options.adapt_penalties = adapt_penalties;
+            options.accelerate = accelerate;
+            options.project_pairs = project_pairs;
+            options.should_stop = [&] { return computation.should_stop(); };
+            SubproblemResult result;
+            computation.run([&] { result = self.solve(options); });
+            return result;
+          },
+          nb::kw_only(), "tolerance"_a = 1e-8, "max_iterations"_a = 20000, "over_relaxation"_a = 1.6,
+          "adapt_penalties"_a = true, "accelerate"_a = true, "project_pairs"_a = false,
+          "Iterates until both residuals are at most the tolerance (0: all iterations), or at the limit; Ctrl-C ends\n"
+          "it with the status 'interrupted'.")
+      .def_prop_ro(
+          "point", [](const SubproblemSolver& s) { return LiftedPoint(s.point()); }, "The current unknowns (a copy).");
+}
+
+}  // namespace
+
+void bind_relaxation(nb::module_& module) {
+  bind_lift(module);
+  bind_parameters(module);
+  bind_definitions(module);
+  bind_solver(module);
+}
+
+}  // namespace relufit::python

@@ -1,0 +1,31 @@
+"""ReLU networks trained by convex optimization.
+
+    ReluRegressor, ReluClassifier   estimators for scikit-learn
+    train                           from arrays to a Model, with every option of the library
+    Model                           a network with scalings and names: predict, save, load, exports
+    relufit.core                    the convex subproblem, its parameters and proximal maps
+    relufit.plot                    pictures (needs matplotlib)
+
+Arrays have one row per sample.
+"""
+
+from ._core import Model, TrainingRecord
+from ._core import version as __version__
+from ._estimators import ReluClassifier, ReluRegressor
+from ._onnx import from_onnx, to_onnx
+from ._torch import from_torch, to_torch
+from .core import TrainResult, train
+
+__all__ = [
+    "Model",
+    "ReluClassifier",
+    "ReluRegressor",
+    "TrainResult",
+    "TrainingRecord",
+    "__version__",
+    "from_onnx",
+    "from_torch",
+    "to_onnx",
+    "to_torch",
+    "train",
+]

@@ -1,0 +1,216 @@
+"""ONNX: a Model as a chain of Gemm and Relu, and back. The package onnx is imported only when used."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._core import Model, version
+
+if TYPE_CHECKING:
+    import onnx
+
+_NAMES = ("relufit.input_names", "relufit.target_names")  # keys of the model's metadata
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("ONNX files need the package onnx: pip install 'relufit[onnx]'") from error
+    return onnx
+
+
+def to_onnx(
+    model: Model, path: str | os.PathLike[str] | None = None, dtype: str = "float32", opset: int = 13
+) -> onnx.ModelProto:
+    """The network as an ONNX model, which is returned and, with a path, written.
+
+    One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32"
+    or "float64"; nodes Gemm and Relu of the given opset, at least 7. Scalings are folded into the first and the last
+    layer. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
+    relufit.target_names.
+    """
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype: {dtype!r}, expected 'float32' or 'float64'")
+    if opset < 7:
+        raise ValueError(f"opset: {opset}, expected at least 7")
+    onnx = _onnx()
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT if dtype == "float32" else onnx.TensorProto.DOUBLE
+    nodes, constants, value = [], [], "inputs"
+    layers = model.folded().layers
+    for number, (weights, bias) in enumerate(layers, start=1):
+        last = number == len(layers)
+        for name, array in ((f"weights{number}", weights), (f"bias{number}", bias)):
+            with np.errstate(over="ignore"):
+                constant = np.ascontiguousarray(array, dtype=dtype)
+            if not np.isfinite(constant).all():
+                raise ValueError(f"dtype: float32, but {name} has a value that does not fit it")
+            constants.append(onnx.numpy_helper.from_array(constant, name))
+        activated = not last or model.output_activation == "relu"
+        affine = f"affine{number}" if activated else "outputs"
+        nodes.append(helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
+        value = affine
+        if activated:
+            value = "outputs" if last else f"hidden{number}"
+            nodes.append(helper.make_node("Relu", [affine], [value]))
+    ends = [
+        helper.make_tensor_value_info(name, kind, ["samples", size])
+        for name, size in (("inputs", model.widths[0]), ("outputs", model.widths[-1]))
+    ]
+    graph = helper.make_graph(nodes, "relufit", ends[:1], ends[1:], constants)
+    opsets = [helper.make_opsetid("", opset)]
+    proto = helper.make_model(
+        graph,
+        opset_imports=opsets,
+        ir_version=helper.find_min_ir_version_for(opsets),
+        producer_name="relufit",
+        producer_version=version,
+    )
+    names = (model.input_names, model.target_names)
+    helper.set_model_props(proto, {key: json.dumps(value) for key, value in zip(_NAMES, names)})
+    onnx.checker.check_model(proto)
+    if path is not None:
+        onnx.save_model(proto, os.fspath(path))
+    return proto
+
+
+class _Chain:
+    """Layers of a network, put together from the nodes that a value passes through one after the other."""
+
+    def __init__(self, inputs: int) -> None:
+        self.layers: list[tuple[np.ndarray, np.ndarray]] = []
+        self.weights: np.ndarray | None = None  # affine map since the last Relu; None: none yet
+        self.bias = np.zeros(inputs)
+
+    @property
+    def size(self) -> int:
+        return len(self.bias)
+
+    def compose(self, weights: np.ndarray, bias: np.ndarray) -> None:
+        if weights.ndim != 2 or weights.shape[1] != self.size:
+            raise ValueError(f"weights of shape {weights.shape[::-1]}, expected {self.size} rows")
+        first = self.weights is None and not self.bias.any()
+        self.bias = bias.copy() if first else weights @ self.bias + bias
+        self.weights = weights if self.weights is None else weights @ self.weights
+
+    def elementwise(self, scale: np.ndarray, offset: np.ndarray) -> None:
+        scale, offset = (np.broadcast_to(np.squeeze(value), (self.size,)) for value in (scale, offset))
+        if not (scale == 1).all():
+            self.weights = scale[:, np.newaxis] * (np.eye(self.size) if self.weights is None else self.weights)
+        self.bias = scale * self.bias + offset
+
+    def untouched(self) -> bool:
+        return self.weights is None and not self.bias.any()
+
+    def relu(self) -> None:
+        if self.layers and self.untouched():
+            return  # a second Relu in a row
+        self.close()
+        self.bias = np.zeros(len(self.bias))
+
+    def close(self) -> None:
+        self.layers.append((np.eye(self.size) if self.weights is None else self.weights, self.bias))
+        self.weights = None
+
+
+def _gemm(chain: _Chain, attributes: dict[str, Any], weights: np.ndarray, bias: np.ndarray | None = None) -> None:
+    if attributes.get("transA", 0):
+        raise ValueError("transA, expected samples in rows")
+    matrix = attributes.get("alpha", 1.0) * (weights if attributes.get("transB", 0) else weights.T)
+    shift = np.zeros(len(matrix)) if bias is None else attributes.get("beta", 1.0) * np.squeeze(bias)
+    chain.compose(matrix, np.broadcast_to(shift, (len(matrix),)))
+
+
+_NODES: dict[str, Callable[..., None]] = {
+    "Gemm": _gemm,
+    "MatMul": lambda chain, _, weights: chain.compose(weights.T, np.zeros(weights.shape[1])),
+    "Add": lambda chain, _, value: chain.elementwise(np.ones(1), value),
+    "Sub": lambda chain, _, value: chain.elementwise(np.ones(1), -value),
+    "Mul": lambda chain, _, value: chain.elementwise(value, np.zeros(1)),
+    "Div": lambda chain, _, value: chain.elementwise(1 / value, np.zeros(1)),
+    "Relu": lambda chain, _: chain.relu(),
+    "Identity": lambda chain, _: None,
+    "Dropout": lambda chain, _, *__: None,
+    "Flatten": lambda chain, _: None,
+}
+_COMMUTES = ("Add", "Mul")  # the value may be the second operand
+
+
+def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
+    """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
+
+    Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
+    them are multiplied out. Samples are rows. Names of columns are read where `to_onnx` wrote them. ValueError names
+    the node that does not fit.
+    """
+    onnx = _onnx()
+    proto = path if isinstance(path, onnx.ModelProto) else onnx.load_model(os.fspath(path))
+    graph = proto.graph
+    constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise ValueError(f"{len(inputs)} inputs and {len(graph.output)} outputs, expected 1 and 1")
+    chain = _Chain(_columns(inputs[0], graph, constants))
+    value = inputs[0].name
+    for node in graph.node:
+        if node.op_type == "Constant":
+            value_of = onnx.helper.get_attribute_value(node.attribute[0])
+            tensor = isinstance(value_of, onnx.TensorProto)
+            constants[node.output[0]] = _array(value_of) if tensor else np.asarray(value_of, dtype=float)
+            continue
+        value = _follow(chain, node, value, constants)
+    if value != graph.output[0].name:
+        raise ValueError(f"output {graph.output[0].name!r}: not at the end of the chain of nodes")
+    activated = bool(chain.layers) and chain.untouched()
+    if not activated:
+        chain.close()
+    names = {entry.key: json.loads(entry.value) for entry in proto.metadata_props if entry.key in _NAMES}
+    return Model(
+        chain.layers,
+        "relu" if activated else "linear",
+        input_names=names.get(_NAMES[0]),
+        target_names=names.get(_NAMES[1]),
+    )
+
+
+def _array(tensor: onnx.TensorProto) -> np.ndarray:
+    return _onnx().numpy_helper.to_array(tensor).astype(float)
+
+
+def _columns(value: Any, graph: Any, constants: dict[str, np.ndarray]) -> int:
+    """Columns of the input: as declared, else as many as the first weights have rows."""
+    dimensions = value.type.tensor_type.shape.dim
+    if len(dimensions) >= 2 and dimensions[-1].dim_value > 0:
+        return int(np.prod([dimension.dim_value for dimension in dimensions[1:]]))
+    for node in graph.node:
+        if node.op_type in ("Gemm", "MatMul") and node.input[1] in constants:
+            weights = constants[node.input[1]]
+            transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            return weights.shape[1] if transposed else weights.shape[0]
+    raise ValueError(f"input {value.name!r}: number of columns not known")
+
+
+def _follow(chain: _Chain, node: Any, value: str, constants: dict[str, np.ndarray]) -> str:
+    """Takes one node into the chain; returns the name of the value after it."""
+    place = f"node {node.name or node.output[0]!r} ({node.op_type})"
+    operands = list(node.input)
+    if node.op_type in _COMMUTES and operands[-1] == value:
+        operands.reverse()
+    if node.op_type not in _NODES:
+        raise ValueError(f"{place}: expected one of {', '.join(_NODES)}")
+    if operands[0] != value:
+        raise ValueError(f"{place}: its input is {operands[0]!r}, expected {value!r}, the value before it in a chain")
+    missing = [name for name in operands[1:] if name and name not in constants]
+    if missing:
+        raise ValueError(f"{place}: {missing[0]!r} is not a constant")
+    attributes = {attribute.name: _onnx().helper.get_attribute_value(attribute) for attribute in node.attribute}
+    try:
+        _NODES[node.op_type](chain, attributes, *(constants[name] for name in operands[1:] if name))
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+    return node.output[0]

@@ -1,0 +1,262 @@
+"""The library as it is: training with all its options, and the parts that training consists of.
+
+Names and formulas are those of docs/method.md. Arrays have one row per sample: what is n x N there has shape (N, n)
+here. Weights (outputs, inputs) and the matrices of `rank_block` are oriented as in the formulas.
+
+One convex subproblem, and the outer loop by hand:
+
+    problem = LiftedProblem(inputs, targets, hidden=[3])
+    solver = SubproblemSolver(problem)
+    solver.set_parameters(random_parameters(problem, scale=0.05, seed=0))
+    for _ in range(20):
+        solver.solve(tolerance=1e-8)
+        print(violations(problem, solver.point).product)
+        solver.set_parameters(parameters_at(solver.point))
+"""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._core import (
+    ComplementarityParameters,
+    Evaluation,
+    FitMeasures,
+    LiftedPoint,
+    LiftedProblem,
+    Model,
+    ProductParameters,
+    RelaxationParameters,
+    StartSummary,
+    SubproblemResult,
+    SubproblemSolver,
+    TrainingRecord,
+    TrainProgress,
+    TrainResult,
+    Violations,
+    evaluate,
+    exact_penalty,
+    lift_network,
+    make_teacher,
+    nuclear_norm,
+    parameters_at,
+    prox_relu_pairs,
+    random_parameters,
+    rank_block,
+    relaxation_objective,
+    singular_value_threshold,
+    violations,
+    zero_point,
+)
+
+__all__ = [
+    "ComplementarityParameters",
+    "Evaluation",
+    "FitMeasures",
+    "LiftedPoint",
+    "LiftedProblem",
+    "Model",
+    "ProductParameters",
+    "RelaxationParameters",
+    "StartSummary",
+    "SubproblemResult",
+    "SubproblemSolver",
+    "TrainProgress",
+    "TrainResult",
+    "TrainingRecord",
+    "Violations",
+    "evaluate",
+    "exact_penalty",
+    "lift_network",
+    "make_teacher",
+    "nuclear_norm",
+    "parameters_at",
+    "prox_relu_pairs",
+    "random_parameters",
+    "rank_block",
+    "relaxation_objective",
+    "singular_value_threshold",
+    "solve_subproblem",
+    "train",
+    "violations",
+    "zero_point",
+]
+
+_REAL = "a number"
+_WHOLE = "a whole number"
+_FLAG = "True or False"
+_EXPECTED = {
+    "iterations": _WHOLE,
+    "inner_iterations": _WHOLE,
+    "lambda_product": _REAL,
+    "lambda_relu": _REAL,
+    "left_scale": _REAL,
+    "polish": _FLAG,
+    "random_scale": _REAL,
+    "record_interval": _WHOLE,
+    "relu_scale": _REAL,
+    "ridge": _REAL,
+    "right_scale": _REAL,
+    "seed": "a whole number from 0 to 4294967295",
+    "stall_window": _WHOLE,
+    "starts": _WHOLE,
+    "threads": _WHOLE,
+    "time_limit": _REAL,
+    "tolerance": _REAL,
+}
+# Options that only the relaxation has: one of them given, method "auto" means it.
+_OF_RELAXATION = ("lambda_relu", "lambda_product", "relu_scale", "left_scale", "right_scale", "strategy",
+                  "inner_iterations", "tolerance")  # fmt: skip
+
+
+def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
+    expected = _EXPECTED[name]
+    kinds: dict[str, tuple[Any, type]] = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}
+    kind, convert = kinds.get(expected, (numbers.Integral, int))
+    try:
+        if not isinstance(value, kind):
+            raise TypeError
+        if name == "iterations":
+            options.search_runs = options.max_iterations = int(value)
+        elif name != "inner_iterations":  # which goes with the strategy
+            setattr(options, name, convert(value))
+    except (TypeError, OverflowError):
+        raise ValueError(f"{name}: {value!r}, expected {expected}") from None
+
+
+def _choose_method(options: _core.TrainOptions, method: str, given: dict[str, Any]) -> None:
+    if method not in ("auto", "relaxation", "search"):
+        raise ValueError(f"method: {method!r}, expected 'auto', 'relaxation' or 'search'")
+    searches = options.method == "search"
+    if method == "search" and not searches:
+        raise ValueError("method: 'search' needs the exact loss and one hidden layer")
+    if method == "relaxation" or not searches:
+        options.method = "relaxation"
+    elif method == "auto":
+        other = options.init != "random" or options.ridge > 0 or any(given[name] is not None for name in _OF_RELAXATION)
+        options.method = "relaxation" if other else "search"
+
+
+def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{i}" for i in range(count)] if names is None else [str(name) for name in names]
+
+
+def train(
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    hidden: Sequence[int],
+    *,
+    loss: str = "squared",
+    output_activation: str = "linear",
+    method: str = "auto",
+    ridge: float | None = None,
+    init: str | Model = "random",
+    random_scale: float | None = None,
+    seed: int = 0,
+    starts: int = 1,
+    iterations: int | None = None,
+    strategy: str | None = None,
+    inner_iterations: int | None = None,
+    lambda_relu: float | None = None,
+    lambda_product: float | None = None,
+    relu_scale: float | None = None,
+    left_scale: float | None = None,
+    right_scale: float | None = None,
+    polish: bool | None = None,
+    tolerance: float | None = None,
+    stall_window: int | None = None,
+    record_interval: int | None = None,
+    time_limit: float = 0,
+    threads: int = 1,
+    input_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
+    callback: Callable[[TrainProgress], bool | None] | None = None,
+) -> TrainResult:
+    """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
+
+    Scales the data, trains from one or more starts, keeps the best network and verifies it on the raw data. The lock
+    of the interpreter is free meanwhile. Ctrl-C ends training within a second; the best network so far is returned
+    with the status "interrupted", and no exception is raised.
+
+    inputs, targets    arrays (samples, inputs) and (samples, outputs); outputs (samples,) count as one column
+    hidden             units of the hidden layers, at least one layer
+    loss               "squared": half the sum of squared errors; "exact": outputs equal targets
+    output_activation  "linear" or "relu"
+    method             "relaxation", "search" (exact loss, one hidden layer), or "auto": the search where it applies and
+                       no option of the relaxation is given
+    ridge              penalty on squared weights per target value, >= 0; default 0.001, with the exact loss 0
+    init               start of the relaxation: "random", "zero" or a Model with the same layers
+    random_scale       standard deviation of random guesses, > 0; default 0.05
+    seed               of the random guesses, 0 to 2^32 - 1
+    starts             random starts, >= 1; the best network is kept
+    iterations         outer iterations (search: local fits) of a start at most, >= 1; default 1000 (search: 2000)
+    strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
+                       "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
+                       inner_iterations 0)
+    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
+    lambda_relu, lambda_product, relu_scale, left_scale, right_scale
+                       weights (default 100) and scales (default 1) of the relaxation, > 0
+    polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
+                       default: with the exact loss
+    tolerance          largest violation at which a start has converged, scaled units, > 0; default 1e-8
+    stall_window       records without progress before a start is given up, 0: never; default 40
+    record_interval    outer iterations between records, >= 1; default 5
+    time_limit         seconds for all starts together, >= 0; 0: none
+    threads            starts, or the samples of a single start, run in parallel; the result does not depend on it
+    input_names, target_names
+                       of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...
+    callback           called with a TrainProgress after every record, in the calling thread; returns False to stop. An
+                       exception it raises ends training and is passed on.
+
+    ValueError says which argument is out of range, and what is expected.
+    """
+    given = dict(locals())
+    targets = np.asarray(targets)
+    if targets.ndim == 1:
+        targets = targets[:, np.newaxis]
+    try:
+        options = _core.default_train_options([operator.index(units) for units in hidden], loss)
+    except TypeError:
+        raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
+    options.output_activation = output_activation
+    options.init = init
+    for name in _EXPECTED:
+        if given[name] is not None:
+            _set(options, name, given[name])
+    if strategy is not None or inner_iterations is not None:
+        plain = "converged" if inner_iterations == 0 else "inexact"
+        options.set_strategy(plain if strategy is None else strategy, inner_iterations)
+    _choose_method(options, method, given)
+    columns = [np.shape(array)[1] if np.ndim(array) == 2 else 0 for array in (inputs, targets)]
+    return _core.train(
+        inputs, targets, _names(input_names, "x", columns[0]), _names(target_names, "y", columns[1]), options, callback
+    )
+
+
+def solve_subproblem(
+    problem: LiftedProblem,
+    parameters: RelaxationParameters,
+    *,
+    lambda_relu: float = 1.1,
+    lambda_product: float = 10.0,
+    tolerance: float = 1e-8,
+    max_iterations: int = 20000,
+    threads: int = 1,
+) -> tuple[LiftedPoint, SubproblemResult]:
+    """One convex subproblem from a cold start: its solution, and how the solve ended.
+
+        minimize  loss + ridge + sum of lambda (||M||_* - ||P||_*)  over the affine constraints of the problem
+
+    lambda_relu and lambda_product, > 0, weigh the two families of rank blocks; `parameters` holds X, Y and the scales.
+    """
+    solver = SubproblemSolver(problem, lambda_relu, lambda_product, threads=threads)
+    solver.set_parameters(parameters)
+    result = solver.solve(tolerance=tolerance, max_iterations=max_iterations)
+    return solver.point, result

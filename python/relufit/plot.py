@@ -1,0 +1,220 @@
+"""Pictures of training and of networks (needs matplotlib: pip install 'relufit[plot]').
+
+Every function draws into `ax`, by default the current axes of pyplot, and returns it. A `network` is a relufit.Model,
+or an estimator or result that holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._core import Model, TrainResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["activation_regions", "comparison", "function_1d", "function_2d", "trace"]
+
+Range = tuple[float, float]
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("relufit.plot needs the package matplotlib: pip install 'relufit[plot]'") from error
+    return plt.gca()
+
+
+def _model(network: Any) -> Model:
+    model = getattr(network, "model_", getattr(network, "model", network))
+    if not isinstance(model, Model):
+        raise ValueError(f"network: {type(network).__name__}, expected a Model or a fitted estimator")
+    return model
+
+
+def _trace(source: Any) -> Mapping[str, np.ndarray]:
+    trace = source.trace if isinstance(source, TrainResult) else getattr(source, "trace_", source)
+    if not isinstance(trace, Mapping) or "fit" not in trace:
+        raise ValueError(f"source: {type(source).__name__}, expected a TrainResult, a fitted estimator or a trace")
+    return trace
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    """For logarithmic axes: a gap where a value is zero."""
+    return np.where(values > 0, values, np.nan)
+
+
+def trace(source: Any, *, ax: Axes | None = None) -> Axes:
+    """Violations, relative residual and objective per iteration; `source` is a TrainResult, a fitted estimator, or a
+    trace of one of them. Logarithmic; values that are zero are not drawn."""
+    axes, records = _axes(ax), _trace(source)
+    curves = (
+        ("fit", "relative residual", "C0", "-"),
+        ("complementarity", "largest |h s|", "C1", "-"),
+        ("product", "largest |W H - C|", "C2", "-"),
+        ("objective", "objective of the relaxation", "0.5", "--"),
+    )
+    for name, label, color, style in curves:
+        values = _positive(np.asarray(records[name]))
+        if np.isfinite(values).any():
+            axes.plot(records["iteration"], values, style, color=color, label=label, linewidth=1.4)
+    axes.set(yscale="log", xlabel="iteration")
+    axes.grid(True, which="major", alpha=0.3)
+    axes.legend(frameon=False)
+    return axes
+
+
+def comparison(sources: Mapping[str, Any], *, against: str = "seconds", ax: Axes | None = None) -> Axes:
+    """Smallest relative residual so far against "seconds" or "iteration", one curve per entry of `sources`."""
+    if against not in ("seconds", "iteration"):
+        raise ValueError(f"against: {against!r}, expected 'seconds' or 'iteration'")
+    axes = _axes(ax)
+    for label, source in sources.items():
+        records = _trace(source)
+        best = np.minimum.accumulate(np.asarray(records["fit"]))
+        axes.step(records[against], _positive(best), where="post", label=label, linewidth=1.4)
+    axes.set(yscale="log", xlabel=against, ylabel="smallest relative residual so far")
+    if against == "seconds":
+        axes.set(xscale="log")  # methods differ by orders of magnitude
+    axes.grid(True, which="major", alpha=0.3)
+    axes.legend(frameon=False)
+    return axes
+
+
+def _check_sizes(model: Model, inputs: int, target: int) -> None:
+    if model.widths[0] != inputs:
+        raise ValueError(f"network: {model.widths[0]} inputs, expected {inputs}")
+    if not 0 <= target < model.widths[-1]:
+        raise ValueError(f"target: {target}, expected a number from 0 to {model.widths[-1] - 1}")
+
+
+def _default_range(model: Model, column: int) -> Range:
+    """Two standard deviations of the training inputs about their mean, as the scaling knows them."""
+    offset, scale = model.input_scaling
+    return float(offset[column] - 2 * scale[column]), float(offset[column] + 2 * scale[column])
+
+
+def _range(data: np.ndarray | None, model: Model, column: int, given: Range | None) -> Range:
+    if given is not None:
+        return given
+    if data is None:
+        return _default_range(model, column)
+    low, high = float(np.min(data[:, column])), float(np.max(data[:, column]))
+    margin = 0.05 * (high - low or 1.0)
+    return low - margin, high + margin
+
+
+def function_1d(
+    network: Any,
+    inputs: Any = None,
+    targets: Any = None,
+    *,
+    x_range: Range | None = None,
+    target: int = 0,
+    kinks: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """The function of a network with one input, with the data where given and a mark at every kink of the first hidden
+    layer's units. The range is that of the data, else two standard deviations about the mean of the training inputs."""
+    model, axes = _model(network), _axes(ax)
+    _check_sizes(model, 1, target)
+    data = None if inputs is None else np.asarray(inputs, dtype=float).reshape(-1, 1)
+    low, high = _range(data, model, 0, x_range)
+    grid = np.linspace(low, high, 1001)
+    weights, bias = model.folded().layers[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = -bias / weights[:, 0]
+    places = np.sort(places[np.isfinite(places) & (places > low) & (places < high)])
+    grid = np.sort(np.concatenate([grid, places]))
+    if data is not None and targets is not None:
+        values = np.asarray(targets, dtype=float).reshape(len(data), -1)[:, target]
+        axes.plot(data[:, 0], values, ".", color="0.6", markersize=5, label="data")
+    axes.plot(grid, model.predict(grid[:, np.newaxis])[:, target], color="C0", linewidth=1.6, label="network")
+    if kinks and len(places):
+        heights = model.predict(places[:, np.newaxis])[:, target]
+        axes.plot(places, heights, "o", color="C3", markersize=5, fillstyle="none", label="kinks of hidden units")
+    axes.set(xlabel=model.input_names[0], ylabel=model.target_names[target])
+    axes.legend(frameon=False)
+    return axes
+
+
+def _grid_2d(model: Model, data: np.ndarray | None, ranges: Sequence[Range] | None, points: int) -> list[np.ndarray]:
+    given = (None, None) if ranges is None else tuple(ranges)
+    return [np.linspace(*_range(data, model, column, given[column]), points) for column in range(2)]
+
+
+def function_2d(
+    network: Any,
+    inputs: Any = None,
+    *,
+    ranges: Sequence[Range] | None = None,
+    target: int = 0,
+    points: int = 200,
+    ax: Axes | None = None,
+) -> Axes:
+    """The function of a network with two inputs as filled contours with a color bar, with the inputs where given.
+    Ranges, a pair of (low, high), are those of the data by default, else as in function_1d."""
+    model, axes = _model(network), _axes(ax)
+    _check_sizes(model, 2, target)
+    data = None if inputs is None else np.asarray(inputs, dtype=float)
+    first, second = _grid_2d(model, data, ranges, points)
+    values = model.predict(np.column_stack([grid.ravel() for grid in np.meshgrid(first, second)]))[:, target]
+    filled = axes.contourf(first, second, values.reshape(points, points), levels=24, cmap="viridis")
+    axes.figure.colorbar(filled, ax=axes, label=model.target_names[target])
+    if data is not None:
+        axes.plot(
+            data[:, 0], data[:, 1], ".", color="white", markeredgecolor="black", markeredgewidth=0.4, markersize=5
+        )
+    axes.set(xlabel=model.input_names[0], ylabel=model.input_names[1])
+    return axes
+
+
+def activation_regions(
+    network: Any,
+    inputs: Any = None,
+    *,
+    ranges: Sequence[Range] | None = None,
+    points: int = 400,
+    ax: Axes | None = None,
+) -> Axes:
+    """The regions of a network with two inputs on which it is affine: one color per pattern of active hidden units, and
+    a line where a unit switches, thinner for later layers. Ranges as in function_2d."""
+    from matplotlib.colors import ListedColormap
+
+    model, axes = _model(network), _axes(ax)
+    _check_sizes(model, 2, 0)
+    data = None if inputs is None else np.asarray(inputs, dtype=float)
+    first, second = _grid_2d(model, data, ranges, points)
+    values = np.column_stack([grid.ravel() for grid in np.meshgrid(first, second)])
+    arguments = []
+    for weights, bias in model.folded().layers[:-1]:
+        arguments.append(values @ weights.T + bias)
+        values = np.maximum(arguments[-1], 0)
+    patterns = np.packbits(np.hstack(arguments) > 0, axis=1)
+    regions = np.unique(patterns, axis=0, return_inverse=True)[1].reshape(points, points)
+    # Golden-ratio steps of the hue keep regions with neighbouring numbers apart.
+    hues = np.mod(0.1 + 0.61803398875 * np.arange(regions.max() + 1), 1)
+    colors = ListedColormap([_pastel(hue) for hue in hues])
+    axes.pcolormesh(first, second, regions, cmap=colors, vmin=-0.5, vmax=regions.max() + 0.5, shading="nearest",
+                    rasterized=True)  # fmt: skip
+    for layer, argument in enumerate(arguments):
+        for unit in argument.T:
+            if unit.min() < 0 < unit.max():
+                axes.contour(first, second, unit.reshape(points, points), levels=[0], colors="0.25",
+                             linewidths=1.4 / (1 + layer))  # fmt: skip
+    if data is not None:
+        axes.plot(data[:, 0], data[:, 1], ".", color="black", markersize=3)
+    axes.set(xlabel=model.input_names[0], ylabel=model.input_names[1], title=f"{regions.max() + 1} regions")
+    return axes
+
+
+def _pastel(hue: float) -> tuple[float, float, float]:
+    from colorsys import hls_to_rgb
+
+    return hls_to_rgb(hue, 0.82, 0.55)

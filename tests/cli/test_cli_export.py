@@ -1,0 +1,74 @@
+"""`relufit export`: the header compiles as strict C99 and computes what `predict` prints."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_tools import Program, contents, load_model, read_csv
+
+MAIN = """
+#include <stdio.h>
+#include "{header}"
+int main(void) {{
+  {real} inputs[{macro}_INPUTS], outputs[{macro}_OUTPUTS];
+  double a, b;
+  while (scanf("%lf,%lf", &a, &b) == 2) {{
+    inputs[0] = ({real})a;
+    inputs[1] = ({real})b;
+    {name}_predict(inputs, outputs);
+    printf("%.17g\\n", (double)outputs[0]);
+  }}
+  return 0;
+}}
+"""
+
+
+@pytest.fixture
+def model(relufit: Program, teacher_csv: Path) -> Path:
+    path = relufit.folder / "my net.json"
+    relufit("train", teacher_csv, "--targets", "y", "--hidden", "2", "--iterations", "20", "--model", path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "options, name, real, tolerance",
+    [
+        ([], "my_net", "double", 1e-12),
+        (["--name", "Net2"], "Net2", "double", 1e-12),
+        (["--float32"], "my_net", "float", 1e-5),
+    ],
+)
+def test_header_agrees(relufit: Program, model: Path, teacher_csv: Path, options: list, name: str, real: str,
+                       tolerance: float) -> None:  # fmt: skip
+    header = relufit.folder / "my net.h"
+    assert relufit("export", model, "--c", header, *options) == ""
+    (relufit.folder / "main.c").write_text(MAIN.format(header=header.name, macro=name.upper(), name=name, real=real))
+    flags = "-std=c99 -Wall -Wextra -pedantic -Werror".split()
+    subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=relufit.folder, check=True)
+    rows = "\n".join(",".join(line.split(",")[:2]) for line in teacher_csv.read_text().splitlines()[1:])
+    run = subprocess.run([relufit.folder / "main"], input=rows, capture_output=True, text=True, check=True)
+    relufit("predict", model, teacher_csv, "--out", "predictions.csv")
+    expected = read_csv(relufit.folder / "predictions.csv")["y"]
+    scale = load_model(model)["target_scaling"]["scale"][0]
+    np.testing.assert_allclose(np.array(run.stdout.split(), dtype=float), expected, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["my net.json"], "--c is required"),
+        (["none.json", "--c", "net.h"], "none.json"),
+        (["my net.json", "--c", "none/net.h"], "none/net.h: the folder 'none' does not exist"),
+        (["my net.json", "--c", "my net.json"], "my net.json: named twice"),
+        (["my net.json", "--c", "net.h", "--name", "a b"], "name: 'a b' is not a name in C"),
+    ],
+)
+def test_bad_input_is_refused(relufit: Program, model: Path, arguments: list[str], message: str) -> None:
+    before = contents(relufit.folder)
+    run = relufit.run("export", *arguments)
+    assert run.returncode == 2
+    assert message in run.stderr and len(run.stderr.splitlines()) == 1
+    assert contents(relufit.folder) == before

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+
+import relufit
+
+
+def random_model(seed: int, widest: int = 50) -> relufit.Model:
+    """One to four layers, widths 1 to `widest`, both output activations, scalings far from the identity."""
+    rng = np.random.default_rng(seed)
+    widths = rng.integers(1, widest, size=rng.integers(2, 6), endpoint=True)
+    layers = [
+        (rng.standard_normal((after, before)) / np.sqrt(before), rng.standard_normal(after))
+        for before, after in zip(widths, widths[1:])
+    ]
+    output = ("linear", "relu")[seed % 2]
+    scale = 10.0 ** rng.uniform(-2, 2, widths[0])
+    target_scale = 10.0 ** rng.uniform(-2, 2, widths[-1])
+    target_offset = target_scale * rng.standard_normal(widths[-1]) * (output == "linear")
+    return relufit.Model(layers, output, (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale))
+
+
+def random_inputs(model: relufit.Model, samples: int, seed: int = 0) -> np.ndarray:
+    """Inputs as the scaling expects them."""
+    offset, scale = model.input_scaling
+    return offset + scale * np.random.default_rng(seed).standard_normal((samples, len(offset)))
+
+
+def forward(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
+    """The network's function by its definition."""
+    values = (inputs - model.input_scaling[0]) / model.input_scaling[1]
+    for index, (weights, bias) in enumerate(model.layers):
+        values = values @ weights.T + bias
+        if index + 1 < len(model.layers) or model.output_activation == "relu":
+            values = np.maximum(values, 0)
+    return model.target_scaling[0] + model.target_scaling[1] * values
+
+
+def same(a: relufit.Model, b: relufit.Model) -> bool:
+    """Every number and name of two models, bit for bit."""
+    arrays = lambda m: [*(x for layer in m.layers for x in layer), *m.input_scaling, *m.target_scaling]  # noqa: E731
+    return (
+        len(a.layers) == len(b.layers)
+        and all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b)))
+        and a.output_activation == b.output_activation
+        and a.input_names == b.input_names
+        and a.target_names == b.target_names
+    )
+
+
+def scaled_error(model: relufit.Model, outputs: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference in units of the targets' scale and size, which is what rounding is relative to."""
+    offset, scale = model.target_scaling
+    size = scale + np.abs(offset) + np.abs(expected).max(axis=0, initial=0)
+    return float(np.max(np.abs(outputs - expected) / size))

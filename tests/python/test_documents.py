@@ -1,0 +1,55 @@
+"""The examples of README.md and docs/python.md run as printed, and the package's commands do what they say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from models import random_inputs, random_model, scaled_error
+
+import relufit
+from relufit.__main__ import main
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+pytest.importorskip("onnx")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def examples(document: str) -> str:
+    """All Python code of a document, in order."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_examples_run(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(REPOSITORY / "data" / "diabetes.csv", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    code = examples(document)
+    assert code
+    exec(compile(code, document, "exec"), {"__name__": "example"})
+    assert relufit.Model.load("diabetes.json").widths[0] == 10
+
+
+def test_onnx_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, again = random_model(2), str(tmp_path / "again.json")
+    first, file = str(tmp_path / "model.json"), str(tmp_path / "model.onnx")
+    model.save(first)
+    assert main(["export", first, "--onnx", file, "--dtype", "float64"]) == 0
+    assert main(["import", file, "--model", again]) == 0
+    inputs = random_inputs(model, 10)
+    assert scaled_error(model, relufit.Model.load(again).predict(inputs), model.predict(inputs)) < 1e-12
+    assert main(["export", str(tmp_path / "none.json"), "--onnx", file]) == 2
+    assert main(["import", str(tmp_path / "none.onnx"), "--model", again]) == 2
+    messages = capsys.readouterr().err.splitlines()
+    assert len(messages) == 2 and all(line.startswith("relufit: ") and "none." in line for line in messages)
+
+
+def test_version_is_that_of_the_build_files() -> None:
+    text = (REPOSITORY / "CMakeLists.txt").read_text()
+    assert relufit.__version__ == re.search(r"project\(relufit VERSION ([0-9.]+)", text).group(1)

@@ -1,0 +1,236 @@
+"""Models as ONNX, C and PyTorch: agreement with predict, and round trips."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import random_inputs, random_model, same, scaled_error
+
+import relufit
+from relufit import ReluClassifier, ReluRegressor
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+
+SEEDS = range(200)
+
+
+def run_onnx(proto: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
+    session = runtime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    (value,) = session.get_inputs()
+    (result,) = session.run(None, {value.name: inputs})
+    return result
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-6)])
+def test_onnxruntime_agrees(dtype: str, tolerance: float) -> None:
+    errors = []
+    for seed in SEEDS:
+        model = random_model(seed)
+        inputs = random_inputs(model, 20).astype(dtype)
+        outputs = run_onnx(model.to_onnx(dtype=dtype), inputs)
+        assert outputs.dtype == dtype
+        errors.append(scaled_error(model, outputs, model.predict(inputs)))
+    assert max(errors) <= tolerance
+
+
+def test_onnx_of_estimators(diabetes) -> None:
+    """Raw data with means far from zero: what folding the scaling must not spoil."""
+    inputs, targets = diabetes
+    classes = np.digitize(targets, [100, 200])
+    for estimator, y in (
+        (ReluRegressor(max_iter=100, random_state=0), targets),
+        (ReluRegressor(max_iter=100, random_state=0, output_activation="relu"), targets),
+        (ReluClassifier(hidden=(6, 4), max_iter=100, random_state=0), classes),
+    ):
+        model = estimator.fit(inputs, y).model_
+        for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
+            given = inputs.astype(dtype)
+            outputs = run_onnx(model.to_onnx(dtype=dtype), given)
+            assert scaled_error(model, outputs, model.predict(given)) <= tolerance
+
+
+def test_onnx_round_trip_is_exact(tmp_path: Path) -> None:
+    for seed in SEEDS:
+        model = random_model(seed)
+        path = tmp_path / "model.onnx"
+        model.to_onnx(path, dtype="float64")
+        assert same(relufit.from_onnx(path), model.folded())
+
+
+def test_onnx_says_what_it_is() -> None:
+    model = relufit.Model([(np.ones((1, 2)), np.zeros(1))], input_names=["a \N{GREEK SMALL LETTER ALPHA}", "b"])
+    proto = model.to_onnx(opset=15)
+    assert proto.opset_import[0].version == 15
+    assert relufit.from_onnx(proto).input_names == model.input_names
+    with pytest.raises(ValueError, match="dtype: 'float16'"):
+        model.to_onnx(dtype="float16")
+    with pytest.raises(ValueError, match="opset: 3, expected at least 7"):
+        model.to_onnx(opset=3)
+    with pytest.raises(ValueError, match="weights1 has a value that does not fit"):
+        relufit.Model([(np.full((1, 1), 1e300), np.zeros(1))]).to_onnx()
+
+
+def graph(nodes: list, constants: dict[str, np.ndarray], columns: int = 3, dtype: type = np.float64) -> onnx.ModelProto:
+    """A model with input x and output y."""
+    helper = onnx.helper
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    initializers = [onnx.numpy_helper.from_array(value.astype(dtype), name) for name, value in constants.items()]
+    ends = [helper.make_tensor_value_info(name, kind, None) for name in "xy"]
+    if columns:
+        ends[0] = helper.make_tensor_value_info("x", kind, ["n", columns])
+    made = helper.make_graph(nodes, "test", ends[:1], ends[1:], initializers)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def node(kind: str, inputs: str, output: str, **attributes: object) -> onnx.NodeProto:
+    return onnx.helper.make_node(kind, inputs.split(), [output], **attributes)
+
+
+RNG = np.random.default_rng(0)
+CONSTANTS = {
+    "W": RNG.standard_normal((3, 4)),
+    "V": RNG.standard_normal((2, 4)),
+    "b": RNG.standard_normal(4),
+    "c": RNG.standard_normal((1, 2)),
+    "m": RNG.standard_normal(3),
+    "s": np.array([0.5, 2.0, -4.0]),
+    "two": np.array(2.0),
+}
+CHAINS = {
+    "MatMul and Add": [node("MatMul", "x W", "a"), node("Add", "b a", "h"), node("Relu", "h", "r"),
+                       node("Gemm", "r V c", "y", transB=1)],
+    "factors": [node("Gemm", "x W b", "a", alpha=0.5, beta=-2.0), node("Relu", "a", "r"),
+                node("Gemm", "r V", "y", transB=1)],
+    "scaling before": [node("Sub", "x m", "d"), node("Div", "d s", "e"), node("MatMul", "e W", "a"),
+                       node("Relu", "a", "y")],
+    "scaling after": [node("MatMul", "x W", "a"), node("Relu", "a", "r"), node("Gemm", "r V c", "z", transB=1),
+                      node("Mul", "two z", "y")],
+    "scaling alone": [node("Mul", "x s", "d"), node("Add", "d m", "y")],
+    "products without Relu": [node("Sub", "x m", "d"), node("MatMul", "d W", "a"), node("Add", "a b", "e"),
+                              node("Gemm", "e V c", "y", transB=1)],
+    "Relu of inputs": [node("Relu", "x", "r"), node("MatMul", "r W", "y")],
+    "Relu twice": [node("MatMul", "x W", "a"), node("Relu", "a", "r"), node("Relu", "r", "q"),
+                   node("Identity", "q", "y")],
+    "Flatten": [node("Flatten", "x", "f", axis=1), node("MatMul", "f W", "y")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("columns", [3, 0])
+def test_foreign_onnx_chains(name: str, columns: int) -> None:
+    used = {value for step in CHAINS[name] for value in step.input}
+    proto = graph(CHAINS[name], {key: value for key, value in CONSTANTS.items() if key in used}, columns)
+    if columns == 0 and name == "scaling alone":
+        with pytest.raises(ValueError, match="number of columns not known"):
+            relufit.from_onnx(proto)
+        return
+    inputs = RNG.standard_normal((9, 3))
+    expected = run_onnx(proto, inputs)
+    np.testing.assert_allclose(relufit.from_onnx(proto).predict(inputs), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "nodes, message",
+    [
+        ([node("Tanh", "x", "y")], r"node 'y' \(Tanh\): expected one of Gemm"),
+        ([node("MatMul", "x W", "a"), node("Add", "x m", "y")], r"node 'y' \(Add\): its input is 'x', expected 'a'"),
+        ([node("Relu", "x", "r"), node("Add", "r x", "y")], r"node 'y' \(Add\): 'x' is not a constant"),
+        ([node("Gemm", "x V", "y", transB=1)], r"node 'y' \(Gemm\): weights of shape .*, expected 3 rows"),
+        ([node("Gemm", "x W", "y", transA=1)], r"transA, expected samples in rows"),
+        ([node("Relu", "x", "z")], "output 'y': not at the end"),
+    ],
+)
+def test_other_onnx_graphs_are_refused(nodes: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        relufit.from_onnx(graph(nodes, CONSTANTS))
+
+
+C_MAIN = """
+#include <stdio.h>
+{includes}
+int main(void) {{
+{calls}
+  return 0;
+}}
+"""
+C_CALL = """  {{
+    {real} inputs[{macro}_INPUTS], outputs[{macro}_OUTPUTS];
+    int sample, i;
+    for (sample = 0; sample < {samples}; ++sample) {{
+      for (i = 0; i < {macro}_INPUTS; ++i) {{
+        double value;
+        if (scanf("%lf", &value) != 1) return 1;
+        inputs[i] = ({real})value;
+      }}
+      {name}_predict(inputs, outputs);
+      for (i = 0; i < {macro}_OUTPUTS; ++i) printf("%.17g\\n", (double)outputs[i]);
+    }}
+  }}
+"""
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-6)])
+def test_c_source_agrees(tmp_path: Path, dtype: str, tolerance: float) -> None:
+    """Forty models in one strict C99 program that reads inputs and prints outputs."""
+    samples, models = 5, [random_model(seed) for seed in range(40)]
+    text, includes, calls, inputs = [], "", "", []
+    for number, model in enumerate(models):
+        model.to_c(str(tmp_path / f"net{number}.h"), dtype=dtype)
+        includes += f'#include "net{number}.h"\n'
+        real = "double" if dtype == "float64" else "float"
+        calls += C_CALL.format(real=real, macro=f"NET{number}", name=f"net{number}", samples=samples)
+        inputs.append(random_inputs(model, samples).astype(dtype))
+        text += [repr(float(value)) for value in inputs[-1].ravel()]
+    (tmp_path / "main.c").write_text(C_MAIN.format(includes=includes, calls=calls))
+    flags = "-std=c99 -O1 -Wall -Wextra -pedantic -Werror".split()
+    subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True)
+    printed = subprocess.run(
+        [tmp_path / "main"], input="\n".join(text), capture_output=True, text=True, check=True
+    ).stdout
+    values = iter(map(float, printed.split()))
+    for model, given in zip(models, inputs):
+        outputs = np.array([[next(values) for _ in range(model.widths[-1])] for _ in range(samples)])
+        assert scaled_error(model, outputs, model.predict(given)) <= tolerance
+    assert next(values, None) is None
+
+
+def test_c_source_allocates_nothing_and_includes_nothing() -> None:
+    source = random_model(3).to_c(name="net")
+    assert "#include" not in source and "malloc" not in source
+    with pytest.raises(ValueError, match="name: 'a b' is not a name in C"):
+        random_model(3).to_c(name="a b")
+    with pytest.raises(ValueError, match="dtype: 'int8'"):
+        random_model(3).to_c(dtype="int8")
+
+
+def test_torch_round_trip_is_exact() -> None:
+    torch = pytest.importorskip("torch")
+    for seed in SEEDS:
+        model = random_model(seed)
+        network = model.to_torch()
+        assert same(relufit.from_torch(network), model.folded())
+        inputs = random_inputs(model, 10)
+        with torch.no_grad():
+            outputs = network(torch.from_numpy(inputs)).numpy()
+        assert scaled_error(model, outputs, model.predict(inputs)) <= 1e-12
+    single = relufit.from_torch(model.to_torch(torch.float32))
+    assert all(np.array_equal(a, b.astype(np.float32)) for a, b in zip(single.layers[0], model.folded().layers[0]))
+
+
+def test_other_torch_modules_are_refused() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    model = relufit.from_torch(nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Dropout(), nn.Linear(3, 1)))
+    assert model.widths == [2, 3, 1] and not model.layers[0][1].any()
+    for network, message in (
+        (nn.Sequential(nn.Linear(2, 3), nn.Tanh()), "module 1: Tanh, expected Linear"),
+        (nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), "module 1: Linear after Linear"),
+        (nn.Sequential(nn.ReLU()), "module 0: ReLU"),
+        (nn.Sequential(), "no Linear module"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            relufit.from_torch(network)

@@ -1,0 +1,80 @@
+"""Pictures: that they show what they say (how they look is for people to judge)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import relufit
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+from relufit import plot  # noqa: E402
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def lines(ax) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {line.get_label(): line.get_data() for line in ax.get_lines()}
+
+
+def test_trace(ax, tmp_path: Path) -> None:
+    X = np.linspace(-1, 1, 30).reshape(-1, 1)
+    result = relufit.train(X, np.abs(X), [2], iterations=50)
+    assert plot.trace(result, ax=ax) is ax
+    np.testing.assert_array_equal(lines(ax)["relative residual"][1], result.trace["fit"])
+    np.testing.assert_array_equal(lines(ax)["largest |W H - C|"][0], result.trace["iteration"])
+    assert ax.get_yscale() == "log"
+    plot.comparison({"a": result, "b": result.trace}, against="iteration", ax=ax)
+    assert (np.diff(lines(ax)["b"][1]) <= 0).all()
+    ax.figure.savefig(tmp_path / "trace.png")
+
+
+def test_function_1d_marks_its_kinks(ax, tmp_path: Path) -> None:
+    layers = [(np.array([[1.0], [2.0], [1.0]]), np.array([0.0, -1.0, 9.0])), (np.ones((1, 3)), np.zeros(1))]
+    model = relufit.Model(layers)
+    X = np.linspace(-1, 1, 11).reshape(-1, 1)
+    plot.function_1d(model, X, X, ax=ax)
+    np.testing.assert_allclose(lines(ax)["kinks of hidden units"][0], [0, 0.5])
+    x, y = lines(ax)["network"]
+    np.testing.assert_array_equal(y, model.predict(x[:, np.newaxis])[:, 0])
+    ax.figure.savefig(tmp_path / "function.png")
+
+
+def test_activation_regions_are_counted(ax, tmp_path: Path) -> None:
+    """Three lines in general position cut the plane into seven regions, of which all meet the square."""
+    weights, bias = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 0.0, -0.7])
+    model = relufit.Model([(weights, bias), (np.ones((1, 3)), np.zeros(1))])
+    plot.activation_regions(model, ranges=((-1, 1), (-1, 1)), ax=ax)
+    assert ax.get_title() == "7 regions"
+    ax.figure.savefig(tmp_path / "regions.png")
+
+
+def test_function_2d(ax, tmp_path: Path) -> None:
+    model = relufit.Model([(np.array([[1.0, -1.0]]), np.zeros(1))], "relu", target_names=["height"])
+    plot.function_2d(model, np.ones((3, 2)), ranges=((-1, 1), (0, 2)), ax=ax)
+    assert ax.get_xlim() == (-1, 1) and ax.get_ylim() == (0, 2)
+    ax.figure.savefig(tmp_path / "function.png")
+
+
+def test_bad_arguments_are_refused(ax) -> None:
+    model = relufit.Model([(np.ones((1, 2)), np.zeros(1))])
+    for call, message in (
+        (lambda: plot.function_1d(model, ax=ax), "network: 2 inputs, expected 1"),
+        (lambda: plot.function_2d(model, target=1, ax=ax), "target: 1, expected"),
+        (lambda: plot.function_2d("model", ax=ax), "network: str, expected a Model"),
+        (lambda: plot.trace(model, ax=ax), "source: Model, expected"),
+        (lambda: plot.comparison({}, against="weeks", ax=ax), "against: 'weeks'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
