@@ -111,7 +111,13 @@ def main() -> None:
     torch.set_num_threads(1)
     own = relufit_runs.contestant(options.program)
     contestants = [own, *peers.CONTESTANTS, *torch_peers.CONTESTANTS, convex_peer.CONTESTANT]
-    load = os.getloadavg()[0]
+    facts = machine.description(options.program) | {
+        "date": date.today().isoformat(),
+        "load": [os.getloadavg()[0], 0.0],
+        "options": f"--problems {options.problems} --problems-count {options.problems_count} "
+        f"--first-seed {options.first_seed} --starts {options.starts}"
+        + (f" --budget-seconds {options.budget_seconds:g}" if options.budget_seconds else ""),
+    }
     sections = []
     for kind, count in options.kinds:
         warm_up(kind, contestants)
@@ -123,14 +129,8 @@ def main() -> None:
                 budget = options.budget_seconds or kind.budget
                 sections.append(compete(group, contestants, budget, options.starts, dead))
                 print(sections[-1].markdown(contestants), flush=True)
-    facts = machine.description(options.program) | {
-        "date": date.today().isoformat(),
-        "load": [load, os.getloadavg()[0]],
-        "options": f"--problems {options.problems} --problems-count {options.problems_count} "
-        f"--first-seed {options.first_seed} --starts {options.starts}"
-        + (f" --budget-seconds {options.budget_seconds:g}" if options.budget_seconds else ""),
-    }
-    report.write(options.out, heading(facts), facts, sections, contestants)
+        facts["load"][1] = os.getloadavg()[0]
+        report.write(options.out, heading(facts), facts, sections, contestants)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class Attempt:
     processor_seconds: float
     wall_seconds: float
     training_seconds: float | None = None  # relufit: wall clock of the training alone, as the program reports it
+    startup_processor_seconds: float = 0  # relufit: of a process on the same files that does not train
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Race:
     processor_seconds: float
     wall_seconds: float
     training_seconds: float | None
+    startup_processor_seconds: float
     largest_width: int  # hidden units of its widest network
 
 
@@ -66,5 +68,6 @@ def race(contestant: Contestant, problem: Problem, budget: float, most_starts: i
         processor_seconds=sum(attempt.processor_seconds for attempt in attempts),
         wall_seconds=sum(attempt.wall_seconds for attempt in attempts),
         training_seconds=sum(training) if training else None,
+        startup_processor_seconds=sum(attempt.startup_processor_seconds for attempt in attempts),
         largest_width=max(len(attempt.network.w1) for attempt in attempts),
     )

@@ -34,6 +34,16 @@ def read_network(path: Path) -> Network:
     return Network(w1, b1 - w1 @ offset, target_scale[:, None] * w2, target_offset + target_scale * b2)
 
 
+def run_program(command: Sequence[str | Path]) -> tuple[float, str]:
+    """Processor seconds and standard output. Raises RuntimeError with its message where it fails."""
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {result.stderr.strip()}")
+    return end.ru_utime - begin.ru_utime + end.ru_stime - begin.ru_stime, result.stdout
+
+
 def contestant(program: Path) -> Contestant:
     def run(problem: Problem, starts: Sequence[int], limit: float) -> list[Attempt]:
         (start,) = starts
@@ -46,12 +56,11 @@ def contestant(program: Path) -> Contestant:
                 command += ["--output-activation", "relu"]
             if problem.kind.fixed_output:
                 command += ["--no-bias", "--fixed-output", "ones"]
-            wall, begin = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
-            wall, end = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
-            if result.returncode != 0:
-                raise RuntimeError(f"{problem.kind.name}, seed {problem.seed}: {result.stderr.strip()}")
-            processor = end.ru_utime - begin.ru_utime + end.ru_stime - begin.ru_stime
-            return [Attempt(read_network(model), processor, wall, json.loads(result.stdout)["seconds"])]
+            wall = time.perf_counter()
+            processor, output = run_program(command)
+            wall = time.perf_counter() - wall
+            # Reads the same data and the model, and trains nothing.
+            startup, _ = run_program([program, "evaluate", model, data, "--json"])
+            return [Attempt(read_network(model), processor, wall, json.loads(output)["seconds"], startup)]
 
     return Contestant("relufit", run, residual=EXACT_RESIDUAL)

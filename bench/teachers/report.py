@@ -21,46 +21,41 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Row:
-    """A contestant on all problems of a kind. Seconds are sums; None where nobody measures them."""
+    """A contestant on all problems of a kind: solved and made starts and their seconds in all, by problem."""
 
     name: str
-    races: Sequence[Race]
-    processor_seconds: float | None
-    wall_seconds: float
-
-    @property
-    def starts(self) -> int:
-        return sum(race.starts for race in self.races)
-
-    @property
-    def solved(self) -> int:
-        return sum(race.solved for race in self.races)
+    solved: Sequence[int]
+    starts: Sequence[int]
+    processor_seconds: Sequence[float]
+    wall_seconds: Sequence[float]
 
     @property
     def share(self) -> Interval:
         return success_share(self.solved, self.starts)
 
-    def expected(self, seconds: float | None) -> Interval | None:
-        return None if seconds is None else time_to_success(self.share, seconds / self.starts)
+    def per_start(self, seconds: Sequence[float]) -> float:
+        """Every problem with the same weight, as in the share."""
+        return sum(total / made for total, made in zip(seconds, self.starts, strict=True)) / len(self.starts)
 
     @property
-    def expected_processor(self) -> Interval | None:
-        return self.expected(self.processor_seconds)
+    def expected_processor(self) -> Interval:
+        return time_to_success(self.share, self.per_start(self.processor_seconds))
 
     @property
     def expected_wall(self) -> Interval:
-        return time_to_success(self.share, self.wall_seconds / self.starts)
+        return time_to_success(self.share, self.per_start(self.wall_seconds))
 
 
-def rows_of(contestant: Contestant, races: Sequence[Race]) -> list[Row]:
-    """One row; for a contestant that reports the time of its training, that row as well, before the whole process."""
-    processor, wall = sum(race.processor_seconds for race in races), sum(race.wall_seconds for race in races)
+def rows_of(name: str, races: Sequence[Race]) -> list[Row]:
+    """One row; where training and process are told apart, one for each."""
+    solved, starts = [race.solved for race in races], [race.starts for race in races]
+    processor, wall = [race.processor_seconds for race in races], [race.wall_seconds for race in races]
     if races[0].training_seconds is None:
-        return [Row(contestant.name, races, processor, wall)]
-    training = sum(race.training_seconds for race in races)
+        return [Row(name, solved, starts, processor, wall)]
+    training = [race.processor_seconds - race.startup_processor_seconds for race in races]
     return [
-        Row(f"{contestant.name}, training alone", races, None, training),
-        Row(f"{contestant.name}, whole process", races, processor, wall),
+        Row(f"{name}, training alone", solved, starts, training, [race.training_seconds for race in races]),
+        Row(f"{name}, whole process", solved, starts, processor, wall),
     ]
 
 
@@ -75,22 +70,21 @@ def number(value: float) -> str:
 
 def interval(value: Interval | None) -> str:
     if value is None:
-        return "-"
+        return "none"
     if value.value is None:
         return f"> {number(value.low)}"
     return f"{number(value.value)} ({number(value.low)} to {number(value.high)})"
 
 
 def percentages(share: Interval) -> str:
-    return f"{100 * share.value:.3g}% ({100 * share.low:.2g} to {100 * share.high:.3g})"
+    return f"{100 * share.value:.3g}% ({100 * share.low:.3g} to {100 * share.high:.3g})"
 
 
 def table_row(row: Row) -> str:
-    processor = "-" if row.processor_seconds is None else number(row.processor_seconds / row.starts)
-    solved = sum(race.solved > 0 for race in row.races)
     cells = [
-        row.name, f"{solved}/{len(row.races)}", f"{row.solved}/{row.starts}", percentages(row.share), processor,
-        number(row.wall_seconds / row.starts), interval(row.expected_processor), interval(row.expected_wall),
+        row.name, f"{sum(good > 0 for good in row.solved)}/{len(row.solved)}", f"{sum(row.solved)}/{sum(row.starts)}",
+        percentages(row.share), number(row.per_start(row.processor_seconds)), number(row.per_start(row.wall_seconds)),
+        interval(row.expected_processor), interval(row.expected_wall),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
@@ -105,7 +99,9 @@ class Section:
     refusals: dict[str, str]
 
     def markdown(self, contestants: Sequence[Contestant]) -> str:
-        rows = {entry.name: rows_of(entry, self.races[entry.name]) for entry in contestants if entry.name in self.races}
+        rows = {
+            entry.name: rows_of(entry.name, self.races[entry.name]) for entry in contestants if entry.name in self.races
+        }
         title = self.kind.title + (", with an output that is zero at every sample" if self.dead else "")
         lines = [f"## {title}", "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         lines += [table_row(row) for group in rows.values() for row in group]
@@ -123,11 +119,11 @@ class Section:
             return []
         training, process = rows[own.name]
         peers = [rows[entry.name][0] for entry in others if entry.name in rows and entry.exact_width]
-        processor = ratio_to_best([peer.expected_processor for peer in peers], process.expected_processor)
-        wall = ratio_to_best([peer.expected_wall for peer in peers], training.expected_wall)
+        times = [peer.expected_processor for peer in peers]
+        alone, whole = (interval(ratio_to_best(times, row.expected_processor)) for row in (training, process))
         return [
-            f"* Best peer over {own.name}, expected time to a success: {interval(processor)} in processor time with "
-            f"{own.name}'s whole process, {interval(wall)} in wall-clock time with its training alone."
+            f"* Best peer over {own.name}, expected processor time to a success: {alone} with its training alone, "
+            f"{whole} with its whole process."
         ]
 
 

@@ -114,6 +114,6 @@ def worthwhile_batch(problem: Problem) -> int:
 
 
 CONTESTANTS = [
-    Contestant("Adam, PyTorch, best of 3 rates", adam, batch=worthwhile_batch, most_problems=10),
+    Contestant("Adam, PyTorch, best of 3 rates", adam, batch=worthwhile_batch, most_problems=6),
     Contestant("L-BFGS, PyTorch", quasi_newton),
 ]

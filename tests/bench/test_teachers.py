@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "bench"))
@@ -20,6 +21,7 @@ from teachers.contest import Attempt, Contestant, race  # noqa: E402
 from teachers.estimates import Interval, ratio_to_best, success_share, time_to_success  # noqa: E402
 from teachers.models import Model  # noqa: E402
 from teachers.problems import Network, Problem, draw, kind_named  # noqa: E402
+from teachers.report import Row  # noqa: E402
 
 
 @pytest.mark.parametrize(("seed", "dead"), [(0, 0), (1, 1)])
@@ -105,21 +107,39 @@ def test_a_race_ends_with_the_budget_or_the_starts() -> None:
     assert (by_starts.starts, by_starts.solved, by_starts.wall_seconds) == (3, 1, 1.5)
 
 
-def test_intervals() -> None:
-    z, share = 1.959963984540054, 3 / 10
-    middle, half = share + z**2 / 20, z * math.sqrt(share * (1 - share) / 10 + z**2 / 400)
-    estimate = success_share(3, 10)
-    assert estimate.value == share
-    assert estimate.low == pytest.approx((middle - half) / (1 + z**2 / 10), rel=1e-9)
-    assert estimate.high == pytest.approx((middle + half) / (1 + z**2 / 10), rel=1e-9)
+@pytest.mark.parametrize("solved", [[0, 0], [1, 2], [5, 5]])
+def test_share_of_equal_problems_has_the_interval_of_all_starts(solved: list[int]) -> None:
+    estimate = success_share(solved, [5, 5])
+    expected = binomtest(sum(solved), 10).proportion_ci(method="wilson")
+    assert estimate.value == pytest.approx(sum(solved) / 10)
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
+
+def test_share_weighs_problems_equally() -> None:
+    """Variance of the mean: p (1 - p) (1/100 + 1/2) / 4, that of 7.84 starts."""
+    estimate = success_share([100, 1], [100, 2])
+    assert estimate.value == 0.75
+    below, above = (binomtest(3 * n // 4, n).proportion_ci(method="wilson") for n in (4, 8))
+    assert below.low < estimate.low < above.low
+    assert above.high < estimate.high < below.high
+
+
+def test_a_row_weighs_problems_equally() -> None:
+    row = Row("x", [10, 0], [10, 2], processor_seconds=[1.0, 3.0], wall_seconds=[2.0, 4.0])
+    assert row.per_start(row.processor_seconds) == pytest.approx(0.8)
+    assert row.expected_processor.value == pytest.approx(1.6)
+    assert row.expected_wall.value == pytest.approx(2.2)
+
+
+def test_times_to_success() -> None:
+    estimate = success_share([3], [10])
     expected = time_to_success(estimate, 0.6)
     assert expected.value == pytest.approx(2.0)
     assert (expected.low, expected.high) == (0.6 / estimate.high, 0.6 / estimate.low)
 
-    never = time_to_success(success_share(0, 10), 0.6)
+    never = time_to_success(success_share([0], [10]), 0.6)
     assert never.value is None
-    assert never.low == pytest.approx(0.6 / (z**2 / (10 + z**2)))
+    assert never.low == pytest.approx(0.6 / binomtest(0, 10).proportion_ci(method="wilson").high)
     assert never.high == math.inf
 
 
@@ -140,3 +160,4 @@ def test_relufit_solves_a_problem(name: str) -> None:
     (attempt,) = relufit_runs.contestant(program).run(problem, range(1), 60)
     assert problem.solved_by(attempt.network, 1e-9)
     assert 0 < attempt.training_seconds < attempt.wall_seconds
+    assert attempt.startup_processor_seconds > 0
