@@ -2,7 +2,7 @@
 
     python bench/strategies.py [--out docs/strategies.svg]
 
-Needs NumPy and matplotlib (bench/requirements.txt) and the built program.
+Needs NumPy and matplotlib (tests/requirements.txt) and the built program.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 /// The space of local copies, in which the relaxation separates.
 #pragma once
 
+#include <tuple>
 #include <vector>
 
 #include "relufit/relaxation.h"
@@ -68,6 +69,39 @@ class Copies {
 
   Vector data_;
 };
+
+/// What a copy is of; each family has a penalty of its own.
+enum class Family { pair, product, output, weight };
+
+inline double of(const Penalties& penalties, Family family) {
+  switch (family) {
+    case Family::pair:
+      return penalties.pair;
+    case Family::product:
+      return penalties.product;
+    case Family::output:
+      return penalties.output;
+    case Family::weight:
+      break;
+  }
+  return penalties.weight;
+}
+
+/// Calls visit(family, by_sample, part, ...) for every copy, with the same part of each of the given points. by_sample:
+/// whether its columns are samples.
+template <class Visit, class... Points>
+void for_each_part(bool with_output, Visit&& visit, Points&... points) {
+  const auto& first = std::get<0>(std::tie(points...));
+  for (std::size_t i = 0; i < first.hidden_layers(); ++i) {
+    visit(Family::pair, true, points.active[i]...);
+    if (i > 0) visit(Family::pair, true, points.active_in[i]...);
+    visit(Family::pair, true, points.slack[i]...);
+    visit(Family::product, true, points.block_left[i]...);
+    visit(Family::product, false, points.block_right[i]...);
+  }
+  for (std::size_t i = 0; i < first.weights.size(); ++i) visit(Family::weight, false, points.weights[i]...);
+  if (with_output) visit(Family::output, true, points.output()...);
+}
 
 /// The penalty of weight copies is Penalties::weight times the samples: weights act on all of them.
 inline double weight_penalty(const LiftedProblem& problem, const Penalties& penalties) {

@@ -22,6 +22,40 @@ ResidualSums& ResidualSums::operator+=(const ResidualSums& other) {
   return *this;
 }
 
+FamilyNorms& ResidualSums::of(Family family) {
+  switch (family) {
+    case Family::pair:
+      return pair;
+    case Family::product:
+      return product;
+    case Family::output:
+      return output;
+    case Family::weight:
+      break;
+  }
+  return weight;
+}
+
+void add_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image, Range samples,
+               bool shared, ResidualSums& sums) {
+  const auto add = [](FamilyNorms& norms, const auto& s, const auto& r, const auto& x) {
+    norms.gap += (x - 0.5 * (s + r)).squaredNorm();
+    norms.copy += 0.25 * (s + r).squaredNorm();
+    norms.image += x.squaredNorm();
+    norms.multiplier += 0.25 * (s - r).squaredNorm();
+    norms.count += static_cast<double>(s.size());
+  };
+  const auto visit = [&](Family family, bool by_sample, const auto& s, const auto& r, const auto& x) {
+    if (by_sample) {
+      const auto columns = [&](const auto& part) { return part.middleCols(samples.begin, samples.size); };
+      add(sums.of(family), columns(s), columns(r), columns(x));
+    } else if (shared) {
+      add(sums.of(family), s, r, x);
+    }
+  };
+  for_each_part(with_output, visit, state, reflected, image);
+}
+
 Residuals::Residuals(const ResidualSums& sums, const Penalties& penalties, Index samples)
     : pair_(relative(sums.pair, penalties.pair)),
       product_(relative(sums.product, penalties.product)),

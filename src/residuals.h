@@ -5,7 +5,8 @@
 /// part exactly; all that is missing to optimality is the gap image - z: primal in itself, dual as rho (image - z).
 #pragma once
 
-#include "relufit/subproblem.h"
+#include "consensus.h"
+#include "parallel.h"
 
 namespace relufit {
 
@@ -23,8 +24,14 @@ struct FamilyNorms {
 struct ResidualSums {
   FamilyNorms pair, product, output, weight;
 
+  FamilyNorms& of(Family family);
+
   ResidualSums& operator+=(const ResidualSums& other);
 };
+
+/// Adds what the columns of some samples contribute, and, where `shared`, the parts whose columns are not samples.
+void add_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image, Range samples,
+               bool shared, ResidualSums& sums);
 
 /// Relative residuals per family: gap / (sqrt(count) + norm), the norm being that of the copies (primal) or of the
 /// multipliers (dual).

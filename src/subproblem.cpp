@@ -288,30 +288,21 @@ class SubproblemSolver::Impl {
 
   /// state += alpha (image - z) with z = (state + reflected) / 2
   void relax(Range samples, Index slot, double alpha) {
-    const auto update = [&](Copies::Part& state, const Copies::Part& reflected, const Copies::Part& image,
-                            Range range) {
-      if (state.size() == 0) return;
-      auto values = state.middleCols(range.begin, range.size);
-      values += alpha * (image.middleCols(range.begin, range.size) -
-                         0.5 * (values + reflected.middleCols(range.begin, range.size)));
+    const auto update = [alpha](auto&& state, const auto& reflected, const auto& image) {
+      state += alpha * (image - 0.5 * (state + reflected));
     };
     for_each_block(samples, [&](Range block) {
-      for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-        update(state_.active[i], reflected_.active[i], image_.active[i], block);
-        update(state_.active_in[i], reflected_.active_in[i], image_.active_in[i], block);
-        update(state_.slack[i], reflected_.slack[i], image_.slack[i], block);
-        update(state_.block_left[i], reflected_.block_left[i], image_.block_left[i], block);
-      }
-      if (output_is_copied(problem_)) update(state_.output(), reflected_.output(), image_.output(), block);
+      const bool shared = slot == 0 && block.begin == 0;
+      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+      const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& image) {
+        if (by_sample) {
+          update(columns(state), columns(reflected), columns(image));
+        } else if (shared) {
+          update(state, reflected, image);
+        }
+      };
+      for_each_part(output_is_copied(problem_), visit, state_, reflected_, image_);
     });
-    if (slot != 0) return;
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      update(state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
-             {0, state_.block_right[i].cols()});
-    }
-    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
-      update(state_.weights[i], reflected_.weights[i], image_.weights[i], {0, state_.weights[i].cols()});
-    }
   }
 
   void accumulate_gram(Range samples, Index slot) {
@@ -377,35 +368,10 @@ class SubproblemSolver::Impl {
 
 ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) const {
   ResidualSums sums;
-  const auto add = [](FamilyNorms& family, const Copies::Part& state, const Copies::Part& reflected,
-                      const Copies::Part& image, Range range) {
-    if (state.size() == 0) return;
-    const auto s = state.middleCols(range.begin, range.size);
-    const auto r = reflected.middleCols(range.begin, range.size);
-    const auto x = image.middleCols(range.begin, range.size);
-    family.gap += (x - 0.5 * (s + r)).squaredNorm();
-    family.copy += 0.25 * (s + r).squaredNorm();
-    family.image += x.squaredNorm();
-    family.multiplier += 0.25 * (s - r).squaredNorm();
-    family.count += static_cast<double>(s.size());
-  };
   for_each_block(samples, [&](Range block) {
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      add(sums.pair, state_.active[i], reflected_.active[i], image_.active[i], block);
-      add(sums.pair, state_.active_in[i], reflected_.active_in[i], image_.active_in[i], block);
-      add(sums.pair, state_.slack[i], reflected_.slack[i], image_.slack[i], block);
-      add(sums.product, state_.block_left[i], reflected_.block_left[i], image_.block_left[i], block);
-    }
-    if (output_is_copied(problem_)) add(sums.output, state_.output(), reflected_.output(), image_.output(), block);
+    const bool shared = slot == 0 && block.begin == 0;
+    add_norms(output_is_copied(problem_), state_, reflected_, image_, block, shared, sums);
   });
-  if (slot != 0) return sums;
-  for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-    add(sums.product, state_.block_right[i], reflected_.block_right[i], image_.block_right[i],
-        {0, state_.block_right[i].cols()});
-  }
-  for (std::size_t i = 0; i < state_.weights.size(); ++i) {
-    add(sums.weight, state_.weights[i], reflected_.weights[i], image_.weights[i], {0, state_.weights[i].cols()});
-  }
   return sums;
 }
 
@@ -421,24 +387,13 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
       next.weight == penalties_.weight) {
     return;
   }
-  const double pair = penalties_.pair / next.pair;
-  const double product = penalties_.product / next.product;
-  const double output = penalties_.output / next.output;
+  for_each_chunk([&](Range samples, Index slot) { reflect(samples, slot); });
   // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
-  const auto rescale = [](Copies::Part& state, const Copies::Part& reflected, double factor) {
+  const auto rescale = [&](Family family, bool, auto& state, const auto& reflected) {
+    const double factor = of(penalties_, family) / of(next, family);
     state = 0.5 * (1 + factor) * state + 0.5 * (1 - factor) * reflected;
   };
-  for_each_chunk([&](Range samples, Index slot) { reflect(samples, slot); });
-  for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-    rescale(state_.active[i], reflected_.active[i], pair);
-    rescale(state_.active_in[i], reflected_.active_in[i], pair);
-    rescale(state_.slack[i], reflected_.slack[i], pair);
-    rescale(state_.block_left[i], reflected_.block_left[i], product);
-    rescale(state_.block_right[i], reflected_.block_right[i], product);
-  }
-  if (output_is_copied(problem_)) rescale(state_.output(), reflected_.output(), output);
-  const double weight = penalties_.weight / next.weight;
-  for (std::size_t i = 0; i < state_.weights.size(); ++i) rescale(state_.weights[i], reflected_.weights[i], weight);
+  for_each_part(output_is_copied(problem_), rescale, state_, reflected_);
   penalties_ = next;
   prepare();
   update_thresholds();

@@ -133,18 +133,17 @@ class SafeguardedUpdate : public UpdateRule {
 
   const LiftedPoint& update(const LiftedPoint& solution, Relaxation& relaxation) override {
     const double penalty = exact_penalty(problem_, weights_, scales_, solution);
-    if (accepted(penalty, solution, relaxation)) {
+    const bool take = accepted(penalty, solution, relaxation);
+    if (take) {
       least_ = penalty;
       kept_ = solution;
-      share_ = std::min(1.0, 2 * share_);
-    } else {
-      share_ = std::max(smallest_share_, share_ / 2);
     }
+    share_ = take ? std::min(1.0, 2 * share_) : std::max(smallest_share_, share_ / 2);
     const double square = share_ * share_;
     relaxation.weights = {weights_.complementarity / square, weights_.product / square};
-    relaxation.parameters = with_scales(
-        parameters_at(kept_), {share_ * scales_.relu, share_ * scales_.product_left, share_ * scales_.product_right});
-    return kept_;
+    const RelaxationScales scales{share_ * scales_.relu, share_ * scales_.product_left, share_ * scales_.product_right};
+    relaxation.parameters = with_scales(parameters_at(kept_), scales);
+    return take ? solution : kept_;
   }
 
  private:
