@@ -195,7 +195,8 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
     """ReLU network for regression, trained by sequential convex relaxation.
 
     Inputs and targets are scaled inside. Targets may have several columns; constant ones are predicted as they are.
-    Ctrl-C ends `fit` within a second with a usable estimator, a ConvergenceWarning and `status_` "interrupted".
+    Ctrl-C ends `fit` within a second (or one iteration of the method, where that takes longer) with a usable estimator,
+    a ConvergenceWarning and `status_` "interrupted".
 
     Parameters
     ----------

@@ -182,8 +182,8 @@ def train(
     """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
 
     Scales the data, trains from one or more starts, keeps the best network and verifies it on the raw data. The lock
-    of the interpreter is free meanwhile. Ctrl-C ends training within a second; the best network so far is returned
-    with the status "interrupted", and no exception is raised.
+    of the interpreter is free meanwhile. Ctrl-C ends training within a second (or one iteration of the method, where
+    that takes longer); the best network so far is returned with the status "interrupted", and no exception is raised.
 
     inputs, targets    arrays (samples, inputs) and (samples, outputs); outputs (samples,) count as one column
     hidden             units of the hidden layers, at least one layer
