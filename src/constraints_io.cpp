@@ -126,14 +126,16 @@ NormBound norm_from(const Node& node) {
 
 }  // namespace
 
-Constraints load_constraints(const std::string& path) {
+Constraints load_constraints(const std::string& path) { return parse_constraints(detail::read_file(path), path); }
+
+Constraints parse_constraints(const std::string& text, const std::string& source) {
   json file;
   try {
-    file = json::parse(detail::read_file(path));
+    file = json::parse(text);
   } catch (const json::parse_error& error) {
-    throw std::invalid_argument(fmt::format("{}: not JSON, at byte {}", path, error.byte));
+    throw std::invalid_argument(fmt::format("{}: not JSON, at byte {}", source, error.byte));
   }
-  const Node root(file, path);
+  const Node root(file, source);
   root.expect_members({"weights", "monotone", "norms", "lipschitz", "convex"});
   Constraints constraints;
   if (root.has("weights")) {
@@ -150,7 +152,7 @@ Constraints load_constraints(const std::string& path) {
     if (!(*constraints.lipschitz > 0)) root["lipschitz"].fail("a number > 0");
   }
   if (root.has("convex")) constraints.convex = root["convex"].truth();
-  if (constraints.empty()) throw std::invalid_argument(fmt::format("{}: no constraint in it", path));
+  if (constraints.empty()) throw std::invalid_argument(fmt::format("{}: no constraint in it", source));
   return constraints;
 }
 

@@ -114,6 +114,29 @@ double loss_value(const LiftedProblem& problem, const Matrix& output) {
   return 0.5 * (error.square().rowwise() * problem.sample_weights.transpose().array()).sum();
 }
 
+namespace {
+
+/// The rank block of a product, P = I. Scalar scales are not made into matrices: V2 would be N x N.
+Matrix product_block(const BilinearTerms& terms, const ProductParameters& product) {
+  const Index outer = terms.c.rows();
+  const Index inner = terms.b.rows();
+  const Matrix identity = Matrix::Identity(inner, inner);
+  if (product.has_matrices()) {
+    return rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right());
+  }
+  const double v1 = product.left_scale;
+  const double v2 = product.right_scale;
+  Matrix block(outer + inner, terms.c.cols() + inner);
+  block.topRightCorner(outer, inner) = v1 * (terms.a + product.x);
+  block.topLeftCorner(outer, terms.c.cols()) =
+      v1 * v2 * (terms.c + (terms.a + product.x) * product.y + product.x * terms.b);
+  block.bottomLeftCorner(inner, terms.c.cols()) = v2 * (terms.b + product.y);
+  block.bottomRightCorner(inner, inner) = identity;
+  return block;
+}
+
+}  // namespace
+
 double relaxation_objective(const LiftedProblem& problem, const RelaxationParameters& parameters,
                             const RelaxationWeights& weights, const LiftedPoint& point) {
   double objective = loss_value(problem, point.output);
@@ -135,10 +158,8 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
       objective += weights.complementarity * sum;
     } else {
       const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
-      const Index inner = terms.b.rows();
-      const Matrix block = rank_block(terms.a, terms.b, terms.c, Matrix::Identity(inner, inner), product.x, product.y,
-                                      product.left(), product.right());
-      objective += weights.product * (nuclear_norm(block) - static_cast<double>(inner));
+      const double constant = static_cast<double>(terms.b.rows());  // ||P||_*
+      objective += weights.product * (nuclear_norm(product_block(terms, product)) - constant);
     }
   }
   return objective;

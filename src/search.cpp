@@ -181,6 +181,11 @@ class Search {
     UnitMergeOptions merge(problem_.widths[1]);
     merge.largest_wide = kInfinity;
     merge.polish.max_iterations = fit_options_.max_iterations;
+    if (*status_ != SearchStatus::run_limit) {  // stopped: what is left to do must not take long
+      constexpr double kSeconds = 0.3;
+      merge.prune.should_stop = [clock = Clock()] { return clock.seconds() > kSeconds; };
+      merge.polish.should_stop = merge.prune.should_stop;
+    }
     UnitModel plain;
     merge_units(fit_, best_, merge, plain);
     keep(plain);

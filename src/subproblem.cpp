@@ -132,7 +132,8 @@ class SubproblemSolver::Impl {
     project_pairs_ = options.project_pairs;
     SubproblemResult result;
     while (result.iterations < options.max_iterations) {
-      const bool last = result.iterations + 1 == options.max_iterations;
+      const bool stop = options.should_stop && options.should_stop();
+      const bool last = stop || result.iterations + 1 == options.max_iterations;
       const bool checking = last || (result.iterations + 1) % options.check_interval == 0;
       iterate(options, checking);
       ++result.iterations;
@@ -144,7 +145,7 @@ class SubproblemSolver::Impl {
         result.status = SubproblemStatus::converged;
         break;
       }
-      if (options.should_stop && options.should_stop()) {
+      if (stop) {
         result.status = SubproblemStatus::interrupted;
         break;
       }

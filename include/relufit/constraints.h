@@ -59,6 +59,9 @@ struct Constraints {
 /// Reads a JSON file (docs/constraints.md). Throws std::invalid_argument naming file, member and what is expected.
 Constraints load_constraints(const std::string& path);
 
+/// The same from the text of such a file; `source` stands for its name in messages.
+Constraints parse_constraints(const std::string& text, const std::string& source);
+
 /// The network that constraints are about.
 struct NetworkShape {
   std::vector<Index> widths;  ///< inputs, hidden layers..., targets

@@ -28,7 +28,7 @@ struct SubproblemOptions {
   /// infinity; the problem is then not convex, and residuals prove nothing.
   bool project_pairs = false;
   Index check_interval = 10;          ///< iterations between residual checks
-  std::function<bool()> should_stop;  ///< asked at every check; true ends the solve (time limits, interrupts)
+  std::function<bool()> should_stop;  ///< asked before every iteration; true makes it the last (limits, interrupts)
 };
 
 /// Penalties rho of the families of copies, > 0.

@@ -84,6 +84,9 @@ class Interruptible {
     } catch (nanobind::python_error& error) {
       stop_ = true;
       if (!error.matches(PyExc_KeyboardInterrupt)) raised_ = std::current_exception();
+    } catch (...) {
+      stop_ = true;
+      raised_ = std::current_exception();
     }
   }
 

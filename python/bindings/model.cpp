@@ -99,8 +99,8 @@ void bind_training_record(nb::module_& module) {
                                     "How a model was trained and how well it fits; not needed to predict.");
   record.def(nb::init<>())
       .def_rw("version", &TrainingRecord::version, "Of relufit.")
-      .def_rw("strategy", &TrainingRecord::strategy, "Name of the parameter update strategy, or 'search'.")
-      .def_rw("loss", &TrainingRecord::loss, "'exact' or 'squared'.")
+      .def_rw("strategy", &TrainingRecord::strategy, "Name of the parameter update strategy, or of another method.")
+      .def_rw("loss", &TrainingRecord::loss, "Name of the loss.")
       .def_rw("status", &TrainingRecord::status, "How training ended.")
       .def_rw("seed", &TrainingRecord::seed)
       .def_rw("samples", &TrainingRecord::samples)

@@ -32,7 +32,8 @@ nb::list view_list(const std::vector<Matrix>& matrices, nb::handle owner) {
 }
 
 LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
-                           const std::string& output_activation, const std::string& loss, double ridge) {
+                           const std::string& output_activation, const std::string& loss, double loss_parameter,
+                           double ridge, bool bias, nb::handle sample_weights) {
   LiftedProblem problem;
   problem.inputs = samples_from(inputs, "inputs");
   problem.targets = samples_from(targets, "targets");
@@ -40,11 +41,10 @@ LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vec
   problem.widths.insert(problem.widths.end(), hidden.begin(), hidden.end());
   problem.widths.push_back(problem.targets.rows());
   problem.output = output_activation_from(output_activation);
-  if (loss != "exact" && loss != "squared") {
-    throw std::invalid_argument(fmt::format("loss: '{}', expected 'exact' or 'squared'", loss));
-  }
-  problem.loss = loss == "exact" ? Loss::exact : Loss::squared;
+  problem.loss = loss_from(loss, loss_parameter);
   problem.ridge = ridge;
+  problem.bias = bias;
+  if (!sample_weights.is_none()) problem.sample_weights = vector_from(sample_weights, "sample_weights");
   check(problem);
   return problem;
 }
@@ -84,18 +84,23 @@ void bind_lift(nb::module_& module) {
       .def(
           "__init__",
           [](LiftedProblem* self, nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
-             const std::string& output_activation, const std::string& loss, double ridge) {
-            new (self) LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, ridge));
+             const std::string& output_activation, const std::string& loss, double loss_parameter, double ridge,
+             bool bias, nb::handle sample_weights) {
+            new (self) LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, loss_parameter,
+                                                  ridge, bias, sample_weights));
           },
-          "inputs"_a, "targets"_a, "hidden"_a, "output_activation"_a = "linear", "loss"_a = "exact", "ridge"_a = 0.0,
-          "Inputs (samples, n_0), targets (samples, n_L), units of the hidden layers; the ridge adds\n"
-          "ridge / 2 * the sum of squared weights.")
+          "inputs"_a, "targets"_a, "hidden"_a, "output_activation"_a = "linear", "loss"_a = "exact",
+          "loss_parameter"_a = 0.0, "ridge"_a = 0.0, "bias"_a = true, "sample_weights"_a = nb::none(),
+          "Inputs (samples, n_0), targets (samples, n_L), units of the hidden layers. Losses are 'exact', 'squared',\n"
+          "'absolute', 'huber' and 'quantile' (with a parameter), 'logistic', 'hinge' and 'cross-entropy'; the ridge\n"
+          "adds ridge / 2 * the sum of squared weights; sample_weights (samples,) weigh the loss.")
       .def_prop_ro("inputs", [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).inputs, self); })
       .def_prop_ro("targets",
                    [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).targets, self); })
       .def_ro("widths", &LiftedProblem::widths, "n_0, hidden layers, n_L.")
       .def_prop_ro("output_activation", [](const LiftedProblem& p) { return to_string(p.output); })
       .def_prop_ro("loss", [](const LiftedProblem& p) { return to_string(p.loss); })
+      .def_ro("bias", &LiftedProblem::bias)
       .def_ro("ridge", &LiftedProblem::ridge);
   nb::class_<LiftedPoint>(module, "LiftedPoint", "A value of every unknown; nothing is implied about feasibility.")
       .def(

@@ -5,6 +5,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "interruptible.h"
+#include "relufit/constraints.h"
 #include "relufit/teacher.h"
 #include "relufit/train.h"
 
@@ -14,18 +15,19 @@ namespace {
 
 using namespace nanobind::literals;
 
-Loss loss_from(const std::string& name) {
-  for (const Loss loss : {Loss::exact, Loss::squared}) {
+/// The losses that train() knows.
+Loss trained_loss(const std::string& name) {
+  for (const Loss& loss : {Loss::exact, Loss::squared}) {
     if (name == to_string(loss)) return loss;
   }
   throw std::invalid_argument(fmt::format("loss: '{}', expected 'exact' or 'squared'", name));
 }
 
 Method method_from(const std::string& name) {
-  for (const Method method : {Method::relaxation, Method::search}) {
+  for (const Method method : {Method::relaxation, Method::search, Method::fixed_output}) {
     if (name == to_string(method)) return method;
   }
-  throw std::invalid_argument(fmt::format("method: '{}', expected 'relaxation' or 'search'", name));
+  throw std::invalid_argument(fmt::format("method: '{}', expected 'relaxation', 'search' or 'fixed-output'", name));
 }
 
 nb::object init_of(const TrainOptions& options) {
@@ -104,15 +106,26 @@ void bind_options(nb::module_& module) {
       "output_activation", [](const TrainOptions& o) { return to_string(o.output); },
       [](TrainOptions& o, const std::string& name) { o.output = output_activation_from(name); });
   options.def_prop_rw("init", &init_of, &set_init);
+  options.def_prop_rw(
+      "output_weights", [](const TrainOptions& o) { return to_matrix(o.output_weights); },
+      [](TrainOptions& o, nb::handle weights) { o.output_weights = matrix_from(weights, "fixed_output"); },
+      nb::for_setter(nb::sig("def output_weights(self, weights: numpy.typing.ArrayLike, /) -> None")));
+  options.def_rw("constraints", &TrainOptions::constraints);
   options.def_prop_ro("loss", [](const TrainOptions& o) { return to_string(o.loss); });
   options.def_ro("hidden", &TrainOptions::hidden);
   field("ridge", [](TrainOptions& o) -> double& { return o.ridge; });
+  field("bias", [](TrainOptions& o) -> bool& { return o.bias; });
+  field("lasso", [](TrainOptions& o) -> double& { return o.lasso; });
+  field("group_lasso", [](TrainOptions& o) -> double& { return o.group_lasso; });
+  field("nuclear", [](TrainOptions& o) -> double& { return o.nuclear; });
   field("random_scale", [](TrainOptions& o) -> double& { return o.random_scale; });
   field("seed", [](TrainOptions& o) -> unsigned& { return o.seed; });
   field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
   field("threads", [](TrainOptions& o) -> int& { return o.threads; });
   field("polish", [](TrainOptions& o) -> bool& { return o.polish; });
   field("search_runs", [](TrainOptions& o) -> Index& { return o.search_runs; });
+  field("fixed_output_iterations", [](TrainOptions& o) -> Index& { return o.fixed_output_iterations; });
+  field("fit_tolerance", [](TrainOptions& o) -> double& { return o.fit_tolerance; });
   field("max_iterations", [](TrainOptions& o) -> Index& { return o.sequence.max_iterations; });
   field("tolerance", [](TrainOptions& o) -> double& { return o.sequence.tolerance; });
   field("stall_window", [](TrainOptions& o) -> Index& { return o.sequence.stall_window; });
@@ -134,9 +147,30 @@ void bind_options(nb::module_& module) {
   module.def(
       "default_train_options",
       [](std::vector<Index> hidden, const std::string& loss) {
-        return default_train_options(std::move(hidden), loss_from(loss));
+        return default_train_options(std::move(hidden), trained_loss(loss));
       },
       "hidden"_a, "loss"_a, "The defaults of the library for these hidden layers and this loss.");
+}
+
+void bind_constraints(nb::module_& module) {
+  nb::class_<Constraints>(module, "Constraints", "Hard constraints on a network for raw data (docs/constraints.md).")
+      .def_static("load", &load_constraints, "path"_a, "Reads a file of constraints.")
+      .def_static("parse", &parse_constraints, "text"_a, "source"_a = "constraints",
+                  "From the text of such a file; `source` stands for its name in messages.");
+  module.def(
+      "check_constraints",
+      [](const Constraints& constraints, const Model& model) {
+        nb::list checks;
+        for (const ConstraintCheck& check : check_constraints(constraints, model)) {
+          checks.append(nb::make_tuple(check.name, check.slack));
+        }
+        return checks;
+      },
+      "constraints"_a, "model"_a,
+      nb::sig("def check_constraints(constraints: Constraints, model: Model) -> list[tuple[str, float]]"),
+      "Pairs (name, slack): the least distance to a bound, >= 0 where the model keeps the constraint.");
+  module.def("lipschitz_bound", &lipschitz_bound, "model"_a,
+             "Product of the spectral norms of the layers on raw data: ||F(u) - F(v)|| <= it ||u - v||.");
 }
 
 void bind_measures(nb::module_& module) {
@@ -186,6 +220,8 @@ void bind_results(nb::module_& module) {
           "'interrupted'.")
       .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
       .def_ro("starts", &TrainResult::starts)
+      .def_ro("removed_units", &TrainResult::removed_units,
+              "Group lasso: hidden units without input weights, which the model no longer has.")
       .def_prop_ro(
           "trace",
           [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
@@ -205,6 +241,7 @@ void bind_training(nb::module_& module) {
       .def_ro("complementarity", &Violations::complementarity, "h s")
       .def_ro("product", &Violations::product, "W H - C");
   bind_measures(module);
+  bind_constraints(module);
   bind_options(module);
   bind_results(module);
   module.def("train", &run_training, "inputs"_a, "targets"_a, "input_names"_a, "target_names"_a, "options"_a,

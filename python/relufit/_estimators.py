@@ -45,7 +45,7 @@ def _print_progress(progress: TrainProgress) -> None:
 def _with_constants(trained: Model | None, hidden: tuple[int, ...], output_activation: str, input_names: list[str],
                     target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
     """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
-    widths = [len(input_names), *hidden]
+    widths = [len(input_names), *hidden] if trained is None else trained.widths[:-1]
     layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
     weights, bias = np.zeros((len(varying), widths[-1])), targets[0].copy()
     offset, scale = np.zeros(len(varying)), np.ones(len(varying))
@@ -67,6 +67,9 @@ class _ReluEstimator(BaseEstimator):
         *,
         loss="squared",
         ridge=None,
+        lasso=0,
+        group_lasso=0,
+        constraints=None,
         method="auto",
         polish=None,
         starts=1,
@@ -80,6 +83,9 @@ class _ReluEstimator(BaseEstimator):
         self.hidden = hidden
         self.loss = loss
         self.ridge = ridge
+        self.lasso = lasso
+        self.group_lasso = group_lasso
+        self.constraints = constraints
         self.method = method
         self.polish = polish
         self.starts = starts
@@ -106,6 +112,9 @@ class _ReluEstimator(BaseEstimator):
                 method=self.method,
                 polish=self.polish,
                 ridge=self.ridge,
+                lasso=self.lasso,
+                group_lasso=self.group_lasso,
+                constraints=self.constraints,
                 seed=_seed(self.random_state),
                 starts=self.starts,
                 iterations=self.max_iter,
@@ -148,6 +157,12 @@ _SHARED = {
         Units of the hidden layers, at least one layer.
     ridge : float, default=None
         Penalty on squared weights per target value, >= 0. None: 0.001, with the exact loss 0.
+    lasso, group_lasso : float, default=0
+        Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
+        weights to 0, and remove units.
+    constraints : mapping or path of a file, default=None
+        Hard constraints on the network for raw data, such as monotonicity in a feature: docs/constraints.md. Features
+        without names are x0, x1, ...; targets y0, y1, ...
     method : {"auto", "relaxation", "search"}, default="auto"
         "relaxation": sequential convex relaxation. "search": exact fits with one hidden layer by many short local fits,
         for the exact loss. "auto": the search where it applies.
@@ -195,7 +210,8 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
     """ReLU network for regression, trained by sequential convex relaxation.
 
     Inputs and targets are scaled inside. Targets may have several columns; constant ones are predicted as they are.
-    Ctrl-C ends `fit` within a second with a usable estimator, a ConvergenceWarning and `status_` "interrupted".
+    Ctrl-C ends `fit` within a second (or one iteration of the method, where that takes longer) with a usable estimator,
+    a ConvergenceWarning and `status_` "interrupted".
 
     Parameters
     ----------
@@ -226,6 +242,9 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
         *,
         loss="squared",
         ridge=None,
+        lasso=0,
+        group_lasso=0,
+        constraints=None,
         method="auto",
         polish=None,
         starts=1,
@@ -241,6 +260,9 @@ class ReluRegressor(RegressorMixin, _ReluEstimator):
             hidden,
             loss=loss,
             ridge=ridge,
+            lasso=lasso,
+            group_lasso=group_lasso,
+            constraints=constraints,
             method=method,
             polish=polish,
             starts=starts,

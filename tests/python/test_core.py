@@ -109,6 +109,30 @@ def test_subproblem_against_cvxpy(seed: int) -> None:
     assert objective == pytest.approx(cvxpy_optimum(problem, parameters), abs=1e-6 * size)
 
 
+@pytest.mark.parametrize("loss, parameter", [("absolute", 0.0), ("huber", 0.5), ("quantile", 0.2)])
+def test_losses_and_sample_weights_without_hidden_layer(loss: str, parameter: float) -> None:
+    """Then the problem is convex as it stands: linear regression, by CVXPY from the definition of the loss."""
+    rng = np.random.default_rng(5)
+    inputs, targets, weights = rng.standard_normal((40, 3)), rng.standard_normal((40, 1)), rng.uniform(0, 2, 40)
+    problem = core.LiftedProblem(
+        inputs, targets, [], loss=loss, loss_parameter=parameter, ridge=0.3, sample_weights=weights
+    )
+    point, result = core.solve_subproblem(problem, core.parameters_at(core.zero_point(problem)), tolerance=1e-10)
+    assert result.status == "converged"
+    w, b = cp.Variable((3, 1)), cp.Variable()
+    e = inputs @ w + b - targets
+    losses = {
+        "absolute": cp.abs(e),
+        "huber": 0.5 * cp.huber(e, 0.5),
+        "quantile": parameter * cp.pos(-e) + (1 - parameter) * cp.pos(e),
+    }
+    objective = cp.sum(cp.multiply(weights[:, np.newaxis], losses[loss])) + 0.15 * cp.sum_squares(w)
+    program = cp.Problem(cp.Minimize(objective))
+    program.solve(solver=cp.CLARABEL)
+    parameters = core.parameters_at(point)
+    assert core.relaxation_objective(problem, parameters, point) == pytest.approx(program.value, rel=1e-6)
+
+
 def test_true_parameters_make_the_relaxation_exact() -> None:
     model, inputs, targets = core.make_teacher([3, 4, 2], "relu", 30, 1)
     problem = core.LiftedProblem(inputs, targets, [4], output_activation="relu")

@@ -145,6 +145,18 @@ def test_constant_targets_are_predicted(output_activation: str) -> None:
     assert isinstance(estimator.model_, Model)
 
 
+def test_constraints_and_removed_units() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 2))
+    y = np.column_stack([X[:, 0] + 0.3 * rng.standard_normal(100), np.full(100, 2.0)])
+    wanted = {"monotone": [{"input": "x1", "target": "y0", "direction": "decreasing"}]}
+    estimator = ReluRegressor(hidden=(6,), max_iter=200, random_state=0, group_lasso=0.05, constraints=wanted).fit(X, y)
+    assert estimator.model_.widths[1] < 6
+    shifted = estimator.predict(X + np.array([0, 1.0]))
+    assert (shifted[:, 0] <= estimator.predict(X)[:, 0] + 1e-12).all()
+    assert (shifted[:, 1] == 2).all()
+
+
 def test_relu_outputs_are_not_negative() -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((80, 2))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +67,11 @@ def test_options_reach_the_library(data) -> None:
             "random_scale": {"random_scale": 0.5},
             "zero": {"init": "zero"},
             "polish": {"polish": True},
+            "bias": {"bias": False},
+            "lasso": {"lasso": 0.01},
+            "group lasso": {"group_lasso": 0.01},
+            "nuclear": {"nuclear": 0.01},
+            "constraints": {"constraints": {"convex": True}},
             "exact": {"loss": "exact", "method": "relaxation"},
         }.items()
     }
@@ -80,6 +87,40 @@ def test_starts_from_a_model() -> None:
     assert relufit.train(inputs, targets, [3], init="random", **options).evaluation.all.relative_residual > 1e-3
     with pytest.raises(ValueError, match="start: the model's layers are 3-3-2, expected 3-4-2"):
         relufit.train(inputs, targets, [4], init=teacher)
+
+
+def test_constraints_hold(data, tmp_path: Path) -> None:
+    wanted = {
+        "monotone": [{"input": "x1", "target": "y0", "direction": "increasing"}],
+        "weights": [{"layer": 1, "lower": -2, "upper": 2}],
+    }
+    model = relufit.train(*data, [4], iterations=100, constraints=wanted).model
+    path = tmp_path / "constraints.json"
+    path.write_text(json.dumps(wanted))
+    slacks = dict(core.check_constraints(core.load_constraints(path), model))
+    assert len(slacks) == 2 and min(slacks.values()) >= -1e-9
+    inputs = np.random.default_rng(0).standard_normal((200, 3))
+    shifted = inputs + np.array([0, 0.5, 0])
+    assert (model.predict(shifted)[:, 0] >= model.predict(inputs)[:, 0] - 1e-12).all()
+    differences = np.linalg.norm(model.predict(shifted) - model.predict(inputs), axis=1)
+    assert differences.max() <= 0.5 * core.lipschitz_bound(model)
+
+
+def test_output_weights_are_held() -> None:
+    rng = np.random.default_rng(1)
+    inputs = rng.standard_normal((200, 3))
+    targets = np.maximum(inputs @ rng.standard_normal((3, 3)), 0).sum(axis=1)
+    result = relufit.train(inputs, targets, [3], loss="exact", bias=False, fixed_output="ones")
+    assert result.status == "converged" and result.model.training.strategy == "fixed-output"
+    (hidden, shift), (weights, bias) = result.model.folded().layers
+    np.testing.assert_array_equal(weights, np.ones((1, 3)))
+    assert not shift.any() and not bias.any()
+
+
+def test_group_lasso_removes_units(data) -> None:
+    result = relufit.train(*data, [8], iterations=300, group_lasso=0.05)
+    assert result.removed_units > 0
+    assert result.model.widths == [3, 8 - result.removed_units, 2]
 
 
 def test_result_does_not_depend_on_threads(data) -> None:
@@ -170,6 +211,14 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"loss": "cubic"}, "loss: 'cubic', expected 'exact' or 'squared'"),
         ({"method": "magic"}, "method: 'magic', expected 'auto'"),
         ({"method": "search"}, "method: 'search' needs the exact loss"),
+        ({"method": "search", "loss": "exact", "polish": True}, "polish: not with method 'search'"),
+        ({"method": "fixed-output"}, "method: 'fixed-output' needs fixed_output"),
+        ({"fixed_output": "ones"}, "method: 'fixed-output' needs the exact loss"),
+        ({"fixed_output": "ones", "method": "relaxation"}, "fixed_output: not with method 'relaxation'"),
+        ({"lasso": -1}, "lasso: -1, expected a number >= 0"),
+        ({"bias": 2}, "bias: 2, expected True or False"),
+        ({"constraints": {"convex": "very"}}, "constraints"),
+        ({"constraints": {"monotone": [{"input": "z", "target": "y0", "direction": "increasing"}]}}, "z"),
         ({"output_activation": "tanh"}, "'tanh' is not an output activation"),
         ({"ridge": -1}, "ridge: -1, expected a number >= 0"),
         ({"ridge": "much"}, "ridge: 'much', expected a number"),
