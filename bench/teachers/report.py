@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from teachers.problems import Kind
 
 COLUMNS = [
     "method", "problems solved", "starts solved", "success per start", "processor s per start", "wall s per start",
-    "processor s to a success", "wall s to a success",
+    "processor s to a success", "the same, median problem", "wall s to a success",
 ]  # fmt: skip
 
 
@@ -42,6 +43,12 @@ class Row:
         return time_to_success(self.share, self.per_start(self.processor_seconds))
 
     @property
+    def median_problem(self) -> float:
+        """Processor seconds per success, median over problems; infinite where none was solved."""
+        pairs = zip(self.processor_seconds, self.solved, strict=True)
+        return statistics.median(seconds / good if good else math.inf for seconds, good in pairs)
+
+    @property
     def expected_wall(self) -> Interval:
         return time_to_success(self.share, self.per_start(self.wall_seconds))
 
@@ -61,8 +68,10 @@ def rows_of(name: str, races: Sequence[Race]) -> list[Row]:
 
 def number(value: float) -> str:
     """Two significant digits, without exponents for the sizes that occur."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
+    if math.isinf(value):
+        return "none"
+    if value == 0:
+        return "0"
     rounded = float(f"{value:.2g}")
     digits = max(0, 1 - math.floor(math.log10(abs(rounded))))
     return f"{value:.{digits}f}"
@@ -84,7 +93,7 @@ def table_row(row: Row) -> str:
     cells = [
         row.name, f"{sum(good > 0 for good in row.solved)}/{len(row.solved)}", f"{sum(row.solved)}/{sum(row.starts)}",
         percentages(row.share), number(row.per_start(row.processor_seconds)), number(row.per_start(row.wall_seconds)),
-        interval(row.expected_processor), interval(row.expected_wall),
+        interval(row.expected_processor), number(row.median_problem), interval(row.expected_wall),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 

@@ -126,6 +126,8 @@ def test_share_weighs_problems_equally() -> None:
 
 def test_a_row_weighs_problems_equally() -> None:
     row = Row("x", [10, 0], [10, 2], processor_seconds=[1.0, 3.0], wall_seconds=[2.0, 4.0])
+    assert row.median_problem == math.inf
+    assert Row("x", [10, 1, 0], [10, 2, 3], [1.0, 3.0, 5.0], [0.0, 0.0, 0.0]).median_problem == 3.0
     assert row.per_start(row.processor_seconds) == pytest.approx(0.8)
     assert row.expected_processor.value == pytest.approx(1.6)
     assert row.expected_wall.value == pytest.approx(2.2)
