@@ -13,6 +13,7 @@ ctest --preset release -j 2
 
 # The extension links the library just built; `pip install .` would compile a portable one.
 cmake --install build/release --prefix build/installed >/dev/null
-.venv/bin/python -m pip install -q --no-build-isolation --no-deps . -C cmake.source-dir=python \
-  -C cmake.define.relufit_ROOT="$PWD/build/installed" -C build-dir=build/python-tests
+# Debian 12's pip knows only the long name of --config-settings.
+.venv/bin/python -m pip install -q --no-build-isolation --no-deps . --config-settings=cmake.source-dir=python \
+  --config-settings=cmake.define.relufit_ROOT="$PWD/build/installed" --config-settings=build-dir=build/python-tests
 .venv/bin/python -m pytest -q tests
