@@ -209,7 +209,7 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"hidden": [0]}, "hidden: 0 units, expected at least 1"),
         ({"hidden": [2.5]}, r"hidden: \[2.5\], expected a sequence of whole numbers"),
         ({"loss": "cubic"}, "loss: 'cubic', expected 'exact' or 'squared'"),
-        ({"method": "magic"}, "method: 'magic', expected 'auto'"),
+        ({"method": "magic"}, "method: 'magic', expected one of auto"),
         ({"method": "search"}, "method: 'search' needs the exact loss"),
         ({"method": "search", "loss": "exact", "polish": True}, "polish: not with method 'search'"),
         ({"method": "fixed-output"}, "method: 'fixed-output' needs fixed_output"),
