@@ -22,16 +22,22 @@ nlohmann::json measures_json(const FitMeasures& measures) {
           {"largest_error", measures.largest_error}};
 }
 
-void write_predictions(const Model& model, const Matrix& predictions, const std::string& path) {
-  write_csv(path, model.target_names, predictions.transpose());
-}
+/// What `predict` writes: outputs, or the label and, where there are any, the probabilities of the classes.
+struct Predictions {
+  std::vector<std::string> columns;
+  Matrix values;                    // rows are samples
+  std::vector<std::string> labels;  // the first column; none for regression
+};
 
-void print_predictions(const Model& model, const Matrix& predictions) {
-  fmt::print("{}\n", fmt::join(model.target_names, ","));
-  for (Index i = 0; i < predictions.cols(); ++i) {
-    for (Index j = 0; j < predictions.rows(); ++j) fmt::print("{}{:.17g}", j > 0 ? "," : "", predictions(j, i));
-    fmt::print("\n");
-  }
+Predictions predictions_of(const Model& model, const Matrix& inputs) {
+  const Matrix outputs = model.predict(inputs);
+  const Classification& classification = model.classification;
+  if (classification.empty()) return {model.target_names, outputs.transpose(), {}};
+  const auto name = [&](Index i) { return classification.classes[static_cast<std::size_t>(i)]; };
+  Predictions result{{"label"}, class_probabilities(classification, outputs).transpose(), {}};
+  for (Index i = 0; i < result.values.cols(); ++i) result.columns.push_back("p_" + name(i));
+  for (const Index i : decided_classes(classification, outputs)) result.labels.push_back(name(i));
+  return result;
 }
 
 }  // namespace
@@ -58,31 +64,6 @@ void check_writable(const std::string& path) {
     throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
 }
 
-namespace {
-
-constexpr double kHolds = -1e-9;  // slack from which on a constraint counts as kept
-
-}  // namespace
-
-void print_constraints(const std::vector<ConstraintCheck>& checks) {
-  if (checks.empty()) return;
-  fmt::print("{:<40} {:>12}\n", "constraint", "slack");
-  const ConstraintCheck* worst = &checks.front();
-  for (const ConstraintCheck& check : checks) {
-    fmt::print("  {:<38} {:>12.4e}{}\n", check.name, check.slack, check.slack >= kHolds ? "" : "  violated");
-    if (check.slack < worst->slack) worst = &check;
-  }
-  fmt::print("worst: {} ({:.4e})\n", worst->name, worst->slack);
-}
-
-nlohmann::json constraints_json(const std::vector<ConstraintCheck>& checks) {
-  nlohmann::json json = nlohmann::json::array();
-  for (const ConstraintCheck& check : checks) {
-    json.push_back({{"name", check.name}, {"slack", check.slack}, {"holds", check.slack >= kHolds}});
-  }
-  return json;
-}
-
 void check_distinct(const std::string& output, const std::vector<std::string>& others) {
   if (output.empty()) return;
   for (const std::string& other : others) {
@@ -106,12 +87,14 @@ void add_predict(CLI::App& app) {
   command->callback([a] {
     check_distinct(a->out, {a->model, a->data});
     const Model model = load_model(a->model);
-    const Matrix predictions = model.predict(select_columns(read_csv(a->data), model.input_names));
+    const Table table = read_csv(a->data, {model.classification.label});
+    const Matrix inputs = select_columns(table, model.input_names);
+    const auto [columns, values, labels] = predictions_of(model, inputs);
     if (a->out.empty()) {
-      print_predictions(model, predictions);
+      fmt::print("{}", csv_text("standard output", columns, values, labels));
     } else {
       check_writable(a->out);
-      write_predictions(model, predictions, a->out);
+      write_csv(a->out, columns, values, labels);
     }
   });
 }
@@ -130,17 +113,15 @@ void add_evaluate(CLI::App& app) {
   command->footer("Example:\n  relufit evaluate diabetes.json data/diabetes.csv --json");
   command->callback([a] {
     const Model model = load_model(a->model);
-    const Table table = read_csv(a->data);
-    const Dataset data = make_dataset(table, model.target_names, model.input_names);
-    const Evaluation evaluation = evaluate(model.predict(data.inputs), data.targets);
+    const Dataset data = read_like(a->data, model.classification, model.target_names, model.input_names);
     std::vector<ConstraintCheck> checks;
-    if (!a->constraints.empty()) checks = check_constraints(load_constraints(a->constraints), model);
+    if (!a->constraints.empty()) checks = check_constraints(load_constraints(a->constraints), model, data.inputs);
     if (a->json) {
-      nlohmann::json json = evaluation_json(model.target_names, evaluation);
+      nlohmann::json json = report_json(model, data);
       if (!a->constraints.empty()) json["constraints"] = constraints_json(checks);
       fmt::print("{}\n", json.dump(2));
     } else {
-      print_evaluation(a->data, model.target_names, evaluation);
+      print_report(a->data, model, data);
       print_constraints(checks);
     }
   });

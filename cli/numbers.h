@@ -47,4 +47,18 @@ inline CLI::Validator fraction() {
   return number_check("a number above 0 and below 1", [](double value) { return value > 0 && value < 1; });
 }
 
+/// A number > 0, or a power of two written 2^k; for Option::transform.
+inline CLI::Validator step_of_grid() {
+  const auto convert = [](std::string& text) {
+    int power = 0;
+    if (text.rfind("2^", 0) == 0 && CLI::detail::lexical_cast(text.substr(2), power) && std::abs(power) <= 100) {
+      text = fmt::format("{:.17g}", std::ldexp(1.0, power));
+    }
+    double value = 0;
+    const bool valid = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0;
+    return valid ? std::string() : fmt::format("'{}', expected a power of two such as 2^-6, or a number > 0", text);
+  };
+  return CLI::Validator(convert, "");
+}
+
 }  // namespace relufit::cli

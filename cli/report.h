@@ -17,6 +17,17 @@ void print_evaluation(const std::string& title, const std::vector<std::string>& 
 /// {"targets": {name: measures}, "all": measures}; measures that are not finite become null.
 nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Evaluation& evaluation);
 
+/// The rows of a CSV file with these inputs, and targets or the classes' label.
+Dataset read_like(const std::string& path, const Classification& classification,
+                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs);
+
+/// How well a model does on data: print_evaluation and the mean loss, or accuracy, log loss and counts of classes.
+void print_report(const std::string& title, const Model& model, const Dataset& data);
+
+/// evaluation_json, with "loss": {"name", "parameter", "mean"} where it is neither exact nor squared; or {"samples",
+/// "accuracy", "log_loss", "classes": names, "confusion": counts, rows being true classes}.
+nlohmann::json report_json(const Model& model, const Dataset& data);
+
 /// One line per constraint, worst slack last; nothing where there are none.
 void print_constraints(const std::vector<ConstraintCheck>& checks);
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -17,88 +15,9 @@ namespace relufit::cli {
 namespace {
 
 // Beyond these a run would end for want of memory or threads, not with a message.
-constexpr long long kMostUnits = 10000;
 constexpr long long kMostThreads = 1024;
 constexpr long long kMostStarts = 1000000;
-
 constexpr long long kMostIterations = 1000000000000;
-constexpr long long kLargestSeed = std::numeric_limits<unsigned>::max();
-
-}  // namespace
-
-void add_training_options(CLI::App& command, TrainingArguments& a) {
-  command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
-  command.add_option("--targets", a.targets, "Target columns, comma separated")
-      ->required()
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10")
-      ->required()
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->transform(whole_number(1, kMostUnits));
-  command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
-  command.add_option("--loss", a.loss, "exact (outputs equal targets) or squared")->capture_default_str();
-  command.add_option("--ridge", a.ridge, "Penalty on squared weights, per target value (default 0.001; exact loss 0)")
-      ->check(number_from_zero());
-  command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
-  command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
-  command.add_option("--random-scale", a.random_scale, "Size of random guesses (default 0.05)")
-      ->check(positive_number());
-  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
-      ->capture_default_str()
-      ->transform(whole_number(0, kLargestSeed));
-  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities")->check(positive_number());
-  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products")->check(positive_number());
-  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks")->check(positive_number());
-  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks")->check(positive_number());
-  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks")->check(positive_number());
-}
-
-std::string relaxation_option(const TrainingArguments& a) {
-  if (a.init != "random") return "--init";
-  if (a.random_scale) return "--random-scale";
-  if (a.ridge.value_or(0) > 0) return "--ridge";
-  if (a.lambda_relu) return "--lambda-relu";
-  if (a.lambda_product) return "--lambda-product";
-  if (a.relu_scale) return "--relu-scale";
-  if (a.left_scale) return "--left-scale";
-  if (a.right_scale) return "--right-scale";
-  return "";
-}
-
-TrainOptions train_options(const TrainingArguments& a) {
-  if (a.loss != "exact" && a.loss != "squared") {
-    throw std::invalid_argument(fmt::format("--loss: '{}', expected exact or squared", a.loss));
-  }
-  if (a.output != "linear" && a.output != "relu") {
-    throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output));
-  }
-  TrainOptions options = default_train_options(a.hidden, a.loss == "exact" ? Loss::exact : Loss::squared);
-  options.output = output_activation_from(a.output);
-  options.ridge = a.ridge.value_or(options.ridge);
-  options.random_scale = a.random_scale.value_or(options.random_scale);
-  options.bias = !a.no_bias;
-  options.seed = a.seed;
-  if (a.init == "zero") {
-    options.initialization = Initialization::zero;
-  } else if (a.init != "random") {
-    options.initialization = Initialization::network;
-    options.start = load_model(a.init);
-  }
-  SequenceOptions& sequence = options.sequence;
-  sequence.weights.complementarity = a.lambda_relu.value_or(sequence.weights.complementarity);
-  sequence.weights.product = a.lambda_product.value_or(sequence.weights.product);
-  sequence.scales.relu = a.relu_scale.value_or(sequence.scales.relu);
-  sequence.scales.product_left = a.left_scale.value_or(sequence.scales.product_left);
-  sequence.scales.product_right = a.right_scale.value_or(sequence.scales.product_right);
-  return options;
-}
-
-namespace {
 
 struct TrainArguments {
   TrainingArguments training;
@@ -106,7 +25,7 @@ struct TrainArguments {
   std::string method = "auto";
   std::optional<std::string> fixed_output;
   std::string constraints;
-  double lasso = 0, group_lasso = 0, nuclear = 0;
+  double lasso = 0, group_lasso = 0, nuclear = 0, weight_grid = 0;
   std::optional<Index> iterations, inner_iterations;
   std::optional<double> tolerance;
   std::optional<std::string> strategy;
@@ -181,6 +100,7 @@ TrainOptions train_options(const TrainArguments& a) {
   options.lasso = a.lasso;
   options.group_lasso = a.group_lasso;
   options.nuclear = a.nuclear;
+  options.weight_grid = a.weight_grid;
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
   options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
   if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
@@ -190,6 +110,7 @@ TrainOptions train_options(const TrainArguments& a) {
   sequence.max_iterations = a.iterations.value_or(sequence.max_iterations);
   sequence.tolerance = a.tolerance.value_or(sequence.tolerance);
   sequence.time_limit = a.time_limit;
+  if (!a.strategy && !a.inner_iterations) return options;
   // Without a name, the number of inner iterations decides between the two plain strategies.
   const Strategy strategy = a.strategy                            ? strategy_from(*a.strategy)
                             : a.inner_iterations.value_or(1) == 0 ? Strategy::converged
@@ -203,18 +124,18 @@ struct Samples {
   std::optional<Dataset> test;
 };
 
-Samples read_samples(const TrainArguments& a) {
-  const Dataset data = make_dataset(read_csv(a.training.data), a.training.targets, a.training.inputs);
+Samples read_samples(const TrainArguments& a, const Loss& loss) {
+  const Dataset data = read_dataset(a.training, loss);
   if (!a.test.empty()) {
     if (a.test_fraction) throw std::invalid_argument("--test-fraction: not together with --test");
-    return {data, make_dataset(read_csv(a.test), data.target_names, data.input_names)};
+    return {data, read_like(a.test, data.classification, data.target_names, data.input_names)};
   }
   if (!a.test_fraction) return {data, std::nullopt};
   Split split = split_dataset(data, *a.test_fraction, a.training.seed);
   return {std::move(split.train), std::move(split.test)};
 }
 
-void print_summary(const TrainArguments& a, const TrainResult& result, const std::optional<Evaluation>& test) {
+void print_summary(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
   const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
   const SequenceRecord& last = kept.trace.back();
   fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy,
@@ -224,12 +145,16 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const std
   if (a.starts > 1) fmt::print("; start {} of {} kept", result.best_start + 1, a.starts);
   fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n",
              kept.violations.complementarity, kept.violations.product);
-  print_evaluation("training data", result.model.target_names, result.fit);
-  if (test) print_evaluation("held-out data", result.model.target_names, *test);
+  if (result.grid) {
+    fmt::print("weights are multiples of {}: mean loss {:.4e} before, {:.4e} rounded, {:.4e} repaired (scaled units)\n",
+               result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
+  }
+  print_report("training data", result.model, samples.train);
+  if (samples.test) print_report("held-out data", result.model, *samples.test);
   fmt::print("model: {}\n", a.model);
 }
 
-nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, const std::optional<Evaluation>& test) {
+nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
   const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
   nlohmann::json json = {{"model", a.model},
                          {"strategy", result.model.training.strategy},
@@ -246,8 +171,14 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"output", kept.violations.output},
                            {"complementarity", kept.violations.complementarity},
                            {"product", kept.violations.product}}},
-                         {"train", evaluation_json(result.model.target_names, result.fit)}};
-  if (test) json["test"] = evaluation_json(result.model.target_names, *test);
+                         {"train", report_json(result.model, samples.train)}};
+  if (result.grid) {
+    json["weight_grid"] = {{"step", result.grid->step},
+                           {"before", result.grid->before},
+                           {"rounded", result.grid->rounded},
+                           {"repaired", result.grid->repaired}};
+  }
+  if (samples.test) json["test"] = report_json(result.model, *samples.test);
   return json;
 }
 
@@ -257,9 +188,19 @@ std::vector<std::vector<SequenceRecord>> recorded_traces(const TrainResult& resu
   return traces;
 }
 
+void check_kept(const std::vector<ConstraintCheck>& checks) {
+  for (const ConstraintCheck& check : checks) {
+    if (holds(check)) continue;
+    throw std::runtime_error(
+        fmt::format("constraint {} is violated by {:.3g} in the best network found: nothing is written. Too few units, "
+                    "or constraints that contradict each other?",
+                    check.name, -check.slack));
+  }
+}
+
 void run_train(const TrainArguments& a, ExitCode& exit) {
   TrainOptions options = train_options(a);
-  const Samples samples = read_samples(a);
+  const Samples samples = read_samples(a, options.loss);
   check_trainable(samples.train, options.output);
   check_writable(a.model);
   for (const std::string& path : {a.trace, a.plot}) {
@@ -281,18 +222,17 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
       return !InterruptGuard::interrupted();
     });
   }
+  check_kept(result.constraints);
   save_model(result.model, a.model);
   const auto traces = recorded_traces(result);
   if (!a.trace.empty()) write_traces(a.trace, traces);
   if (!a.plot.empty() && !draw_traces({a.training.data, traces}, a.plot)) {
     fmt::print(stderr, "relufit: {} not drawn (gnuplot is not installed); its script: {}.gp\n", a.plot, a.plot);
   }
-  std::optional<Evaluation> test;
-  if (samples.test) test = evaluate(result.model.predict(samples.test->inputs), samples.test->targets);
   if (a.json) {
-    fmt::print("{}\n", summary_json(a, result, test).dump(2));
+    fmt::print("{}\n", summary_json(a, result, samples).dump(2));
   } else {
-    print_summary(a, result, test);
+    print_summary(a, result, samples);
   }
   if (InterruptGuard::interrupted()) exit.value = 130;
 }
@@ -335,6 +275,10 @@ void add_train(CLI::App& app, ExitCode& exit) {
       ->check(number_from_zero());
   command->add_option("--nuclear", a->nuclear, "Penalty on singular values of the weights, per target value: low rank")
       ->check(number_from_zero());
+  command
+      ->add_option("--weight-grid", a->weight_grid,
+                   "Round weights and biases (raw units) to multiples of this, e.g. 2^-6, and repair the fit")
+      ->transform(step_of_grid());
   // A plain flag would set the value when it is not given, too.
   command->add_flag_function(
       "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
@@ -361,6 +305,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
       "Examples:\n"
       "  relufit train data/diabetes.csv --targets progression --hidden 10 --test-fraction 0.25 --model diabetes.json\n"
       "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json\n"
+      "  relufit train data/iris.csv --task classify --targets species --hidden 10 --model iris.json\n"
       "  relufit train sum.csv --targets y --hidden 10 --loss exact --no-bias --fixed-output ones --model sum.json");
   command->callback([a, &exit] { run_train(*a, exit); });
 }
@@ -380,7 +325,8 @@ void add_export_sdp(CLI::App& app) {
       "problem.dat-s");
   command->callback([a] {
     const TrainOptions options = train_options(a->training);
-    const Dataset data = make_dataset(read_csv(a->training.data), a->training.targets, a->training.inputs);
+    if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
+    const Dataset data = read_dataset(a->training, options.loss);
     check_trainable(data, options.output);
     check_writable(a->out);
     check_distinct(a->out, {a->training.data, a->training.init});

@@ -17,7 +17,10 @@ struct TrainingArguments {
   std::vector<std::string> inputs;
   std::vector<Index> hidden;
   std::string output = "linear";
-  std::string loss = "squared";
+  std::string task = "regress";
+  std::optional<std::string> loss;
+  std::optional<double> huber_delta, quantile;
+  std::string sample_weights;
   std::optional<double> ridge;
   std::string init = "random";
   std::optional<double> random_scale;
@@ -29,6 +32,12 @@ struct TrainingArguments {
 
 /// Declares them on a command.
 void add_training_options(CLI::App& command, TrainingArguments& arguments);
+
+/// Whether the targets are classes.
+bool classifies(const TrainingArguments& arguments);
+
+/// The samples of a CSV file: targets as the task says, inputs and weights by name.
+Dataset read_dataset(const TrainingArguments& arguments, const Loss& loss);
 
 /// The first option of these that only the relaxation has; empty where none is given.
 std::string relaxation_option(const TrainingArguments& arguments);

@@ -227,8 +227,10 @@ class ProductStep {
     factors_.resize(static_cast<std::size_t>(m_));
     for (Index i = 0; i < m_; ++i) {
       Matrix system = omega_(i) * gram;
-      system.noalias() +=
-          y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
+      if (coupled()) {
+        system.noalias() +=
+            y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
+      }
       system.diagonal().head(k_).array() += beta_;
       if (!problem_.bias) {
         system.row(k_).setZero();

@@ -136,10 +136,11 @@ struct WeightPull {
 };
 
 /// Whether Z is a copy, whose proximal map is that of the loss. It is not where a linear output of a hidden layer is
-/// data (exact loss) or the loss the same quadratic for all samples, which the affine step takes in.
+/// data (exact loss) or the loss the same quadratic for all samples, which the affine step takes in, and it has no
+/// bounds.
 inline bool output_is_copied(const LiftedProblem& problem) {
   const bool quadratic = problem.loss == Loss::squared && problem.sample_weights.size() == 0;
-  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 ||
+  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 || problem.has_output_bounds() ||
          !(problem.loss == Loss::exact || quadratic);
 }
 

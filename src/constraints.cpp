@@ -86,6 +86,29 @@ void add_weight_bound(const WeightBound& bound, std::size_t number, std::vector<
   }
 }
 
+WeightTerm linear_term(const LinearBound& bound, std::size_t number, const NetworkShape& shape) {
+  const std::string name = fmt::format("linear[{}]", number);
+  const auto in = [&](Index value, Index last, const std::string& member) {
+    if (value < 1 || value > last) fail(fmt::format("{}.{}: {}, expected 1 to {}", name, member, value, last));
+  };
+  in(bound.layer, static_cast<Index>(shape.widths.size()) - 1, "layer");
+  const auto layer = static_cast<std::size_t>(bound.layer);
+  WeightTerm term{Kind::linear, bound.layer, 0, {}, {}};
+  term.coefficients.setZero(shape.widths[layer], shape.widths[layer - 1]);
+  for (std::size_t i = 0; i < bound.parts.size(); ++i) {
+    const LinearBound::Part& part = bound.parts[i];
+    in(part.unit, term.coefficients.rows(), fmt::format("sum[{}].unit", i));
+    in(part.source, term.coefficients.cols(), fmt::format("sum[{}].source", i));
+    double& coefficient = term.coefficients(part.unit - 1, part.source - 1);
+    if (coefficient != 0) fail(fmt::format("{}.sum[{}]: a weight named twice", name, i));
+    coefficient = part.factor;
+  }
+  if (!(bound.lower <= bound.upper)) fail(fmt::format("{}: lower {} above upper {}", name, bound.lower, bound.upper));
+  term.least = bound.lower;
+  term.most = bound.upper;
+  return term;
+}
+
 double unit_sign(Index unit) { return unit % 2 == 0 ? 1 : -1; }
 
 /// sign of the weight: of the unit it goes to times that of where it comes from.
@@ -184,6 +207,9 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
   for (const LayerBounds& layer : layers) {
     if (const auto term = layer.term()) terms.push_back(*term);
   }
+  for (std::size_t i = 0; i < constraints.linear.size(); ++i) {
+    terms.push_back(linear_term(constraints.linear[i], i, shape));
+  }
   for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
     const NormBound& norm = constraints.norms[i];
     if (norm.layer < 1 || norm.layer > static_cast<Index>(layers.size())) {
@@ -207,7 +233,11 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
       if (term.layer == layers) *bound = targets.scale.cwiseInverse().asDiagonal() * *bound;
       // 0 times infinity does not occur: scales are positive and finite.
     }
-    if (term.kind == Kind::bounds) continue;
+    if (term.kind == Kind::linear) {
+      if (term.layer == 1) term.coefficients *= inputs.scale.cwiseInverse().asDiagonal();
+      if (term.layer == layers) term.coefficients = targets.scale.asDiagonal() * term.coefficients;
+    }
+    if (term.kind == Kind::bounds || term.kind == Kind::linear) continue;
     if (term.layer == 1) term.size *= inputs.scale(0);
     if (term.layer == layers) term.size /= targets.scale(0);
   }
@@ -221,7 +251,8 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
   return terms;
 }
 
-std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model) {
+std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model,
+                                               const Matrix& samples) {
   const NetworkShape shape = shape_of(model);
   const std::vector<Layer> layers = folded_layers(model);
   std::vector<ConstraintCheck> checks;
@@ -237,6 +268,11 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     Constraints part;
     part.weights = {constraints.weights[i]};
     add(fmt::format("weights[{}]: layer {}", i, constraints.weights[i].layer), part);
+  }
+  for (std::size_t i = 0; i < constraints.linear.size(); ++i) {
+    Constraints part;
+    part.linear = {constraints.linear[i]};
+    add(fmt::format("linear[{}]: layer {}", i, constraints.linear[i].layer), part);
   }
   if (!constraints.monotone.empty()) {
     Constraints part;
@@ -254,6 +290,17 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     Constraints part;
     part.convex = true;
     add("convex", part);
+  }
+  for (std::size_t i = 0; i < constraints.outputs.size(); ++i) {
+    const OutputBound& bound = constraints.outputs[i];
+    const BoundedPoints points = bounded_points({{}, {}, {}, {}, {}, false, {bound}}, shape, samples);
+    const Index count = bound.at_samples() ? samples.cols() : bound.points.values.rows();
+    if (count == 0) continue;
+    const Matrix outputs = model.predict(points.inputs);
+    const double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
+    checks.push_back(
+        {fmt::format("outputs[{}]: {} at {} {}", i, bound.target, count, bound.at_samples() ? "samples" : "points"),
+         slack});
   }
   return checks;
 }

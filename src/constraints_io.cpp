@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -66,6 +67,8 @@ class Node {
     return value_.get<Index>();
   }
 
+  bool is_text() const { return value_.is_string(); }
+
   std::string text() const {
     if (!value_.is_string()) fail("a text");
     return value_.get<std::string>();
@@ -81,18 +84,23 @@ class Node {
   std::string place_;
 };
 
+/// lower and upper, or value for both.
+void read_interval(const Node& node, double& lower, double& upper) {
+  if (node.has("lower")) lower = node["lower"].number();
+  if (node.has("upper")) upper = node["upper"].number();
+  if (node.has("value")) {
+    if (node.has("lower") || node.has("upper")) node.fail("either value, or lower and upper");
+    lower = upper = node["value"].number();
+  }
+  if (lower == -kInfinity && upper == kInfinity) node.fail("lower, upper or value");
+}
+
 WeightBound weight_bound_from(const Node& node) {
   node.expect_members({"layer", "unit", "source", "lower", "upper", "value"});
   WeightBound bound{node["layer"].position(), {}, {}, -kInfinity, kInfinity};
   if (node.has("unit")) bound.unit = node["unit"].position();
   if (node.has("source")) bound.source = node["source"].position();
-  if (node.has("lower")) bound.lower = node["lower"].number();
-  if (node.has("upper")) bound.upper = node["upper"].number();
-  if (node.has("value")) {
-    if (node.has("lower") || node.has("upper")) node.fail("either value, or lower and upper");
-    bound.lower = bound.upper = node["value"].number();
-  }
-  if (bound.lower == -kInfinity && bound.upper == kInfinity) node.fail("lower, upper or value");
+  read_interval(node, bound.lower, bound.upper);
   return bound;
 }
 
@@ -124,6 +132,46 @@ NormBound norm_from(const Node& node) {
   return bound;
 }
 
+/// The bounds that a member `name` sets: one number, or one for each point from the column of that name.
+Vector bound_values(const Node& node, const char* name, const Table& points, double none) {
+  if (!node.has(name)) return Vector::Constant(1, none);
+  const Node value = node[name];
+  if (!value.is_text()) return Vector::Constant(1, value.number());
+  const std::string column = value.text();
+  if (std::find(points.columns.begin(), points.columns.end(), column) == points.columns.end()) {
+    value.fail("a number, or the name of a column of the points");
+  }
+  return select_columns(points, {column}).row(0).transpose();
+}
+
+OutputBound output_bound_from(const Node& node, const std::string& source) {
+  node.expect_members({"target", "points", "lower", "upper"});
+  OutputBound bound;
+  bound.target = node["target"].text();
+  if (node.has("points")) {
+    const std::filesystem::path file = node["points"].text();
+    bound.points = read_csv((std::filesystem::path(source).parent_path() / file).string());
+  }
+  if (!node.has("lower") && !node.has("upper")) node.fail("lower, upper or both");
+  bound.lower = bound_values(node, "lower", bound.points, -kInfinity);
+  bound.upper = bound_values(node, "upper", bound.points, kInfinity);
+  return bound;
+}
+
+LinearBound linear_bound_from(const Node& node) {
+  node.expect_members({"layer", "sum", "lower", "upper", "value"});
+  LinearBound bound{node["layer"].position(), {}, -kInfinity, kInfinity};
+  for (const Node& part : node["sum"].items()) {
+    part.expect_members({"unit", "source", "factor"});
+    bound.parts.push_back({part["unit"].position(), part["source"].position(), 1});
+    if (part.has("factor")) bound.parts.back().factor = part["factor"].number();
+    if (bound.parts.back().factor == 0) part["factor"].fail("a number other than 0");
+  }
+  if (bound.parts.empty()) node["sum"].fail("at least one weight");
+  read_interval(node, bound.lower, bound.upper);
+  return bound;
+}
+
 }  // namespace
 
 Constraints load_constraints(const std::string& path) { return parse_constraints(detail::read_file(path), path); }
@@ -136,10 +184,13 @@ Constraints parse_constraints(const std::string& text, const std::string& source
     throw std::invalid_argument(fmt::format("{}: not JSON, at byte {}", source, error.byte));
   }
   const Node root(file, source);
-  root.expect_members({"weights", "monotone", "norms", "lipschitz", "convex"});
+  root.expect_members({"weights", "linear", "monotone", "norms", "lipschitz", "convex", "outputs"});
   Constraints constraints;
   if (root.has("weights")) {
     for (const Node& node : root["weights"].items()) constraints.weights.push_back(weight_bound_from(node));
+  }
+  if (root.has("linear")) {
+    for (const Node& node : root["linear"].items()) constraints.linear.push_back(linear_bound_from(node));
   }
   if (root.has("monotone")) {
     for (const Node& node : root["monotone"].items()) constraints.monotone.push_back(monotone_from(node));
@@ -152,6 +203,9 @@ Constraints parse_constraints(const std::string& text, const std::string& source
     if (!(*constraints.lipschitz > 0)) root["lipschitz"].fail("a number > 0");
   }
   if (root.has("convex")) constraints.convex = root["convex"].truth();
+  if (root.has("outputs")) {
+    for (const Node& node : root["outputs"].items()) constraints.outputs.push_back(output_bound_from(node, source));
+  }
   if (constraints.empty()) throw std::invalid_argument(fmt::format("{}: no constraint in it", source));
   return constraints;
 }

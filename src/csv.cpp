@@ -79,7 +79,8 @@ struct Field {
 /// quoted fields may contain line ends.
 class CsvReader {
  public:
-  CsvReader(const std::string& path, char separator) {
+  CsvReader(const std::string& path, char separator, const std::vector<std::string>& text_columns)
+      : text_columns_(text_columns) {
     table_.source = path;
     constexpr unsigned options = CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL;
     if (csv_init(&parser_, static_cast<unsigned char>(options)) != 0) throw std::runtime_error("csv_init failed");
@@ -137,7 +138,7 @@ class CsvReader {
   }
 
   std::string column_label(std::size_t i) const {
-    return i < table_.columns.size() ? "column " + shown(table_.columns[i]) : fmt::format("column {}", i + 1);
+    return i < names_.size() ? "column " + shown(names_[i]) : fmt::format("column {}", i + 1);
   }
 
   void check_parser(bool succeeded, Index line, const char* problem) {
@@ -153,7 +154,7 @@ class CsvReader {
       if (blank_line_ == 0) blank_line_ = line_;
       return;
     }
-    if (table_.columns.empty()) {
+    if (names_.empty()) {
       take_header();
     } else {
       take_row();
@@ -163,18 +164,27 @@ class CsvReader {
   }
 
   void take_header() {
-    for (const Field& field : fields_) table_.columns.push_back(field.text);
-    const std::string problem = header_problem(table_.columns);
+    for (const Field& field : fields_) names_.push_back(field.text);
+    const std::string problem = header_problem(names_);
     if (!problem.empty()) fail(row_line_, problem);
+    for (const std::string& name : names_) {
+      const bool is_text = std::find(text_columns_.begin(), text_columns_.end(), name) != text_columns_.end();
+      texts_.push_back(is_text ? &table_.texts[name] : nullptr);
+      if (!is_text) table_.columns.push_back(name);
+    }
   }
 
   void take_row() {
-    const std::size_t expected = table_.columns.size();
+    const std::size_t expected = names_.size();
     if (blank_line_ != 0) fail(blank_line_, fmt::format("blank line between rows, expected {} fields", expected));
     if (fields_.size() != expected) {
       fail(row_line_, fmt::format("{} fields, expected {}", fields_.size(), expected));
     }
     for (std::size_t i = 0; i < expected; ++i) {
+      if (texts_[i] != nullptr) {
+        texts_[i]->push_back(fields_[i].text);
+        continue;
+      }
       double value = 0;
       const NumberStatus status = detail::parse_number(fields_[i].text, value);
       if (status != NumberStatus::ok) {
@@ -186,7 +196,7 @@ class CsvReader {
   }
 
   Table take_table() {
-    if (table_.columns.empty()) {
+    if (names_.empty()) {
       throw std::invalid_argument(table_.source + ": empty file, expected a header line and rows of numbers");
     }
     if (table_.lines.empty()) {
@@ -199,9 +209,12 @@ class CsvReader {
   }
 
   csv_parser parser_ = {};
+  const std::vector<std::string>& text_columns_;
   Table table_;
-  std::vector<double> values_;  ///< row by row
-  std::vector<Field> fields_;   ///< of the row being read
+  std::vector<std::string> names_;                ///< of all columns
+  std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for columns of numbers
+  std::vector<double> values_;                    ///< row by row, columns of numbers only
+  std::vector<Field> fields_;                     ///< of the row being read
   std::exception_ptr failure_;
   Index line_ = 0;
   Index row_line_ = 1;
@@ -211,6 +224,7 @@ class CsvReader {
 };
 
 bool needs_quotes(std::string_view name) {
+  if (name.empty()) return false;
   return name.find_first_of(",;\t\"\r\n") != std::string_view::npos || name.front() == ' ' || name.back() == ' ' ||
          name.substr(0, kByteOrderMark.size()) == kByteOrderMark;
 }
@@ -224,7 +238,7 @@ std::string csv_field(const std::string& name) {
 
 }  // namespace
 
-Table read_csv(const std::string& path) {
+Table read_csv(const std::string& path, const std::vector<std::string>& text_columns) {
   const std::string content = detail::read_file(path);
   std::string_view text = content;
   if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) text.remove_prefix(kByteOrderMark.size());
@@ -233,16 +247,22 @@ Table read_csv(const std::string& path) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     throw std::invalid_argument(fmt::format("{}:{}: NUL byte, expected UTF-8 text", path, line));
   }
-  return CsvReader(path, detect_separator(text)).read(text);
+  return CsvReader(path, detect_separator(text), text_columns).read(text);
 }
 
-void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values) {
-  if (columns.empty() || static_cast<Index>(columns.size()) != values.cols()) {
+std::string csv_text(const std::string& name, const std::vector<std::string>& columns, const Matrix& values,
+                     const std::vector<std::string>& first_column) {
+  const std::size_t texts = first_column.empty() ? 0 : 1;
+  if (columns.empty() || columns.size() != static_cast<std::size_t>(values.cols()) + texts) {
     throw std::invalid_argument(
-        fmt::format("{}: {} column names for {} columns of values", path, columns.size(), values.cols()));
+        fmt::format("{}: {} column names for {} columns of values", name, columns.size(), values.cols()));
+  }
+  if (texts > 0 && static_cast<Index>(first_column.size()) != values.rows()) {
+    throw std::invalid_argument(
+        fmt::format("{}: {} texts for {} rows of values", name, first_column.size(), values.rows()));
   }
   const std::string problem = header_problem(columns);
-  if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: {}", path, problem));
+  if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: {}", name, problem));
   fmt::memory_buffer text;
   const auto out = std::back_inserter(text);
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -250,17 +270,25 @@ void write_csv(const std::string& path, const std::vector<std::string>& columns,
   }
   text.push_back('\n');
   for (Index row = 0; row < values.rows(); ++row) {
+    if (texts > 0) {
+      fmt::format_to(out, "{}{}", csv_field(first_column[static_cast<std::size_t>(row)]), values.cols() > 0 ? "," : "");
+    }
     for (Index column = 0; column < values.cols(); ++column) {
       const double value = values(row, column);
       if (!std::isfinite(value)) {
-        throw std::invalid_argument(fmt::format("{}: row {}, column {}: {} is not a finite number", path, row + 1,
-                                                shown(columns[static_cast<std::size_t>(column)]), value));
+        throw std::invalid_argument(fmt::format("{}: row {}, column {}: {} is not a finite number", name, row + 1,
+                                                shown(columns[texts + static_cast<std::size_t>(column)]), value));
       }
       fmt::format_to(out, "{}{:.17g}", column == 0 ? "" : ",", value);
     }
     text.push_back('\n');
   }
-  detail::write_file_atomically(path, {text.data(), text.size()});
+  return fmt::to_string(text);
+}
+
+void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values,
+               const std::vector<std::string>& first_column) {
+  detail::write_file_atomically(path, csv_text(path, columns, values, first_column));
 }
 
 }  // namespace relufit

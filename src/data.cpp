@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -112,7 +113,87 @@ std::uint64_t random_below(std::mt19937_64& generator, std::uint64_t bound) {
 }
 
 Dataset take_samples(const Dataset& data, const std::vector<Index>& samples) {
-  return {data.inputs(Eigen::all, samples), data.targets(Eigen::all, samples), data.input_names, data.target_names};
+  Dataset taken{data.inputs(Eigen::all, samples), data.targets(Eigen::all, samples), data.input_names,
+                data.target_names};
+  if (data.sample_weights.size() > 0) taken.sample_weights = data.sample_weights(samples);
+  taken.classification = data.classification;
+  return taken;
+}
+
+const std::vector<std::string>& labels_of(const Table& table, const std::string& label) {
+  const auto found = table.texts.find(label);
+  if (found != table.texts.end()) return found->second;
+  throw std::invalid_argument(
+      fmt::format("{}: no column {}, expected one of {}", table.source, shown(label), list_of(table.columns)));
+}
+
+/// The input columns: the given ones, or all that are neither target nor weights. No column is named twice.
+std::vector<std::string> input_columns(const Table& table, const std::vector<std::string>& targets,
+                                       const std::vector<std::string>& inputs, const std::string& weights) {
+  std::set<std::string> seen;
+  for (const std::string& name : targets) check_not_repeated(table, name, seen);
+  if (!weights.empty()) check_not_repeated(table, weights, seen);
+  for (const std::string& name : inputs) check_not_repeated(table, name, seen);
+  if (!inputs.empty()) return inputs;
+  std::vector<std::string> others;
+  std::copy_if(table.columns.begin(), table.columns.end(), std::back_inserter(others),
+               [&](const std::string& name) { return seen.count(name) == 0; });
+  return others;
+}
+
+/// Inputs and sample weights of a dataset that has its names and targets.
+void take_inputs(const Table& table, const std::vector<std::string>& targets, const std::string& weights,
+                 Dataset& data) {
+  if (data.input_names.empty()) {
+    throw std::invalid_argument(fmt::format("{}: no input column is left, all {} are targets: {}", table.source,
+                                            table.columns.size() + table.texts.size(), list_of(targets)));
+  }
+  data.inputs = select_columns(table, data.input_names);
+  if (!weights.empty()) data.sample_weights = table.values.col(find_column(table, weights));
+}
+
+/// The samples in random order, by the generator of the split alone.
+std::vector<Index> shuffled(std::vector<Index> samples, std::mt19937_64& generator) {
+  for (std::size_t i = samples.size(); i > 1; --i) std::swap(samples[i - 1], samples[random_below(generator, i)]);
+  return samples;
+}
+
+/// How many samples of each class to hold out: its share, rounded so that the sum is `wanted`, and never the whole
+/// class.
+std::vector<Index> held_out_counts(const std::vector<std::vector<Index>>& classes, double fraction, Index wanted) {
+  std::vector<Index> counts;
+  std::vector<std::pair<double, std::size_t>> remainders;
+  Index total = 0;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const double share = fraction * static_cast<double>(classes[c].size());
+    counts.push_back(static_cast<Index>(share));
+    total += counts[c];
+    remainders.emplace_back(static_cast<double>(counts[c]) - share, c);
+  }
+  std::sort(remainders.begin(), remainders.end());
+  for (const auto& [remainder, c] : remainders) {
+    if (total >= wanted) break;
+    if (counts[c] + 1 >= static_cast<Index>(classes[c].size())) continue;
+    ++counts[c];
+    ++total;
+  }
+  return counts;
+}
+
+/// The samples to hold out.
+std::vector<Index> stratified_choice(const Dataset& data, double fraction, Index wanted, std::mt19937_64& generator) {
+  const std::vector<Index> decided = decided_classes(data.classification, data.targets);
+  std::vector<std::vector<Index>> classes(data.classification.classes.size());
+  for (std::size_t j = 0; j < decided.size(); ++j) {
+    classes[static_cast<std::size_t>(decided[j])].push_back(static_cast<Index>(j));
+  }
+  const std::vector<Index> counts = held_out_counts(classes, fraction, wanted);
+  std::vector<Index> chosen;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const std::vector<Index> order = shuffled(classes[c], generator);
+    chosen.insert(chosen.end(), order.begin(), order.begin() + counts[c]);
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -126,25 +207,37 @@ Matrix select_columns(const Table& table, const std::vector<std::string>& names)
 }
 
 Dataset make_dataset(const Table& table, const std::vector<std::string>& targets,
-                     const std::vector<std::string>& inputs) {
+                     const std::vector<std::string>& inputs, const std::string& weights) {
   if (targets.empty()) throw std::invalid_argument(table.source + ": no target column named, expected at least one");
-  std::set<std::string> seen;
-  for (const std::string& name : targets) check_not_repeated(table, name, seen);
   Dataset result;
   result.target_names = targets;
-  if (inputs.empty()) {
-    std::copy_if(table.columns.begin(), table.columns.end(), std::back_inserter(result.input_names),
-                 [&](const std::string& name) { return seen.count(name) == 0; });
-  } else {
-    for (const std::string& name : inputs) check_not_repeated(table, name, seen);
-    result.input_names = inputs;
+  result.input_names = input_columns(table, targets, inputs, weights);
+  result.targets = select_columns(table, targets);
+  take_inputs(table, targets, weights, result);
+  return result;
+}
+
+Dataset make_classification(const Table& table, const std::string& label, const Loss& loss,
+                            const std::vector<std::string>& inputs, const std::string& weights) {
+  return make_classification(table, find_classes(label, labels_of(table, label), loss), inputs, weights);
+}
+
+Dataset make_classification(const Table& table, const Classification& classification,
+                            const std::vector<std::string>& inputs, const std::string& weights) {
+  Dataset result;
+  result.input_names = input_columns(table, {classification.label}, inputs, weights);
+  const std::vector<std::string>& labels = labels_of(table, classification.label);
+  const std::vector<Index> classes = class_indices(classification, labels);
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] >= 0) continue;
+    throw std::invalid_argument(fmt::format("{}:{}: column {}: {} is no class, expected one of {}", table.source,
+                                            table.lines[i], shown(classification.label), shown(labels[i]),
+                                            list_of(classification.classes)));
   }
-  result.targets = select_columns(table, result.target_names);
-  if (result.input_names.empty()) {
-    throw std::invalid_argument(fmt::format("{}: no input column is left, all {} are targets: {}", table.source,
-                                            table.columns.size(), list_of(targets)));
-  }
-  result.inputs = select_columns(table, result.input_names);
+  result.classification = classification;
+  result.target_names = output_names(classification);
+  result.targets = class_targets(classification, classes);
+  take_inputs(table, {classification.label}, weights, result);
   return result;
 }
 
@@ -202,18 +295,22 @@ Split split_dataset(const Dataset& data, double fraction, unsigned seed) {
   if (data.targets.cols() != samples) {
     throw std::invalid_argument(fmt::format("{} samples of targets, expected {}", data.targets.cols(), samples));
   }
-  std::vector<Index> order(static_cast<std::size_t>(samples));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  const auto wanted = std::clamp<Index>(std::llround(fraction * static_cast<double>(samples)), 1, samples - 1);
   std::mt19937_64 generator(seed);
-  for (std::size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[random_below(generator, i + 1)]);
-
-  const auto wanted = static_cast<Index>(std::llround(fraction * static_cast<double>(samples)));
-  const auto middle = order.begin() + std::clamp<Index>(wanted, 1, samples - 1);
-  std::vector<Index> test(order.begin(), middle);
-  std::vector<Index> train(middle, order.end());
+  std::vector<Index> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), Index{0});
+  std::vector<Index> test;
+  if (data.classification.empty()) {
+    test = shuffled(all, generator);
+    test.resize(static_cast<std::size_t>(wanted));
+  } else {
+    test = stratified_choice(data, fraction, wanted, generator);
+    if (test.empty()) throw std::invalid_argument("no class has 2 samples, expected one that can be split");
+  }
   // Both parts keep the order of the file: which samples, not their order, is what the seed decides.
   std::sort(test.begin(), test.end());
-  std::sort(train.begin(), train.end());
+  std::vector<Index> train;
+  std::set_difference(all.begin(), all.end(), test.begin(), test.end(), std::back_inserter(train));
   return {take_samples(data, train), take_samples(data, test)};
 }
 

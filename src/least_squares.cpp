@@ -91,9 +91,26 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index 
   }
 }
 
-double NetworkErrors::half_square(const Vector& parameters, Eigen::Ref<Vector> gradient) {
+bool NetworkErrors::is_least_squares() const {
+  return (problem_.loss == Loss::exact || problem_.loss == Loss::squared) && problem_.sample_weights.size() == 0;
+}
+
+double NetworkErrors::output_loss(Matrix& slope) const {
+  const Vector& weights = problem_.sample_weights;
+  if (problem_.output == OutputActivation::linear && !is_least_squares()) {
+    slope = loss_gradient(problem_.loss, activations_.back(), problem_.targets, weights);
+    return loss_value(problem_.loss, activations_.back(), problem_.targets, weights);
+  }
+  slope = errors_;
+  if (weights.size() == 0) return 0.5 * errors_.squaredNorm();
+  slope *= weights.asDiagonal();
+  return 0.5 * slope.cwiseProduct(errors_).sum();
+}
+
+double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
   forward(parameters);
-  Matrix slope = errors_;
+  Matrix slope;
+  const double value = output_loss(slope);
   for (std::size_t l = offsets_.size(); l-- > 0;) {
     const Weights w = weights(parameters, l);
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
@@ -104,7 +121,7 @@ double NetworkErrors::half_square(const Vector& parameters, Eigen::Ref<Vector> g
   }
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
-  return 0.5 * (errors_.squaredNorm() + weighted.squaredNorm());
+  return value + 0.5 * weighted.squaredNorm();
 }
 
 }  // namespace relufit

@@ -15,6 +15,10 @@ class NetworkErrors {
   explicit NetworkErrors(const LiftedProblem& problem);
 
   Index parameter_count() const { return parameters_; }
+  /// Position of a layer's first parameter; layers count from 0.
+  Index offset(std::size_t layer) const { return offsets_[layer]; }
+  /// Whether the loss is half the squared norm of the values: exact or squared, without sample weights.
+  bool is_least_squares() const;
   /// Entries of Z - Y, sample by sample, then sqrt(ridge) times all weights if there is a ridge.
   Index value_count() const { return problem_.targets.size() + (problem_.ridge > 0 ? parameters_ : 0); }
 
@@ -25,14 +29,16 @@ class NetworkErrors {
   void values(const Vector& parameters, Vector& values);
   /// jacobian (value_count x parameter_count): their derivatives there.
   void jacobian(const Vector& parameters, Matrix& jacobian);
-  /// Half the squared norm of the values, and its gradient (parameter_count).
-  double half_square(const Vector& parameters, Eigen::Ref<Vector> gradient);
+  /// The loss with its ridge, whatever it is, and its gradient (parameter_count; a subgradient where it has none). For
+  /// least squares half the squared norm of the values.
+  double loss(const Vector& parameters, Eigen::Ref<Vector> gradient);
 
  private:
   using Weights = Eigen::Map<const Matrix>;
   Weights weights(const Vector& parameters, std::size_t layer) const;
   Index biases(std::size_t layer) const { return problem_.bias ? problem_.widths[layer + 1] : 0; }
   void forward(const Vector& parameters);
+  double output_loss(Matrix& slope) const;
   void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
 
   const LiftedProblem& problem_;

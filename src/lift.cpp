@@ -8,6 +8,32 @@
 
 namespace relufit {
 
+namespace {
+
+void check_output_bounds(const LiftedProblem& problem) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const Matrix& lower = problem.output_lower;
+  const Matrix& upper = problem.output_upper;
+  if (lower.size() == 0 && upper.size() == 0) return;
+  for (const Matrix* bound : {&lower, &upper}) {
+    if (bound->rows() == problem.targets.rows() && bound->cols() == problem.samples()) continue;
+    fail(fmt::format("output bounds: {} x {}, expected {} x {}", bound->rows(), bound->cols(), problem.targets.rows(),
+                     problem.samples()));
+  }
+  if (problem.loss == Loss::exact || problem.loss == Loss::cross_entropy) {
+    fail(fmt::format("output bounds: given with the loss {}, expected another loss", to_string(problem.loss)));
+  }
+  for (Index j = 0; j < problem.samples(); ++j) {
+    for (Index i = 0; i < lower.rows(); ++i) {
+      if (lower(i, j) <= upper(i, j)) continue;  // not a number fails too
+      fail(fmt::format("output bounds: output {} of sample {} between {} and {}: no such number", i + 1, j + 1,
+                       lower(i, j), upper(i, j)));
+    }
+  }
+}
+
+}  // namespace
+
 void check(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto& widths = problem.widths;
@@ -32,6 +58,7 @@ void check(const LiftedProblem& problem) {
   if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
   check(problem.weight_terms, widths);
+  check_output_bounds(problem);
   check(problem.loss);
   check_targets(problem.loss, problem.targets);
   check_sample_weights(problem.loss, problem.sample_weights, problem.samples());

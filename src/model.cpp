@@ -55,6 +55,14 @@ Matrix Model::predict(const Eigen::Ref<const Matrix>& inputs) const {
   return target_scaling.invert(network.forward(input_scaling.apply(inputs)));
 }
 
+std::optional<Loss> recorded_loss(const Model& model) {
+  try {
+    return loss_from(model.training.loss, model.training.loss_parameter);
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+}
+
 Network Model::folded() const {
   std::vector<Layer> layers = network.layers();
   if (layers.empty()) throw std::invalid_argument("a model without layers cannot be folded");

@@ -61,6 +61,25 @@ std::string scaling_problem(const std::string& path, const Scaling& scaling, std
   return {};
 }
 
+std::string classification_problem(const Classification& classification, std::size_t outputs,
+                                   OutputActivation activation) {
+  if (classification.label.empty()) return "classification.label: empty, expected a name";
+  if (!detail::is_valid_utf8(classification.label)) return "classification.label: not UTF-8 text";
+  std::string problem = names_problem("classification.classes", classification.classes);
+  if (!problem.empty()) return problem;
+  const std::size_t classes = classification.classes.size();
+  if (classes < 2) return fmt::format("classification.classes: {}, expected at least 2", classes);
+  if (classification.link == Link::logistic && classes != 2) {
+    return fmt::format("classification.classes: {}, expected 2 with the logistic link", classes);
+  }
+  if (static_cast<Index>(outputs) != classification.output_count()) {
+    return fmt::format("classification: {} outputs, expected {} for {} classes with the link {}", outputs,
+                       classification.output_count(), classes, to_string(classification.link));
+  }
+  if (activation != OutputActivation::linear) return "classification: with ReLU outputs, expected linear ones";
+  return {};
+}
+
 // ---- Writing
 
 json array_of(const Eigen::Ref<const Vector>& values) {
@@ -71,6 +90,11 @@ json array_of(const Eigen::Ref<const Vector>& values) {
 
 json scaling_to_json(const Scaling& scaling) {
   return {{"offset", array_of(scaling.offset)}, {"scale", array_of(scaling.scale)}};
+}
+
+json classification_to_json(const Classification& classification) {
+  return {
+      {"label", classification.label}, {"classes", classification.classes}, {"link", to_string(classification.link)}};
 }
 
 /// By hand rather than with dump(indent), which would put every single weight on a line of its own.
@@ -85,7 +109,7 @@ std::string layer_text(const Layer& layer) {
 
 std::string training_text(const TrainingRecord& record) {
   // nlohmann writes values that are not finite as null.
-  const std::pair<const char*, json> fields[] = {
+  std::vector<std::pair<const char*, json>> fields = {
       {"version", record.version},
       {"strategy", record.strategy},
       {"loss", record.loss},
@@ -98,6 +122,7 @@ std::string training_text(const TrainingRecord& record) {
       {"complementarity_violation", record.complementarity_violation},
       {"product_violation", record.product_violation},
   };
+  if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", record.loss_parameter);
   std::string text;
   for (const auto& [name, value] : fields) {
     text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value.dump());
@@ -112,6 +137,7 @@ std::string model_text(const Model& model) {
   };
   add("input_names", model.input_names);
   add("target_names", model.target_names);
+  if (!model.classification.empty()) add("classification", classification_to_json(model.classification));
   add("output_activation", to_string(model.network.output_activation()));
   add("input_scaling", scaling_to_json(model.input_scaling));
   add("target_scaling", scaling_to_json(model.target_scaling));
@@ -140,6 +166,9 @@ void check_writable(const Model& model, const std::string& path) {
   require(scaling_problem("input_scaling", model.input_scaling, model.input_names.size(), false));
   require(scaling_problem("target_scaling", model.target_scaling, model.target_names.size(),
                           network.output_activation() == OutputActivation::relu));
+  if (!model.classification.empty()) {
+    require(classification_problem(model.classification, model.target_names.size(), network.output_activation()));
+  }
   const TrainingRecord& record = model.training;
   for (const std::string* text : {&record.version, &record.strategy, &record.loss, &record.status}) {
     if (!detail::is_valid_utf8(*text)) require(fmt::format("training: {} is not UTF-8 text", shown(*text)));
@@ -174,6 +203,8 @@ class Field {
     if (found == value_.end()) Field(file_, path, value_).fail("missing");
     return Field(file_, path, *found);
   }
+
+  bool has(const char* name) const { return value_.is_object() && value_.contains(name); }
 
   std::size_t size() const {
     if (!value_.is_array()) expected("an array");
@@ -288,7 +319,21 @@ TrainingRecord read_training(const Field& field) {
   record.relative_residual = field.member("relative_residual").number_or_null();
   record.complementarity_violation = field.member("complementarity_violation").number_or_null();
   record.product_violation = field.member("product_violation").number_or_null();
+  if (field.has("loss_parameter")) record.loss_parameter = field.member("loss_parameter").number();
   return record;
+}
+
+Classification read_classification(const Field& field) {
+  Classification classification;
+  classification.label = field.member("label").text();
+  classification.classes = field.member("classes").texts();
+  const Field link = field.member("link");
+  const std::string name = link.text();
+  for (const Link known : {Link::softmax, Link::logistic, Link::none}) {
+    classification.link = known;
+    if (name == to_string(known)) return classification;
+  }
+  link.expected("'softmax', 'logistic' or 'none'");
 }
 
 Model read_model(const Field& root) {
@@ -312,6 +357,10 @@ Model read_model(const Field& root) {
   model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
   model.network = Network(read_layers(root.member("layers"), inputs, targets), output);
   model.training = read_training(root.member("training"));
+  if (root.has("classification")) {
+    model.classification = read_classification(root.member("classification"));
+    root.require(classification_problem(model.classification, targets, output));
+  }
   return model;
 }
 

@@ -35,6 +35,11 @@ void prox_output(const LiftedProblem& problem, double penalty, Range samples, co
   } else {
     prox_relu_squared(problem, penalty, samples, in, out);
   }
+  // Output by output the function is convex in one variable: its minimizer in an interval is the nearest point to that
+  // without.
+  if (!problem.has_output_bounds()) return;
+  out = out.cwiseMax(problem.output_lower.middleCols(samples.begin, samples.size))
+            .cwiseMin(problem.output_upper.middleCols(samples.begin, samples.size));
 }
 
 }  // namespace relufit

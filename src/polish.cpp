@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <unsupported/Eigen/LevenbergMarquardt>
 
-#include "least_squares.h"
+#include "constrained_polish.h"
 #include "relufit/sequence.h"
 
 namespace relufit {
@@ -18,9 +18,6 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   relufit::check(problem);
   const Network network(layers, problem.output);
   if (network.widths() != problem.widths) throw std::invalid_argument("layers: not of the problem's widths");
-  if (!problem.weight_terms.empty()) {
-    throw std::invalid_argument("weight_terms: constraints or regularizers on weights, polish expects none");
-  }
   if (options.max_iterations < 1) {
     throw std::invalid_argument(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
   }
@@ -86,7 +83,7 @@ void levenberg_marquardt(Refinement& refinement) {
 
 lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int n, lbfgsfloatval_t) {
   auto& refinement = *static_cast<Refinement*>(instance);
-  return refinement.errors.half_square(Eigen::Map<const Vector>(x, n), Eigen::Map<Vector>(gradient, n));
+  return refinement.errors.loss(Eigen::Map<const Vector>(x, n), Eigen::Map<Vector>(gradient, n));
 }
 
 int after_iteration(void* instance, const lbfgsfloatval_t*, const lbfgsfloatval_t*, lbfgsfloatval_t, lbfgsfloatval_t,
@@ -117,7 +114,10 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   Refinement refinement{NetworkErrors(problem), {}, options};
   refinement.parameters = refinement.errors.pack(layers);
   const Index rows = std::max(refinement.errors.value_count(), refinement.parameters.size());
-  if (rows * refinement.parameters.size() <= options.largest_dense) {
+  const bool small =
+      refinement.errors.is_least_squares() && rows * refinement.parameters.size() <= options.largest_dense;
+  if (!problem.weight_terms.empty()) return small ? polish_constrained(problem, layers, options) : result;
+  if (small) {
     levenberg_marquardt(refinement);
   } else {
     lbfgs_minimize(refinement);

@@ -241,9 +241,15 @@ RelaxationParameters with_scales(RelaxationParameters parameters, const Relaxati
 }
 
 double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  const double size = problem.targets.norm();
-  const double error = (plain_network(problem, layers).forward(problem.inputs) - problem.targets).norm();
-  return size > 0 ? error / size : error;
+  Matrix targets = problem.targets;
+  Matrix errors = plain_network(problem, layers).forward(problem.inputs) - targets;
+  if (problem.sample_weights.size() > 0) {
+    const auto weights = problem.sample_weights.cwiseSqrt().asDiagonal();
+    targets *= weights;
+    errors *= weights;
+  }
+  const double size = targets.norm();
+  return size > 0 ? errors.norm() / size : errors.norm();
 }
 
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers) {

@@ -21,6 +21,9 @@ std::string printable(std::string_view text, std::size_t longest);
 /// argument-dependent lookup would prefer std::quoted.)
 std::string shown(std::string_view text);
 
+/// Without blanks and tabs at both ends.
+std::string_view trim(std::string_view text);
+
 enum class NumberStatus { ok, missing, malformed, not_finite, out_of_range };
 
 /// Reads a decimal number whatever the locale; surrounding blanks and one leading '+' are accepted. The whole text must

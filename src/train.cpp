@@ -119,6 +119,11 @@ class Starts {
     if (needless(start) || (start > 0 && out_of_time())) return;
     SequenceOptions sequence = options_.sequence;
     sequence.threads = threads;
+    const double slope = loss_slope(scaled_.problem);
+    sequence.weights = {slope * sequence.weights.complementarity, slope * sequence.weights.product};
+    for (double* penalty : {&sequence.penalties.pair, &sequence.penalties.product, &sequence.penalties.output}) {
+      *penalty *= slope;
+    }
     if (sequence.time_limit > 0) sequence.time_limit = std::max(seconds_left(), 1e-3);
     sequence.subproblem.should_stop = [this, start, ask = options_.sequence.subproblem.should_stop] {
       return needless(start) || (ask && ask());
@@ -132,7 +137,7 @@ class Starts {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
                        [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
-      if (options_.polish && scaled_.problem.weight_terms.empty()) refine(result, sequence);
+      refine(result, sequence);
     }
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
@@ -188,20 +193,25 @@ class Starts {
     return result;
   }
 
-  /// Polishes the best network; where that is better, it is the result, being its own lifted solution.
+  /// Polishes the best network if asked to, and makes it keep the output bounds. What is better is the result, being
+  /// its own lifted solution.
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
     PolishOptions polishing;
     polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
-    const PolishResult polished = polish(problem, result.best_layers, polishing);
-    result.polish_iterations = polished.iterations;
-    if (!(polished.after < polished.before)) return;
+    std::vector<Layer> refined = result.best_layers;
+    if (options_.polish) {
+      PolishResult polished = polish(problem, refined, polishing);
+      result.polish_iterations = polished.iterations;
+      if (polished.after < polished.before) refined = std::move(polished.layers);
+    }
+    if (problem.has_output_bounds()) refined = refit_output(problem, refined).layers;  // even when interrupted
     const bool exact = problem.loss == Loss::exact;
-    const double value = exact ? relative_residual(problem, polished.layers) : polished.after;
-    if (!(value < result.best_value)) return;
-    result.best_layers = polished.layers;
+    const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
+    if (!problem.has_output_bounds() && !(value < result.best_value)) return;
+    result.best_layers = std::move(refined);
     result.best_value = value;
-    result.point = lift_network(problem, polished.layers);
+    result.point = lift_network(problem, result.best_layers);
     result.violations = violations(problem, result.point);
     if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
   }
@@ -236,6 +246,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   record.version = version;
   record.strategy = strategy_name(options);
   record.loss = to_string(options.loss);
+  if (has_parameter(options.loss)) record.loss_parameter = options.loss.parameter;
   record.status = to_string(kept.status);
   record.seed = options.seed;
   record.samples = data.samples();
@@ -254,6 +265,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   check(options);
   check_trainable(data, options.output);
   check_output_weights(data, options);
+  check_classes(data, options);
   const ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   Starts starts(scaled, options, observer);
@@ -272,11 +284,25 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   scaled.target_scaling,
                   data.input_names,
                   data.target_names,
-                  training_record(data, options, kept)};
+                  training_record(data, options, kept),
+                  data.classification};
   if (has_fixed_output(options)) move_target_scale(result.model);
   if (options.group_lasso > 0) result.removed_units = remove_constant_units(result.model.network);
-  result.fit = evaluate(result.model.predict(data.inputs), data.targets);
+  if (options.weight_grid > 0) {
+    WeightGridResult grid = round_to_grid(result.model, data, options.loss, options.weight_grid, options.constraints);
+    result.model = std::move(grid.model);
+    result.grid = grid.report;
+  }
+  const Matrix outputs = result.model.predict(data.inputs);
+  result.fit = evaluate(outputs, data.targets);
   result.model.training.relative_residual = result.fit.all.relative_residual;
+  if (is_for_classes(options.loss)) {
+    result.model.training.relative_residual = std::numeric_limits<double>::quiet_NaN();
+  }
+  if (!options.constraints.empty()) {
+    result.constraints = check_constraints(options.constraints, result.model, data.inputs);
+  }
+  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, data.targets);
   return result;
 }
 

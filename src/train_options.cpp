@@ -29,10 +29,14 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   options.polish = loss == Loss::exact;
   if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
   SequenceOptions& sequence = options.sequence;
-  sequence.weights = {100, 100};
-  sequence.penalties = {100, 100, 100};
-  set_strategy(sequence, Strategy::inexact, default_inner_iterations(Strategy::inexact));
-  sequence.max_iterations = 1000;
+  // Measured: losses of classes have slopes below 1 and little curvature, and are outweighed by larger ones.
+  const bool classes = is_for_classes(loss);
+  const double weight = classes ? 10 : 100;
+  sequence.weights = {weight, weight};
+  sequence.penalties = {weight, weight, weight};
+  const Strategy strategy = options.hidden.empty() ? Strategy::converged : Strategy::inexact;
+  set_strategy(sequence, strategy, default_inner_iterations(strategy));
+  sequence.max_iterations = classes ? 300 : 1000;
   sequence.record_interval = 5;
   sequence.stall_window = 40;
   return options;
@@ -40,10 +44,10 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
 
 void check(const TrainOptions& options) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  if (options.hidden.empty()) fail("hidden: no hidden layer given, at least one expected");
   for (const Index units : options.hidden) {
     if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
   }
+  check(options.loss);
   if (options.starts < 1) fail(fmt::format("starts: {}, expected at least 1", options.starts));
   if (options.threads < 1) fail(fmt::format("threads: {}, expected at least 1", options.threads));
   if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
@@ -80,7 +84,23 @@ void check(const TrainOptions& options) {
   if (!(std::isfinite(options.fit_tolerance) && options.fit_tolerance > 0)) {
     fail(fmt::format("fit_tolerance: {}, expected a number > 0", options.fit_tolerance));
   }
+  if (!(std::isfinite(options.weight_grid) && options.weight_grid >= 0)) {
+    fail(fmt::format("weight_grid: {}, expected a number >= 0", options.weight_grid));
+  }
   if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
+}
+
+void check_classes(const Dataset& data, const TrainOptions& options) {
+  if (data.classification.empty()) return;
+  const Loss& loss = options.loss;
+  if (!is_for_classes(loss) || link_of(loss) != data.classification.link) {
+    throw std::invalid_argument(fmt::format("loss: {}, expected that of the classes' targets (link {})",
+                                            to_string(loss), to_string(data.classification.link)));
+  }
+  if (data.targets.rows() != data.classification.output_count()) {
+    throw std::invalid_argument(fmt::format("targets: {} rows, expected {} for the {} classes", data.targets.rows(),
+                                            data.classification.output_count(), data.classification.class_count()));
+  }
 }
 
 void check_output_weights(const Dataset& data, const TrainOptions& options) {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 namespace relufit {
@@ -24,10 +26,15 @@ std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scal
   return layers;
 }
 
+/// How many values the loss sums: the cross-entropy has one for each sample.
+double loss_terms(const Dataset& data, const Loss& loss) {
+  return static_cast<double>(loss == Loss::cross_entropy ? data.samples() : data.targets.size());
+}
+
 /// On all layers but the output's, whose rows are targets and not units, for the group lasso.
-void add_regularizers(const TrainOptions& options, LiftedProblem& problem) {
+void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
   const auto layers = static_cast<Index>(problem.widths.size()) - 1;
-  const auto values = static_cast<double>(problem.targets.size());
+  const double values = loss_terms(data, options.loss);
   for (Index l = 1; l <= layers; ++l) {
     const auto add = [&](WeightTerm::Kind kind, double size) {
       if (size > 0) problem.weight_terms.push_back({kind, l, size * values, {}, {}});
@@ -36,6 +43,32 @@ void add_regularizers(const TrainOptions& options, LiftedProblem& problem) {
     if (l < layers) add(WeightTerm::Kind::group_lasso, options.group_lasso);
     add(WeightTerm::Kind::nuclear, options.nuclear);
   }
+}
+
+/// Points with bounds become samples of weight 0.
+void add_output_bounds(const Dataset& data, const Constraints& constraints, const NetworkShape& shape,
+                       ScaledProblem& scaled) {
+  if (constraints.outputs.empty()) return;
+  BoundedPoints points = bounded_points(constraints, shape, data.inputs);
+  LiftedProblem& problem = scaled.problem;
+  if (problem.output == OutputActivation::relu) {
+    if ((points.upper.array() < 0).any()) {
+      throw std::invalid_argument("outputs: an upper bound below 0, a ReLU output cannot keep it");
+    }
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    points.lower = (points.lower.array() <= 0).select(-kInfinity, points.lower);  // max(0, Z) keeps it by itself
+  }
+  problem.output_lower = scaled.target_scaling.apply(points.lower);
+  problem.output_upper = scaled.target_scaling.apply(points.upper);
+  const Index samples = data.samples();
+  const Index added = points.inputs.cols() - samples;
+  if (added == 0) return;
+  problem.inputs = scaled.input_scaling.apply(points.inputs);
+  problem.targets.conservativeResize(Eigen::NoChange, samples + added);
+  problem.targets.rightCols(added).setZero();  // a target of every loss; it does not count
+  if (problem.sample_weights.size() == 0) problem.sample_weights.setOnes(samples);
+  problem.sample_weights.conservativeResize(samples + added);
+  problem.sample_weights.tail(added).setZero();
 }
 
 }  // namespace
@@ -51,6 +84,9 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   const bool output_bias = options.bias && !has_fixed_output(options) && options.output == OutputActivation::linear;
   scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
   scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
+  if (is_for_classes(options.loss)) scaled.target_scaling = Scaling::identity(data.targets.rows());
+  // One delta for all targets supposes one unit.
+  if (options.loss.kind == Loss::Kind::huber) scaled.target_scaling = scaled.target_scaling.uniform();
   if (constraints.needs_uniform_scaling()) {
     scaled.input_scaling = scaled.input_scaling.uniform();
     scaled.target_scaling = scaled.target_scaling.uniform();
@@ -63,19 +99,27 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.widths.push_back(data.targets.rows());
   problem.output = options.output;
   problem.loss = options.loss;
+  if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
+  problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
-  problem.ridge = options.ridge * static_cast<double>(data.targets.size());
+  problem.ridge = options.ridge * loss_terms(data, options.loss);
   const NetworkShape shape{problem.widths, data.input_names, data.target_names};
   problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
-  add_regularizers(options, problem);
+  add_regularizers(data, options, problem);
+  add_output_bounds(data, constraints, shape, scaled);
   return scaled;
+}
+
+double loss_slope(const LiftedProblem& problem) {
+  return problem.loss.kind == Loss::Kind::huber ? std::min(1.0, problem.loss.parameter) : 1.0;
 }
 
 RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
   const LiftedProblem& problem = scaled.problem;
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
-    const bool plain = options.hidden.size() == 1 && options.constraints.empty();
+    const bool squares = options.loss == Loss::exact || options.loss == Loss::squared;
+    const bool plain = options.hidden.size() == 1 && options.constraints.empty() && squares;
     const double automatic = plain ? 0.05 : 0.3;
     const double scale = options.random_scale > 0 ? options.random_scale : automatic;
     parameters = random_parameters(problem, scale, start_seed(options.seed, start));

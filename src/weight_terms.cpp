@@ -42,6 +42,36 @@ double least_norm(const WeightTerm& ball, const WeightTerm& bounds) {
   }
 }
 
+double linear_value(const WeightTerm& term, const Eigen::Ref<const Matrix>& weights) {
+  return term.coefficients.cwiseProduct(weights).sum();
+}
+
+/// The interval of a linear term's values within bounds.
+std::pair<double, double> linear_range(const WeightTerm& term, const WeightTerm& bounds) {
+  double least = 0, most = 0;
+  for (Index i = 0; i < term.coefficients.size(); ++i) {
+    const double factor = term.coefficients(i);
+    if (factor == 0) continue;
+    least += factor * (factor > 0 ? bounds.lower(i) : bounds.upper(i));
+    most += factor * (factor > 0 ? bounds.upper(i) : bounds.lower(i));
+  }
+  return {least, most};
+}
+
+void check_linear(const WeightTerm& term, Index rows, Index cols) {
+  const auto fail = [&](const std::string& message) {
+    throw std::invalid_argument(fmt::format("linear term on layer {}: {}", term.layer, message));
+  };
+  if (term.coefficients.rows() != rows || term.coefficients.cols() != cols) {
+    fail(fmt::format("{} x {} coefficients, expected {} x {}", term.coefficients.rows(), term.coefficients.cols(), rows,
+                     cols));
+  }
+  if (!term.coefficients.allFinite() || term.coefficients.isZero(0)) fail("coefficients not finite, or all 0");
+  const bool possible = term.least <= term.most && term.least < std::numeric_limits<double>::infinity() &&
+                        term.most > -std::numeric_limits<double>::infinity();
+  if (!possible) fail(fmt::format("sum between {} and {}: no such number", term.least, term.most));
+}
+
 void check_term(const WeightTerm& term, const std::vector<Index>& widths) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto layers = static_cast<Index>(widths.size()) - 1;
@@ -52,9 +82,10 @@ void check_term(const WeightTerm& term, const std::vector<Index>& widths) {
     fail(fmt::format("weight term on layer {}: {} of size {}, expected a number >= 0", term.layer, to_string(term.kind),
                      term.size));
   }
-  if (term.kind != Kind::bounds) return;
   const Index rows = widths[static_cast<std::size_t>(term.layer)];
   const Index cols = widths[static_cast<std::size_t>(term.layer) - 1];
+  if (term.kind == Kind::linear) check_linear(term, rows, cols);
+  if (term.kind != Kind::bounds) return;
   for (const Matrix* bound : {&term.lower, &term.upper}) {
     if (bound->rows() != rows || bound->cols() != cols) {
       fail(fmt::format("bounds on layer {}: {} x {}, expected {} x {}", term.layer, bound->rows(), bound->cols(), rows,
@@ -89,6 +120,14 @@ void check_together(const WeightTerm& a, const WeightTerm& b) {
                         a.layer, i + 1, j + 1, lower, upper));
       }
     }
+  } else if (a.kind == Kind::bounds && b.kind == Kind::linear) {
+    const auto [least, most] = linear_range(b, a);
+    if (least > b.most || most < b.least) {
+      throw std::invalid_argument(
+          fmt::format("bounds and a linear term on layer {} contradict each other: sum from {} to {}, expected from {} "
+                      "to {}",
+                      a.layer, least, most, b.least, b.most));
+    }
   } else if (a.kind == Kind::bounds && b.kind != Kind::bounds) {
     const double least = least_norm(b, a);
     if (least > b.size) {
@@ -111,8 +150,9 @@ void make_exact(const std::vector<const WeightTerm*>& constraints, Matrix& weigh
   constexpr int kSteps = 60;
   double share = 1e-16;
   for (int step = 0; step < kSteps; ++step, share = std::min(1.0, 4 * share)) {
-    const bool outside = std::any_of(constraints.begin(), constraints.end(),
-                                     [&](const WeightTerm* term) { return term_violation(*term, weights) > 0; });
+    const bool outside = std::any_of(constraints.begin(), constraints.end(), [&](const WeightTerm* term) {
+      return term->kind != Kind::linear && term_violation(*term, weights) > 0;
+    });
     if (!outside) return;
     weights += share * (center - weights);
     for (const WeightTerm* term : constraints) {
@@ -133,6 +173,8 @@ const char* to_string(WeightTerm::Kind kind) {
       return "norm of rows";
     case Kind::spectral_ball:
       return "spectral norm";
+    case Kind::linear:
+      return "linear";
     case Kind::lasso:
       return "lasso";
     case Kind::group_lasso:
@@ -144,7 +186,8 @@ const char* to_string(WeightTerm::Kind kind) {
 }
 
 bool is_constraint(WeightTerm::Kind kind) {
-  return kind == Kind::bounds || kind == Kind::frobenius_ball || kind == Kind::row_ball || kind == Kind::spectral_ball;
+  return kind == Kind::bounds || kind == Kind::frobenius_ball || kind == Kind::row_ball ||
+         kind == Kind::spectral_ball || kind == Kind::linear;
 }
 
 void check(const std::vector<WeightTerm>& terms, const std::vector<Index>& widths) {
@@ -179,6 +222,8 @@ double term_violation(const WeightTerm& term, const Matrix& weights) {
       return weights.rowwise().norm().maxCoeff() - term.size;
     case Kind::spectral_ball:
       return largest_singular_value(weights) - term.size;
+    case Kind::linear:
+      return std::max(term.least - linear_value(term, weights), linear_value(term, weights) - term.most);
     default:
       return 0;
   }
@@ -199,6 +244,12 @@ void apply_prox(const WeightTerm& term, double step, Eigen::Ref<Matrix> weights)
     case Kind::spectral_ball:
       change_singular_values(weights, [&](const auto& values) { return values.min(term.size).matrix().eval(); });
       break;
+    case Kind::linear: {
+      const double value = linear_value(term, weights);
+      const double excess = value - std::clamp(value, term.least, term.most);
+      if (excess != 0) weights -= (excess / term.coefficients.squaredNorm()) * term.coefficients;
+      break;
+    }
     case Kind::lasso:
       weights = (weights.array() - weights.array().max(-amount).min(amount)).matrix().eval();
       break;

@@ -11,6 +11,7 @@ namespace {
 
 using testing_random::Generator;
 using testing_random::normal_matrix;
+using testing_random::random_targets;
 using testing_random::teacher_problem;
 using testing_random::TeacherProblem;
 
@@ -43,7 +44,7 @@ TEST_P(Derivatives, AreThoseOfFiniteDifferences) {
   Matrix jacobian;
   errors.jacobian(parameters, jacobian);
   Vector gradient(parameters.size());
-  const double value = errors.half_square(parameters, gradient);
+  const double value = errors.loss(parameters, gradient);
   Vector values;
   errors.values(parameters, values);
   EXPECT_NEAR(value, 0.5 * values.squaredNorm(), 1e-12 * value);
@@ -73,6 +74,52 @@ INSTANTIATE_TEST_SUITE_P(Polish, Derivatives,
                                            Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3},
                                            Case{{2, 3, 4, 3, 1}, OutputActivation::relu, 0.3},
                                            Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3, false}));
+
+// Losses of all kinds, with and without sample weights: gradients by differences, values those of the outer loop.
+TEST(Polish, GradientsOfLosses) {
+  Generator random(6);
+  for (const Loss& loss : {Loss::squared, Loss::absolute, Loss::huber(0.4), Loss::quantile(0.3), Loss::logistic,
+                           Loss::hinge, Loss::cross_entropy}) {
+    for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
+      if (output == OutputActivation::relu && loss != Loss::squared) continue;
+      TeacherProblem teacher = teacher_problem(random, {3, 5, 4, 3}, 20, output, loss, 0.3);
+      teacher.problem.targets = random_targets(random, loss, 3, 20);
+      if (output == OutputActivation::relu) teacher.problem.targets = teacher.problem.targets.cwiseAbs().eval();
+      teacher.problem.sample_weights = testing_random::uniform_matrix(random, 20, 1, 0, 2);
+      NetworkErrors errors(teacher.problem);
+      const Vector parameters = errors.pack(teacher.layers);
+      Vector gradient(parameters.size());
+      Vector ignored(parameters.size());
+      const double value = errors.loss(parameters, gradient);
+      EXPECT_FALSE(errors.is_least_squares());
+      if (output == OutputActivation::linear) {
+        EXPECT_NEAR(value, network_loss(teacher.problem, teacher.layers), 1e-12 * value) << to_string(loss);
+      }
+      constexpr double kStep = 1e-6;
+      for (Index i = 0; i < parameters.size(); ++i) {
+        const double high = errors.loss(parameters + kStep * Vector::Unit(parameters.size(), i), ignored);
+        const double low = errors.loss(parameters - kStep * Vector::Unit(parameters.size(), i), ignored);
+        EXPECT_NEAR((high - low) / (2 * kStep), gradient(i), 1e-6) << to_string(loss) << " parameter " << i;
+      }
+    }
+  }
+}
+
+TEST(Polish, LowersTheCrossEntropyToAStationaryPoint) {
+  Generator random(7);
+  TeacherProblem teacher = teacher_problem(random, {3, 4, 3}, 60, OutputActivation::linear, Loss::cross_entropy, 1);
+  teacher.problem.targets = random_targets(random, Loss::cross_entropy, 3, 60);
+  teacher.layers[0].bias.setConstant(20);  // far from all kinks, where optima are seldom smooth
+  PolishOptions options;
+  options.max_iterations = 5000;
+  const PolishResult result = polish(teacher.problem, teacher.layers, options);
+  EXPECT_LT(result.after, result.before);
+  EXPECT_EQ(result.after, network_loss(teacher.problem, result.layers));
+  NetworkErrors errors(teacher.problem);
+  Vector gradient(errors.parameter_count());
+  errors.loss(errors.pack(result.layers), gradient);
+  EXPECT_LE(gradient.norm(), 1e-4);
+}
 
 class Refined : public ::testing::TestWithParam<Index> {};  // largest_dense: both methods
 
@@ -115,7 +162,7 @@ TEST_P(Refined, RidgeOptimumHasNoGradient) {
   EXPECT_LT(result.after, result.before);
   NetworkErrors errors(teacher.problem);
   Vector gradient(errors.parameter_count());
-  errors.half_square(errors.pack(result.layers), gradient);
+  errors.loss(errors.pack(result.layers), gradient);
   EXPECT_LE(gradient.norm(), 1e-5);
 }
 

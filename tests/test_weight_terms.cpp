@@ -21,6 +21,11 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 WeightTerm random_term(Generator& random, Kind kind, Index rows, Index cols) {
   WeightTerm term{kind, 1, uniform(random, 0.2, 2), {}, {}};
+  if (kind == Kind::linear) {
+    term.coefficients = normal_matrix(random, rows, cols);
+    term.least = uniform(random, -1, 0.5);
+    term.most = rows == 2 ? term.least : 0.5;  // an equality, or an interval
+  }
   if (kind != Kind::bounds) return term;
   term.lower = normal_matrix(random, rows, cols);
   term.upper = term.lower + normal_matrix(random, rows, cols).cwiseAbs();
@@ -63,7 +68,7 @@ TEST_P(Prox, IsTheMinimizer) {
 
 INSTANTIATE_TEST_SUITE_P(WeightTerms, Prox,
                          ::testing::Values(Kind::bounds, Kind::frobenius_ball, Kind::row_ball, Kind::spectral_ball,
-                                           Kind::lasso, Kind::group_lasso, Kind::nuclear));
+                                           Kind::linear, Kind::lasso, Kind::group_lasso, Kind::nuclear));
 
 TEST(WeightTerms, ProjectionOntoSeveralKeepsAllAndIsNearest) {
   Generator random(4);
@@ -71,12 +76,16 @@ TEST(WeightTerms, ProjectionOntoSeveralKeepsAllAndIsNearest) {
     WeightTerm box = random_term(random, Kind::bounds, 3, 4);
     box.lower = box.lower.cwiseMin(0.0).eval();  // 0 is within all of them
     box.upper = box.upper.cwiseMax(0.0).eval();
+    WeightTerm through_zero = random_term(random, Kind::linear, 3, 4);
+    through_zero.least = through_zero.most = 0;
     const std::vector<WeightTerm> terms = {box, random_term(random, Kind::spectral_ball, 3, 4),
-                                           random_term(random, Kind::row_ball, 3, 4)};
+                                           random_term(random, Kind::row_ball, 3, 4), through_zero};
     const Matrix center = normal_matrix(random, 3, 4, 2);
     Matrix projected = center;
     project_onto_constraints(terms, 1, projected);
-    for (const WeightTerm& term : terms) EXPECT_LE(term_violation(term, projected), 0) << to_string(term.kind);
+    for (const WeightTerm& term : terms) {
+      EXPECT_LE(term_violation(term, projected), term.kind == Kind::linear ? 1e-9 : 0) << to_string(term.kind);
+    }
     // Variational inequality: no common point lies further along center - projected.
     for (int trial = 0; trial < 20; ++trial) {
       Matrix other = normal_matrix(random, 3, 4, 2);
@@ -111,6 +120,17 @@ TEST(WeightTerms, ContradictionsAreNamed) {
   EXPECT_EQ(message({{Kind::lasso, 1, -1, {}, {}}}),
             "weight term on layer 1: lasso of size -1, expected a number >= 0");
   EXPECT_EQ(message({{Kind::bounds, 2, 0, ones, ones}}), "bounds on layer 2: 3 x 2, expected 1 x 3");
+  WeightTerm sum{Kind::linear, 1, 0, {}, {}};
+  EXPECT_EQ(message({sum}), "linear term on layer 1: 0 x 0 coefficients, expected 3 x 2");
+  sum.coefficients = 0 * ones;
+  EXPECT_EQ(message({sum}), "linear term on layer 1: coefficients not finite, or all 0");
+  sum.coefficients = ones;
+  sum.most = 6;
+  EXPECT_EQ(message({high, sum}), "accepted");
+  sum.most = 5.5;  // six weights of at least 1
+  EXPECT_NE(message({high, sum}).find("sum from 6 to 12"), std::string::npos);
+  sum.least = 5.6;
+  EXPECT_NE(message({sum}).find("no such number"), std::string::npos);
   EXPECT_NE(message({{Kind::bounds, 1, 0, 2 * ones, ones}}).find("no such number"), std::string::npos);
 }
 

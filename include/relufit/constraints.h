@@ -1,9 +1,9 @@
 /// \file
 /// Hard constraints on a network for raw data, as a user states them, and what they mean for each layer.
 ///
-/// They are constraints on Model::folded(): the network from raw inputs to raw targets. Every one of them is convex in
-/// the weights of single layers, so it can be kept exactly; that it holds everywhere, and not only at the data, follows
-/// from the weights alone.
+/// They are constraints on Model::folded(): the network from raw inputs to raw targets. Those on weights are convex in
+/// the weights of single layers, so they can be kept exactly; that they hold everywhere, and not only at the data,
+/// follows from the weights alone. Those on outputs are about the points they name, and no others.
 #pragma once
 
 #include <optional>
@@ -43,23 +43,51 @@ struct NormBound {
   double at_most = 0;                                        ///< >= 0
 };
 
+/// lower <= sum of factors * weights of one layer <= upper; equality where both are the same.
+struct LinearBound {
+  struct Part {
+    Index unit = 1;    ///< 1-based row of the layer
+    Index source = 1;  ///< 1-based column
+    double factor = 1;
+  };
+  Index layer = 1;
+  std::vector<Part> parts;  ///< the sum; no weight twice
+  double lower;             ///< -inf: none
+  double upper;             ///< inf: none
+};
+
+/// lower <= output <= upper at the samples trained on, or at given points.
+struct OutputBound {
+  std::string target;
+  Vector lower;  ///< one value for all points, or one for each; -inf: none
+  Vector upper;  ///< likewise; inf: none
+  Table points;  ///< columns with the names of the inputs; without rows: the samples
+  bool at_samples() const { return points.values.rows() == 0; }
+};
+
 struct Constraints {
   std::vector<WeightBound> weights;
+  std::vector<LinearBound> linear;
   std::vector<Monotone> monotone;
   std::vector<NormBound> norms;
   std::optional<double> lipschitz;  ///< product of the layers' spectral norms, so ||F(u) - F(v)|| <= it ||u - v||; > 0
   bool convex = false;              ///< every target is convex in the inputs: no weight below 0 after the first layer
+  std::vector<OutputBound> outputs;
 
-  bool empty() const { return weights.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex; }
+  bool empty() const {
+    return weights.empty() && linear.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex &&
+           outputs.empty();
+  }
   /// Whether inputs must have one scale in common, and targets one: norms of raw and scaled weights are then
   /// proportional.
   bool needs_uniform_scaling() const { return !norms.empty() || lipschitz.has_value(); }
 };
 
-/// Reads a JSON file (docs/constraints.md). Throws std::invalid_argument naming file, member and what is expected.
+/// Reads a JSON file (docs/constraints.md), and the CSV files of points that it names, relative to its own folder.
+/// Throws std::invalid_argument naming file, member and what is expected.
 Constraints load_constraints(const std::string& path);
 
-/// The same from the text of such a file; `source` stands for its name in messages.
+/// The same from the text of such a file; `source` stands for its name in messages and for its place.
 Constraints parse_constraints(const std::string& text, const std::string& source);
 
 /// The network that constraints are about.
@@ -69,7 +97,7 @@ struct NetworkShape {
   std::vector<std::string> target_names;
 };
 
-/// Bounds on every layer that has any, and norm balls, for the raw network; without `lipschitz`.
+/// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
 /// Throws std::invalid_argument for names or layers that do not exist, and naming constraints that contradict each
 /// other.
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
@@ -85,8 +113,23 @@ struct ConstraintCheck {
   double slack = 0;  ///< least distance to a bound, >= 0 where the constraint holds
 };
 
-/// Recomputed from the model's folded network. Throws as weight_terms.
-std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model);
+/// Whether a constraint is kept, to 1e-9: equalities and rounding leave a small negative slack.
+inline bool holds(const ConstraintCheck& check) { return check.slack >= -1e-9; }
+
+/// Recomputed from the model's folded network; those on outputs from its predictions, `samples` (inputs x samples, raw)
+/// being where bounds at the samples must hold: there is nothing to say about these without. Throws as weight_terms.
+std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model,
+                                               const Matrix& samples = {});
+
+/// The points of all output bounds, for raw data.
+struct BoundedPoints {
+  Matrix inputs;        ///< inputs x points: the samples first, then those of the bounds that have their own
+  Matrix lower, upper;  ///< targets x points; both empty where there is no output bound
+};
+
+/// Throws std::invalid_argument for targets or input columns that do not exist, and naming bounds that contradict each
+/// other at a sample.
+BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples);
 
 /// Upper bound of the Lipschitz constant of the model on raw data, Euclidean norms: product of the spectral norms.
 double lipschitz_bound(const Model& model);

@@ -2,30 +2,40 @@
 /// Tables of numbers, the samples taken from them, and their scaling.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "relufit/classification.h"
 #include "relufit/network.h"
 
 namespace relufit {
 
-/// A numeric table with named columns, as read from a CSV file.
+/// A table with named columns of numbers, and of texts where these were asked for, as read from a CSV file.
 struct Table {
-  std::string source;                ///< file name, for messages
-  std::vector<std::string> columns;  ///< unique names
-  std::vector<Index> lines;          ///< line in the file (1-based) of every row
-  Matrix values;                     ///< rows x columns, all finite
+  std::string source;                                          ///< file name, for messages
+  std::vector<std::string> columns;                            ///< unique names of the columns of numbers
+  std::vector<Index> lines;                                    ///< line in the file (1-based) of every row
+  Matrix values;                                               ///< rows x columns, all finite
+  std::map<std::string, std::vector<std::string>> texts = {};  ///< columns of text by name, one text per row
 };
 
-/// Reads a CSV file with a header line. The separator (comma, semicolon or tab) is detected from the header; fields may
-/// be quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are accepted. Throws
-/// std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or non-numeric or
-/// non-finite value, a row of another length than the header, and an empty or repeated column name.
-Table read_csv(const std::string& path);
+/// Reads a CSV file with a header line. Columns named in `text_columns`, where the file has them, are read as they
+/// stand and may hold anything; all others hold numbers. The separator (comma, semicolon or tab) is detected from the
+/// header; fields may be quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are
+/// accepted. Throws std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or
+/// non-numeric or non-finite value, a row of another length than the header, and an empty or repeated column name.
+Table read_csv(const std::string& path, const std::vector<std::string>& text_columns = {});
 
-/// Writes a header and rows with 17 significant digits (values read back bit for bit); quotes names where needed.
-/// The file appears whole or not at all. Throws std::runtime_error when it cannot be written.
-void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values);
+/// A header and rows with 17 significant digits (values read back bit for bit), names and texts quoted where needed. A
+/// `first_column` of texts, one per row, stands before the values. `name` is for messages. Throws std::invalid_argument
+/// when sizes do not fit or a value is not finite.
+std::string csv_text(const std::string& name, const std::vector<std::string>& columns, const Matrix& values,
+                     const std::vector<std::string>& first_column = {});
+
+/// Writes that text. The file appears whole or not at all. Throws std::runtime_error when it cannot be written.
+void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values,
+               const std::vector<std::string>& first_column = {});
 
 /// Samples for training or evaluation: one column is one sample.
 struct Dataset {
@@ -33,14 +43,25 @@ struct Dataset {
   Matrix targets;  ///< outputs x samples
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
+  Vector sample_weights = {};          ///< of the loss, one per sample, >= 0; empty: ones
+  Classification classification = {};  ///< where the targets are those of class_targets
   Index samples() const { return inputs.cols(); }
 };
 
 /// Splits a table into targets (the named columns, in the given order) and inputs (all others, or `inputs` where given,
-/// in the given order). Throws std::invalid_argument for an unknown or repeated name, or when no target or input is
-/// left.
+/// in the given order). The column `weights`, where named, holds the sample weights and is neither. Throws
+/// std::invalid_argument for an unknown or repeated name, or when no target or input is left.
 Dataset make_dataset(const Table& table, const std::vector<std::string>& targets,
-                     const std::vector<std::string>& inputs = {});
+                     const std::vector<std::string>& inputs = {}, const std::string& weights = {});
+
+/// The same for classification: the text column `label` says the class of each sample, which becomes the targets of the
+/// loss (classification.h). Throws std::invalid_argument as make_dataset and find_classes do.
+Dataset make_classification(const Table& table, const std::string& label, const Loss& loss,
+                            const std::vector<std::string>& inputs = {}, const std::string& weights = {});
+
+/// With the classes of a model: a label that is none of them is refused, naming its line.
+Dataset make_classification(const Table& table, const Classification& classification,
+                            const std::vector<std::string>& inputs, const std::string& weights = {});
 
 /// Only the named columns, in that order, as inputs x samples. Throws std::invalid_argument for an unknown name.
 Matrix select_columns(const Table& table, const std::vector<std::string>& names);
@@ -70,7 +91,8 @@ struct Scaling {
 
 /// Random disjoint split: `fraction` in (0, 1) of the samples go to the second part (at least one to each).
 /// The same seed gives the same split. Throws std::invalid_argument for a fraction outside (0, 1) or fewer than 2
-/// samples.
+/// samples. With classes the split is stratified: each part has its share of every class, to a sample, and the first
+/// part at least one sample of each.
 struct Split {
   Dataset train;
   Dataset test;

@@ -32,15 +32,18 @@ struct LiftedProblem {
   Vector sample_weights;  ///< of the loss, N values >= 0 and not all 0; empty: ones (always, for the exact loss)
   double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
   bool bias = true;       ///< whether layers have biases; false: all b_l are 0
+  Matrix output_lower, output_upper;     ///< on Z, nL x N, -inf and inf where there are none; or both empty
   std::vector<WeightTerm> weight_terms;  ///< constraints and regularizers on the weights of single layers
 
   Index samples() const { return inputs.cols(); }
+  bool has_output_bounds() const { return output_lower.size() > 0; }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
 };
 
 /// Throws std::invalid_argument unless shapes agree, values are finite, the loss is not exact without hidden layer,
 /// every width, the ridge and the weight terms are in range, targets and sample weights suit the loss, the loss is
-/// exact or squared for a ReLU output, and targets of a ReLU output are >= 0 under the exact loss.
+/// exact or squared for a ReLU output, targets of a ReLU output are >= 0 under the exact loss, and output bounds leave
+/// room (not under the exact loss and the cross-entropy, whose proximal maps do not know them).
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.

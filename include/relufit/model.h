@@ -2,6 +2,7 @@
 /// A trained network with all that is needed to use it on raw data, and its file.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,16 @@ namespace relufit {
 struct TrainingRecord {
   std::string version;   ///< of relufit
   std::string strategy;  ///< name of the parameter update strategy
-  std::string loss;      ///< "exact" or "squared"
+  std::string loss;      ///< name of the loss (loss.h)
   std::string status;    ///< how training ended, see TrainStatus
   unsigned seed = 0;
   Index samples = 0;
   Index iterations = 0;  ///< outer iterations of the start that was kept
   double seconds = 0;
-  double relative_residual = 0;          ///< ||F(U) - Y||_F / ||Y||_F on the raw training data
+  double relative_residual = 0;  ///< ||F(U) - Y||_F / ||Y||_F on the raw training data; NaN for losses of classes
   double complementarity_violation = 0;  ///< largest |h s| of the lifted solution, in scaled units
   double product_violation = 0;          ///< largest |W H - C| of the lifted solution, in scaled units
+  double loss_parameter = 0;             ///< of the losses that have one, raw units
 };
 
 /// Network on scaled data plus the scalings and names that connect it to raw data.
@@ -33,13 +35,18 @@ struct Model {
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
   TrainingRecord training;
+  Classification classification = {};  ///< what the outputs mean; empty for regression
 
-  /// Raw outputs (outputs x samples) for raw inputs (inputs x samples), which may lie in memory of others (Eigen::Map).
+  /// Raw outputs (outputs x samples; scores of classes for classification, see classification.h) for raw inputs (inputs
+  /// x samples), which may lie in memory of others (Eigen::Map).
   Matrix predict(const Eigen::Ref<const Matrix>& inputs) const;
 
   /// The same function as one plain network on raw data (scalings folded into the first and last layer).
   Network folded() const;
 };
+
+/// The loss that the model was trained with, for its raw outputs; none where the record's name or parameter is unknown.
+std::optional<Loss> recorded_loss(const Model& model);
 
 /// Writes the model as JSON ("relufit-model", version 1, every double to full precision). The file appears whole or not
 /// at all. Throws std::runtime_error when it cannot be written.

@@ -24,9 +24,25 @@ struct PolishResult {
 };
 
 /// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
-/// Levenberg-Marquardt (Eigen's port of MINPACK) where the Jacobian is small, L-BFGS (libLBFGS) beyond. Where a ReLU
-/// output must vanish its error is max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient. Throws
-/// std::invalid_argument when the layers do not fit the problem or an option is out of range.
+/// Levenberg-Marquardt (Eigen's port of MINPACK) for unweighted squares where the Jacobian is small, L-BFGS (libLBFGS)
+/// beyond and for other losses. Where a ReLU output must vanish its error is max(Z, 0), elsewhere Z - Y, so that an
+/// output wrongly off has a gradient. Throws std::invalid_argument when the layers do not fit the problem or an option
+/// is out of range.
+///
+/// With weight terms: for least squares with a small Jacobian by Levenberg-Marquardt whose steps are convex problems
+/// under these terms; the given layers must satisfy the constraints, which hold in the result to rounding. Otherwise
+/// the given layers. Output bounds are left out (refit_output).
 PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options = {});
+
+/// Minimizes the loss over the output layer alone, whose inputs the other layers make: a convex problem, solved to its
+/// optimum whatever the loss, with the ridge, that layer's weight terms and the output bounds. Bounds are tightened by
+/// 1e-8 (scaled units) where there is room, so that they hold in spite of rounding. The result is the given network
+/// where that is at least as good: no larger violation of the output bounds and no larger loss. Throws as polish.
+PolishResult refit_output(const LiftedProblem& problem, const std::vector<Layer>& layers,
+                          const PolishOptions& options = {});
+
+/// How far outputs of the plain network are beyond the problem's output bounds, at most; 0 where they hold or there are
+/// none.
+double output_bound_violation(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 }  // namespace relufit

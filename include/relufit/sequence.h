@@ -88,7 +88,8 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
 /// `parameters` with the given scales.
 RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales);
 
-/// ||F(U) - Y||_F / ||Y||_F of the plain network with these layers (||Y|| = 0: the absolute norm).
+/// ||F(U) - Y||_F / ||Y||_F of the plain network with these layers, samples counting with their weights (||Y|| = 0: the
+/// absolute norm).
 double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 /// Loss of the plain network's outputs, with the sample weights, + ridge/2 sum ||W||^2 (exact loss: that of the

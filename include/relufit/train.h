@@ -11,6 +11,7 @@
 #include "relufit/data.h"
 #include "relufit/model.h"
 #include "relufit/sequence.h"
+#include "relufit/weight_grid.h"
 
 namespace relufit {
 
@@ -32,22 +33,24 @@ const char* to_string(Method method);
 
 struct TrainOptions {
   Method method = Method::relaxation;
-  std::vector<Index> hidden;  ///< units of the hidden layers, at least one layer
+  std::vector<Index> hidden;  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
   OutputActivation output = OutputActivation::linear;
-  Loss loss = Loss::squared;
-  bool bias = true;  ///< whether layers have biases; false: all are 0, and data are scaled, not centered
+  Loss loss = Loss::squared;  ///< the delta of huber in raw units, in which all targets then have one scale
+  bool bias = true;           ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
   /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
   /// Method::fixed_output, and no other.
   Matrix output_weights;
-  double ridge = 1e-3;      ///< per sample and output: the objective's ridge is this times the number of targets; >= 0
+  /// Per sample and output, for the cross-entropy per sample: the objective's ridge is this times the number of targets
+  /// (samples); >= 0
+  double ridge = 1e-3;
   double lasso = 0;         ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
   double group_lasso = 0;   ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
   double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
   Constraints constraints;  ///< on the network for raw data; Method::relaxation only
   Initialization initialization = Initialization::random;
-  /// Standard deviation of random guesses, >= 0; 0: 0.05, or 0.3 with several hidden layers or constraints, under which
-  /// small guesses can end in a network that is constant.
+  /// Standard deviation of random guesses, >= 0; 0: 0.05, or 0.3 with several hidden layers, constraints, or another
+  /// loss than exact and squared, under which small guesses can end in a network that is constant.
   double random_scale = 0;
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
@@ -55,6 +58,7 @@ struct TrainOptions {
   Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
   Index fixed_output_iterations =
       6000;                     ///< from each of the (at most 3) points of a start of Method::fixed_output, >= 1
+  double weight_grid = 0;       ///< step of the grid that weights are rounded to at the end (weight_grid.h); 0: none
   double fit_tolerance = 1e-9;  ///< of search and fixed output, on the relative residual for scaled targets, > 0
   Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   SequenceOptions sequence;
@@ -62,7 +66,7 @@ struct TrainOptions {
 };
 
 /// The defaults of `relufit train`: search for exact fits with one hidden layer; else relaxation, X and Y being updated
-/// every few inner iterations (docs/method.md).
+/// every few inner iterations (docs/method.md), or without hidden layer the one convex problem solved to the end.
 TrainOptions default_train_options(std::vector<Index> hidden, Loss loss);
 
 /// One record of one start, as seen by an observer.
@@ -91,10 +95,14 @@ struct TrainResult {
   Index best_start = 0;
   std::vector<StartSummary> starts;
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
-  Evaluation fit;           ///< of the model on the raw training data, recomputed by plain evaluation
+  std::optional<WeightGridReport> grid;      ///< where weights were rounded
+  Evaluation fit;                            ///< of the model on the raw training data, recomputed by plain evaluation
+  std::vector<ConstraintCheck> constraints;  ///< how the model keeps the constraints, recomputed from its weights
+  std::optional<ClassificationMeasures> classes;  ///< likewise, where the data have classes
 };
 
-/// Throws std::invalid_argument for data that cannot be trained on (check_trainable) or options out of range.
+/// Throws std::invalid_argument for data that cannot be trained on (check_trainable), options out of range, and a loss
+/// that does not suit the targets, their classes or the sample weights.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 
 /// The scaled problem that `train` solves for these data and options, and its scalings.

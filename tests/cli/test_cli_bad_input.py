@@ -56,6 +56,12 @@ def train(name: str, options: str, *fragments: str, **files: str) -> Case:
     return Case(name, f"train data.csv --targets y --hidden 2 --model new.json {options}", list(fragments), files)
 
 
+def classify(name: str, options: str, *fragments: str, text: str = "a,y\n1,x\n2,z\n3,w\n", **files: str) -> Case:
+    targets = "" if "--targets" in options else "--targets y"
+    arguments = f"train data.csv --task classify {targets} --hidden 2 --model new.json {options}"
+    return Case(name, arguments, list(fragments), {"data.csv": text, **files})
+
+
 def bad_data(name: str, text: str | bytes, *fragments: str, options: str = "") -> Case:
     arguments = f"train bad.csv --targets y --hidden 2 --model new.json {options}"
     return Case(name, arguments, list(fragments), {"bad.csv": text})
@@ -135,7 +141,32 @@ OPTION_CASES = [
     train("output weight nan", WEIGHTS, "w.csv:2", "nan", **{"w.csv": "s1,s2\n1,nan\n"}),
     train("trace over the output weights", f"{WEIGHTS} --trace w.csv", "w.csv", "named twice",
           **{"w.csv": "s1,s2\n1,1\n"}),
-    train("unknown loss", "--loss huber", "--loss", "'huber'", "exact", "squared"),
+    train("unknown loss", "--loss hubert", "--loss", "'hubert'", "exact", "squared", "cross-entropy"),
+    train("huber without delta", "--loss huber", "'huber'", "--huber-delta"),
+    train("quantile without value", "--loss quantile", "'quantile'", "--quantile"),
+    train("delta without huber", "--huber-delta 1", "--huber-delta", "--loss huber"),
+    train("quantile of another loss", "--loss absolute --quantile 0.5", "--quantile", "--loss quantile"),
+    train("loss of classes for a regression", "--loss logistic", "'logistic'", "--task classify"),
+    train("unknown task", "--task cluster", "--task", "'cluster'", "classify"),
+    train("huber loss of ReLU outputs", "--loss absolute --output-activation relu", "'relu'", "absolute", "linear"),
+    train("weights under the exact loss", "--loss exact --sample-weights a", "--sample-weights", "--loss exact"),
+    train("unknown column of weights", "--sample-weights q", "data.csv", "'q'"),
+    train("target as weights", "--sample-weights y", "data.csv", "'y'"),
+    train("negative weights", "--sample-weights w", "sample_weights", "-1", "sample 2",
+          **{"data.csv": "a,b,y,w\n1,2,3,1\n2,1,5,-1\n4,0,-1,1\n"}),
+    train("no hidden layer with another", "--hidden none,2", "--hidden", "'none'"),
+    Case("no hidden layer and exact", "train data.csv --targets y --hidden none --loss exact --model m",
+         ["--hidden", "'none'", "exact"]),
+    classify("loss of numbers for classes", "--loss huber --huber-delta 1", "'huber'", "cross-entropy"),
+    classify("logistic with three classes", "--loss logistic", "'logistic'", "3 classes", "cross-entropy"),
+    classify("two labels", "--targets y,a", "--targets", "2 columns"),
+    classify("unknown label column", "--targets q", "data.csv", "'q'", "'a'", text="a,y\n1,2\n2,3\n"),
+    classify("one class", "", "'y'", "'x' in all 2 samples", text="a,y\n1,x\n2,x\n"),
+    classify("empty label", "", "'y'", "empty", text="a,y\n1,x\n2,\n3,z\n"),
+    classify("text in an input", "", "data.csv:3", "'a'", "'two'", text="a,y\n1,x\ntwo,z\n"),
+    classify("class that training lacks", "--test test.csv", "test.csv:3", "'y'", "'w'", "'x'",
+             text="a,y\n1,x\n2,z\n", **{"test.csv": "a,y\n1,x\n2,w\n"}),
+    classify("classes that cannot be split", "--test-fraction 0.3", "class", "2 samples"),
     train("unknown activation", "--output-activation tanh", "'tanh'", "linear", "relu"),
     *[
         Case(f"hidden {units}", f"train data.csv --targets y --hidden {units} --model m", ["--hidden", repr(bad)])
@@ -180,6 +211,9 @@ OPTION_CASES = [
     Case("predictions in a missing folder", "predict model.json data.csv --out no/p.csv", ["no/p.csv", "'no'"]),
     Case("program in a missing folder", "export-sdp data.csv --targets y --hidden 2 --out no/p.dat-s", ["no/p.dat-s"]),
     Case("program of no units", "export-sdp data.csv --targets y --hidden 0 --out new.dat-s", ["--hidden", "'0'"]),
+    Case("program of no layer", "export-sdp data.csv --targets y --hidden none --out new.dat-s", ["--hidden", "'none'"]),
+    Case("program of another loss", "export-sdp data.csv --targets y --hidden 2 --loss absolute --out new.dat-s",
+         ["absolute", "exact or squared"]),
     Case("program with training option", "export-sdp data.csv --targets y --hidden 2 --out p --starts 2", ["--starts"]),
 ]  # fmt: skip
 
@@ -211,6 +245,16 @@ MODEL_CASES = [
     bad_model("text as weight", changed_model("w", "layers", 0, "weights", 1, 0), "layers[0].weights[1][0]", "'w'"),
     bad_model("scale of zero", changed_model([0, 1], "input_scaling", "scale"), "input_scaling.scale[0]", "0"),
     bad_model("unknown activation in the model", changed_model("tanh", "output_activation"), "'tanh'", "'relu'"),
+    bad_model("classes without a label", changed_model({"classes": ["x", "z"], "link": "softmax"}, "classification"),
+              "classification.label", "missing"),
+    bad_model("one class in the model",
+              changed_model({"label": "c", "classes": ["x"], "link": "softmax"}, "classification"),
+              "classification.classes", "at least 2"),
+    bad_model("unknown link", changed_model({"label": "c", "classes": ["x", "z"], "link": "probit"}, "classification"),
+              "classification.link", "'probit'", "'softmax'"),
+    bad_model("classes that are not the outputs",
+              changed_model({"label": "c", "classes": ["x", "z"], "link": "softmax"}, "classification"),
+              "classification", "1 outputs", "expected 2"),
     bad_model("repeated input name", changed_model(["a", "a"], "input_names"), "input_names[1]", "'a'"),
 ]  # fmt: skip
 

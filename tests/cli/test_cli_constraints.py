@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tools import Program, forward, load_model
+from cli_tools import Program, forward, load_model, read_csv, write_csv
 
 TRAIN = ("--targets", "progression", "--iterations", 300, "--model", "model.json")
 
@@ -96,6 +96,71 @@ def test_convex(relufit: Program, diabetes: Path) -> None:
     assert np.all(values[2] <= (values[0] + values[1]) / 2 + 1e-9 * np.abs(values[0]).max())
 
 
+def test_linear_equalities(relufit: Program, diabetes: Path) -> None:
+    tied = {"layer": 1, "sum": [{"unit": 1, "source": 3}, {"unit": 2, "source": 3, "factor": -2}], "value": 0}
+    total = {"layer": 2, "sum": [{"unit": 1, "source": i + 1} for i in range(6)], "lower": -5, "upper": 5}
+    weights = raw_weights(train(relufit, diabetes, {"linear": [tied, total]}))
+    assert abs(weights[0][0, 2] - 2 * weights[0][1, 2]) <= 1e-12 * np.abs(weights[0]).max()
+    assert abs(weights[1].sum()) <= 5 + 1e-9
+    assert np.abs(weights[1]).max() > 5
+
+
+@pytest.mark.parametrize("loss", [(), ("--loss", "absolute"), ("--polish",)])
+def test_bounds_on_outputs(relufit: Program, diabetes: Path, loss: tuple) -> None:
+    """At the samples, and at points far outside of the data with bounds of their own; one of them an equality."""
+    table = read_csv(diabetes)
+    names = [name for name in table if name != "progression"]
+    center, spread = (np.array([f(table[name]) for name in names]) for f in (np.mean, np.std))
+    points = center + 3 * spread * np.random.default_rng(3).standard_normal((20, len(names)))
+    least = np.full(20, 80.0)
+    least[0] = 200
+    most = np.full(20, 220.0)
+    most[0] = 200
+    (relufit.folder / "points").mkdir()
+    write_csv(relufit.folder / "points/far.csv", [*names, "least", "most"], np.column_stack([points, least, most]))
+    outputs = [
+        {"target": "progression", "lower": 80, "upper": 220},
+        {"target": "progression", "points": "points/far.csv", "lower": "least", "upper": "most"},
+    ]
+    (relufit.folder / "c.json").write_text(json.dumps({"outputs": outputs}))
+    summary = relufit.json("train", diabetes, *TRAIN, "--hidden", 8, "--constraints", "c.json", *loss)
+    assert summary["train"]["all"]["r2"] > 0.3
+    model = load_model(relufit.folder / "model.json")
+    at_samples = forward(model, table)[:, 0]
+    assert at_samples.min() >= 80 - 1e-9 and at_samples.max() <= 220 + 1e-9
+    assert at_samples.min() < 82 or at_samples.max() > 218  # they bind
+    far = forward(model, dict(zip(names, points.T)))[:, 0]
+    assert np.all(far >= least - 1e-9) and np.all(far <= most + 1e-9)
+    checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
+    assert [check["holds"] for check in checks] == [True, True]
+
+
+def test_bounds_that_no_network_keeps(relufit: Program, diabetes: Path) -> None:
+    """Two values at the same point: found out at the end, and nothing is written."""
+    table = read_csv(diabetes)
+    names = [name for name in table if name != "progression"]
+    point = np.array([[np.mean(table[name]) for name in names]])
+    write_csv(relufit.folder / "p.csv", names, point)
+    outputs = [{"target": "progression", "points": "p.csv", "upper": 100}]
+    outputs += [{"target": "progression", "points": "p.csv", "lower": 200}]
+    (relufit.folder / "c.json").write_text(json.dumps({"outputs": outputs}))
+    completed = relufit.run("train", diabetes, *TRAIN, "--hidden", 4, "--constraints", "c.json")
+    assert completed.returncode == 1
+    assert "outputs[" in completed.stderr and "nothing is written" in completed.stderr
+    assert not (relufit.folder / "model.json").exists()
+
+
+def test_polish_keeps_constraints(relufit: Program, diabetes: Path) -> None:
+    demands = {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}], "lipschitz": 200}
+    (relufit.folder / "c.json").write_text(json.dumps(demands))
+    common = ("train", diabetes, *TRAIN, "--hidden", 8, "--constraints", "c.json")
+    rough = relufit.json(*common)["train"]["all"]["mse"]
+    polished = relufit.json(*common, "--polish")
+    assert polished["train"]["all"]["mse"] < rough and polished["polish_iterations"] > 0
+    checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
+    assert all(check["slack"] >= 0 for check in checks)
+
+
 def test_group_lasso_removes_units(relufit: Program, diabetes: Path) -> None:
     summary = relufit.json("train", diabetes, *TRAIN, "--hidden", 10, "--group-lasso", 0.05)
     model = load_model(relufit.folder / "model.json")
@@ -116,7 +181,7 @@ def test_lasso_and_nuclear_norm(relufit: Program, diabetes: Path) -> None:
 BAD = {
     "not JSON": ("{", "not JSON"),
     "empty": ("{}", "no constraint"),
-    "unknown member": ('{"bounds": []}', "'bounds'", "weights, monotone"),
+    "unknown member": ('{"bounds": []}', "'bounds'", "weights, linear, monotone"),
     "no such layer": ('{"weights": [{"layer": 3, "upper": 1}]}', "weights[0].layer: 3", "1 to 2"),
     "no such unit": ('{"weights": [{"layer": 1, "unit": 7, "upper": 1}]}', "weights[0].unit: 7", "1 to 6"),
     "no bound": ('{"weights": [{"layer": 1}]}', "weights[0]", "lower, upper or value"),
@@ -143,6 +208,34 @@ BAD = {
     ),
     "unknown norm": ('{"norms": [{"layer": 1, "norm": "max", "at_most": 1}]}', "norms[0].norm", "spectral"),
     "negative radius": ('{"norms": [{"layer": 1, "norm": "rows", "at_most": -1}]}', "norms[0].at_most", ">= 0"),
+    "sum of nothing": ('{"linear": [{"layer": 1, "sum": [], "value": 0}]}', "linear[0].sum", "at least one weight"),
+    "sum with a strange unit": (
+        '{"linear": [{"layer": 1, "sum": [{"unit": 9, "source": 1}], "value": 0}]}', "linear[0].sum[0].unit: 9", "1 to 6",
+    ),
+    "weight twice": (
+        '{"linear": [{"layer": 2, "sum": [{"unit": 1, "source": 1}, {"unit": 1, "source": 1}], "value": 0}]}',
+        "linear[0].sum[1]", "twice",
+    ),
+    "factor 0": (
+        '{"linear": [{"layer": 2, "sum": [{"unit": 1, "source": 1, "factor": 0}], "value": 0}]}',
+        "linear[0].sum[0].factor", "other than 0",
+    ),
+    "sum without bound": ('{"linear": [{"layer": 2, "sum": [{"unit": 1, "source": 1}]}]}', "lower, upper or value"),
+    "bounds against a sum": (
+        '{"weights": [{"layer": 2, "lower": 1}], "linear": [{"layer": 2, "sum": [{"unit": 1, "source": 1}], "upper": 0}]}',
+        "contradict",
+    ),
+    "no such target": ('{"outputs": [{"target": "y", "upper": 1}]}', "outputs[0].target: 'y'", "not a target"),
+    "output without bound": ('{"outputs": [{"target": "progression"}]}', "outputs[0]", "lower, upper or both"),
+    "outputs crossed": ('{"outputs": [{"target": "progression", "lower": 2, "upper": 1}]}', "outputs[0] contradicts"),
+    "points missing": ('{"outputs": [{"target": "progression", "points": "no.csv", "lower": 2}]}', "no.csv"),
+    "column of samples": ('{"outputs": [{"target": "progression", "lower": "least"}]}', "outputs[0].lower", "a number"),
+    "points without inputs": (
+        '{"outputs": [{"target": "progression", "points": "few.csv", "lower": 2}]}', "few.csv", "no column 'age'",
+    ),
+    "column not in the points": (
+        '{"outputs": [{"target": "progression", "points": "few.csv", "lower": "z"}]}', "outputs[0].lower", "column",
+    ),
     "lipschitz 0": ('{"lipschitz": 0}', "lipschitz", "> 0"),
 }  # fmt: skip
 
@@ -151,6 +244,7 @@ BAD = {
 def test_bad_constraints(relufit: Program, diabetes: Path, name: str) -> None:
     text, *expected = BAD[name]
     (relufit.folder / "bad.json").write_text(text)
+    (relufit.folder / "few.csv").write_text("a,b\n1,2\n")
     completed = relufit.run("train", diabetes, *TRAIN, "--hidden", 6, "--constraints", "bad.json")
     assert completed.returncode == 2
     assert completed.stderr.count("\n") == 1

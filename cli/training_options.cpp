@@ -1,0 +1,167 @@
+#include "training_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "numbers.h"
+
+namespace relufit::cli {
+
+namespace {
+
+constexpr long long kMostUnits = 10000;  // beyond these a run would end for want of memory, not with a message
+constexpr long long kLargestSeed = std::numeric_limits<unsigned>::max();
+
+/// Units of a layer; "none" becomes 0.
+CLI::Validator units_or_none() {
+  const auto convert = [units = whole_number(1, kMostUnits)](std::string& text) {
+    if (text != "none") return units(text);
+    text = "0";
+    return std::string();
+  };
+  return CLI::Validator(convert, "");
+}
+
+}  // namespace
+
+void add_training_options(CLI::App& command, TrainingArguments& a) {
+  command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
+  command.add_option("--targets", a.targets, "Target columns, comma separated")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->transform(units_or_none());
+  command
+      .add_option("--task", a.task,
+                  "regress (targets are numbers) or classify (the one target is a label: text or number)")
+      ->capture_default_str();
+  command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
+  command.add_option("--loss", a.loss,
+                     "regress: squared (default), exact (outputs equal targets), absolute, huber, quantile; classify: "
+                     "cross-entropy (default), logistic (2 classes), hinge (no probabilities)");
+  command.add_option("--huber-delta", a.huber_delta, "Error from which on the huber loss is linear, raw units")
+      ->check(positive_number());
+  command.add_option("--quantile", a.quantile, "The quantile that the quantile loss fits, e.g. 0.9")->check(fraction());
+  command.add_option("--sample-weights", a.sample_weights, "Column with the weights of the samples in the loss, >= 0");
+  command
+      .add_option(
+          "--ridge", a.ridge,
+          "Penalty on squared weights, per target value (default 0.001; exact loss 0; cross-entropy: per sample)")
+      ->check(number_from_zero());
+  command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
+  command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
+  command.add_option("--random-scale", a.random_scale, "Size of random guesses (default 0.05, or 0.3: see the manual)")
+      ->check(positive_number());
+  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
+      ->capture_default_str()
+      ->transform(whole_number(0, kLargestSeed));
+  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities")->check(positive_number());
+  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products")->check(positive_number());
+  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks")->check(positive_number());
+  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks")->check(positive_number());
+  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks")->check(positive_number());
+}
+
+bool classifies(const TrainingArguments& a) {
+  if (a.task == "classify") return true;
+  if (a.task == "regress") return false;
+  throw std::invalid_argument(fmt::format("--task: '{}', expected regress or classify", a.task));
+}
+
+namespace {
+
+/// The loss with its parameter, which must be given where it is needed and nowhere else.
+Loss chosen_loss(const TrainingArguments& a) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const bool classify = classifies(a);
+  const std::string name = a.loss.value_or(classify ? "cross-entropy" : "squared");
+  if (a.huber_delta && name != "huber") fail("--huber-delta: given, expected --loss huber with it");
+  if (a.quantile && name != "quantile") fail("--quantile: given, expected --loss quantile with it");
+  if (name == "huber" && !a.huber_delta) fail("--loss: 'huber' needs --huber-delta");
+  if (name == "quantile" && !a.quantile) fail("--loss: 'quantile' needs --quantile");
+  const double parameter = a.huber_delta ? *a.huber_delta : a.quantile.value_or(0);
+  Loss loss;
+  try {
+    loss = loss_from(name, parameter);
+  } catch (const std::invalid_argument& error) {
+    fail(fmt::format("--{}", error.what()));
+  }
+  if (classify && !is_for_classes(loss)) {
+    fail(fmt::format("--loss: '{}' with --task classify, expected cross-entropy, logistic or hinge", name));
+  }
+  if (!classify && is_for_classes(loss)) fail(fmt::format("--loss: '{}', expected --task classify with it", name));
+  if (classify && a.targets.size() != 1) {
+    fail(fmt::format("--targets: {} columns with --task classify, expected 1, the label", a.targets.size()));
+  }
+  if (a.output == "relu" && loss != Loss::exact && loss != Loss::squared) {
+    fail(fmt::format("--output-activation: 'relu' with the loss {}, expected linear", name));
+  }
+  if (!a.sample_weights.empty() && loss == Loss::exact)
+    fail("--sample-weights: given, expected none with --loss exact");
+  return loss;
+}
+
+/// No layer for "none".
+std::vector<Index> hidden_layers(const TrainingArguments& a, const Loss& loss) {
+  if (std::find(a.hidden.begin(), a.hidden.end(), 0) == a.hidden.end()) return a.hidden;
+  if (a.hidden.size() > 1) throw std::invalid_argument("--hidden: 'none' with other layers, expected it alone");
+  if (loss == Loss::exact) throw std::invalid_argument("--hidden: 'none' with --loss exact, expected a hidden layer");
+  return {};
+}
+
+}  // namespace
+
+Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
+  if (!classifies(a)) return make_dataset(read_csv(a.data), a.targets, a.inputs, a.sample_weights);
+  return make_classification(read_csv(a.data, a.targets), a.targets.front(), loss, a.inputs, a.sample_weights);
+}
+
+std::string relaxation_option(const TrainingArguments& a) {
+  if (a.init != "random") return "--init";
+  if (a.random_scale) return "--random-scale";
+  if (a.ridge.value_or(0) > 0) return "--ridge";
+  if (a.lambda_relu) return "--lambda-relu";
+  if (a.lambda_product) return "--lambda-product";
+  if (a.relu_scale) return "--relu-scale";
+  if (a.left_scale) return "--left-scale";
+  if (a.right_scale) return "--right-scale";
+  return "";
+}
+
+TrainOptions train_options(const TrainingArguments& a) {
+  if (a.output != "linear" && a.output != "relu") {
+    throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output));
+  }
+  const Loss loss = chosen_loss(a);
+  TrainOptions options = default_train_options(hidden_layers(a, loss), loss);
+  options.output = output_activation_from(a.output);
+  options.ridge = a.ridge.value_or(options.ridge);
+  options.random_scale = a.random_scale.value_or(options.random_scale);
+  options.bias = !a.no_bias;
+  options.seed = a.seed;
+  if (a.init == "zero") {
+    options.initialization = Initialization::zero;
+  } else if (a.init != "random") {
+    options.initialization = Initialization::network;
+    options.start = load_model(a.init);
+  }
+  SequenceOptions& sequence = options.sequence;
+  sequence.weights.complementarity = a.lambda_relu.value_or(sequence.weights.complementarity);
+  sequence.weights.product = a.lambda_product.value_or(sequence.weights.product);
+  sequence.scales.relu = a.relu_scale.value_or(sequence.scales.relu);
+  sequence.scales.product_left = a.left_scale.value_or(sequence.scales.product_left);
+  sequence.scales.product_right = a.right_scale.value_or(sequence.scales.product_right);
+  return options;
+}
+
+}  // namespace relufit::cli

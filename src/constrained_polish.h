@@ -1,0 +1,15 @@
+/// \file
+/// Internal: local refinement under weight terms.
+#pragma once
+
+#include "least_squares.h"
+#include "relufit/polish.h"
+
+namespace relufit {
+
+/// Decreases network_loss of a least squares problem with weight terms from `layers`, which should satisfy its
+/// constraints; those of the result hold to rounding. See constrained_polish.cpp.
+PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<Layer>& layers,
+                                const PolishOptions& options);
+
+}  // namespace relufit

@@ -1,0 +1,126 @@
+// Labels to targets and back, and measures against sums written out.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "random.h"
+#include "relufit/classification.h"
+
+namespace relufit {
+namespace {
+
+using testing_random::Generator;
+using testing_random::normal_matrix;
+
+using Names = std::vector<std::string>;
+using Positions = std::vector<Index>;
+
+std::string message(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(FindClasses, SortsTextByBytesAndNumbersByValue) {
+  EXPECT_EQ(find_classes("y", {"b", "a", " b ", "ab", "B"}, Loss::cross_entropy).classes, (Names{"B", "a", "ab", "b"}));
+  EXPECT_EQ(find_classes("y", {"10", "9", "9.0", "+10", "-0", "0", "1e1", "0.5"}, Loss::cross_entropy).classes,
+            (Names{"0", "0.5", "9", "10"}));
+  // One label that is no number makes all of them text.
+  EXPECT_EQ(find_classes("y", {"10", "9", "9.0", "x"}, Loss::hinge).classes, (Names{"10", "9", "9.0", "x"}));
+}
+
+TEST(FindClasses, NamesWhatIsWrong) {
+  EXPECT_EQ(message([] {
+              find_classes("y", {"a", " a"}, Loss::hinge);
+            }),
+            "label 'y': 'a' in all 2 samples, expected at least 2 classes");
+  EXPECT_EQ(message([] { find_classes("y", {"a", " "}, Loss::hinge); }), "label 'y': a value is empty");
+  EXPECT_EQ(message([] { find_classes("y", {"a", "\xff"}, Loss::hinge); }), "label 'y': '\\xff' is not UTF-8 text");
+  EXPECT_EQ(message([] {
+              find_classes("y", {"a", "b", "c"}, Loss::logistic);
+            }),
+            "loss: 'logistic' with the 3 classes of 'y', expected 2, or cross-entropy");
+  EXPECT_EQ(message([] {
+              find_classes("y", {"a", "b"}, Loss::squared);
+            }),
+            "loss: 'squared' for classes, expected cross-entropy, logistic or hinge");
+  Names many;
+  for (int i = 0; i < 1001; ++i) many.push_back(std::to_string(i));
+  EXPECT_EQ(message([&] { find_classes("y", many, Loss::cross_entropy); }),
+            "label 'y': 1001 different values in 1001 samples, expected at most 1000 classes");
+}
+
+TEST(ClassTargets, RoundTrip) {
+  const Names labels = {"c", "a", "b", "a"};
+  for (const Loss& loss : {Loss::cross_entropy, Loss::hinge}) {
+    const Classification three = find_classes("y", labels, loss);
+    const Positions classes = class_indices(three, labels);
+    EXPECT_EQ(classes, (Positions{2, 0, 1, 0}));
+    const Matrix targets = class_targets(three, classes);
+    EXPECT_EQ(targets, (Matrix{{0, 1, 0, 1}, {0, 0, 1, 0}, {1, 0, 0, 0}}));
+    EXPECT_EQ(decided_classes(three, targets), classes);
+    EXPECT_EQ(output_names(three), (Names{"y=a", "y=b", "y=c"}));
+    check_targets(loss, targets);
+  }
+  const Names two_labels = {"yes", "no", "yes"};
+  for (const Loss& loss : {Loss::cross_entropy, Loss::logistic, Loss::hinge}) {
+    const Classification two = find_classes("y", two_labels, loss);
+    const Matrix targets = class_targets(two, class_indices(two, two_labels));
+    const bool pair = loss == Loss::cross_entropy;
+    EXPECT_EQ(targets, pair ? (Matrix{{0, 1, 0}, {1, 0, 1}}) : (Matrix{{1, 0, 1}}));
+    EXPECT_EQ(decided_classes(two, targets), (Positions{1, 0, 1}));
+    EXPECT_EQ(output_names(two), pair ? (Names{"y=no", "y=yes"}) : Names{"y=yes"});
+    EXPECT_EQ(two.output_count(), pair ? 2 : 1);
+  }
+}
+
+TEST(ClassIndices, UnknownLabelsAndOtherWritings) {
+  const Classification numbers = find_classes("y", {"1", "2.50"}, Loss::cross_entropy);
+  EXPECT_EQ(class_indices(numbers, {"2.5", " 1.0 ", "3", "x", ""}), (Positions{1, 0, -1, -1, -1}));
+  const Classification text = find_classes("y", {"1", "two"}, Loss::cross_entropy);
+  EXPECT_EQ(class_indices(text, {"1.0", " two", "1"}), (Positions{-1, 1, 0}));
+}
+
+TEST(ClassProbabilities, OfEachLink) {
+  Generator random(1);
+  const Matrix scores = normal_matrix(random, 3, 20, 3);
+  const Classification three{"y", {"a", "b", "c"}, Link::softmax};
+  const Matrix p = class_probabilities(three, scores);
+  for (Index j = 0; j < scores.cols(); ++j) {
+    const double sum = scores.col(j).array().exp().sum();
+    for (Index i = 0; i < 3; ++i) EXPECT_NEAR(p(i, j), std::exp(scores(i, j)) / sum, 1e-15);
+  }
+  const Classification two{"y", {"a", "b"}, Link::logistic};
+  const Matrix q = class_probabilities(two, scores.row(0));
+  for (Index j = 0; j < scores.cols(); ++j) EXPECT_NEAR(q(1, j), 1 / (1 + std::exp(-scores(0, j))), 1e-15);
+  EXPECT_LE((q.colwise().sum().array() - 1).abs().maxCoeff(), 1e-15);
+  EXPECT_LE((class_probabilities(two, Matrix{{800.0, -800.0}}) - Matrix{{0, 1}, {1, 0}}).norm(), 1e-300);
+  EXPECT_EQ(class_probabilities({"y", {"a", "b"}, Link::none}, scores.row(0)).rows(), 0);
+}
+
+TEST(EvaluateClasses, CountsAccuracyAndLogLoss) {
+  const Classification three{"y", {"a", "b", "c"}, Link::softmax};
+  const Matrix targets = class_targets(three, {0, 0, 1, 2});
+  const Matrix scores{{3, 0, 0, 1}, {1, 2, 4, 2}, {0, 1, 1, 3}};
+  const ClassificationMeasures measures = evaluate_classes(three, scores, targets);
+  EXPECT_EQ(measures.accuracy, 0.75);
+  EXPECT_EQ(measures.counts, (Matrix{{1, 1, 0}, {0, 1, 0}, {0, 0, 1}}));
+  const Matrix p = class_probabilities(three, scores);
+  EXPECT_NEAR(measures.log_loss, -std::log(p(0, 0) * p(0, 1) * p(1, 2) * p(2, 3)) / 4, 1e-14);
+
+  const Classification two{"y", {"a", "b"}, Link::none};
+  const ClassificationMeasures hinge = evaluate_classes(two, Matrix{{-1.0, 2.0, 3.0}}, Matrix{{0.0, 0.0, 1.0}});
+  EXPECT_NEAR(hinge.accuracy, 2.0 / 3, 1e-15);
+  EXPECT_TRUE(std::isnan(hinge.log_loss));
+  EXPECT_EQ(message([&] { evaluate_classes(three, scores, targets.leftCols(3)); }),
+            "outputs are 3 x 4 and targets 3 x 3, expected 3 rows in both");
+  EXPECT_EQ(message([&] { evaluate_classes(three, Matrix(3, 0), Matrix(3, 0)); }),
+            "no sample to evaluate, expected at least 1");
+}
+
+}  // namespace
+}  // namespace relufit
