@@ -49,6 +49,8 @@ class Instance:
     weight_terms: list[dict] = dataclasses.field(default_factory=list)
     loss_parameter: float = 0.0
     sample_weights: list[float] = dataclasses.field(default_factory=list)
+    output_lower: np.ndarray | None = None
+    output_upper: np.ndarray | None = None
 
     @property
     def samples(self) -> int:
@@ -72,6 +74,7 @@ class Instance:
                 return {"left_scale": product.left, "right_scale": product.right}
             return {"left_matrix": product.left.tolist(), "right_matrix": product.right.tolist()}
 
+        bounds = {"output_lower": self.output_lower, "output_upper": self.output_upper}
         return json.dumps(
             {
                 "inputs": self.inputs.tolist(),
@@ -97,6 +100,7 @@ class Instance:
                         {"x": term.x.tolist(), "y": term.y.tolist(), **scales(term)} for term in self.product
                     ],
                 },
+                **{name: bound.tolist() for name, bound in bounds.items() if bound is not None},
                 **settings,
             }
         )

@@ -82,6 +82,9 @@ def add_weight_term(term: dict, w: cp.Variable, objective: cp.Expression, constr
     penalties = {"lasso": cp.sum(cp.abs(w)), "group_lasso": cp.sum(rows), "nuclear": cp.normNuc(w)}
     if term["kind"] == "bounds":
         return objective, [*constraints, w >= term["lower"], w <= term["upper"]]
+    if term["kind"] == "linear":
+        value = cp.sum(cp.multiply(term["coefficients"], w))
+        return objective, [*constraints, value >= term["least"], value <= term["most"]]
     if term["kind"] in values:
         return objective, [*constraints, values[term["kind"]] <= term["size"]]
     return objective + term["size"] * penalties[term["kind"]], constraints
@@ -106,6 +109,8 @@ def reference_objective(instance: Instance, whole: bool) -> float:
         affine = active[layer + 1] - slack[layer + 1] if layer + 1 < len(active) else z
         c = affine - biases[layer + 1] @ ones
         objective += instance.lambda_product * product_relaxation(weights[layer + 1], h, c, instance.product[layer])
+    if instance.output_lower is not None:
+        constraints += [z >= instance.output_lower, z <= instance.output_upper]
     for term in instance.weight_terms:
         objective, constraints = add_weight_term(term, weights[term["layer"] - 1], objective, constraints)
     if instance.ridge > 0:
@@ -204,7 +209,7 @@ SIZES = {"frobenius": 0.8, "rows": 0.5, "spectral": 0.6, "lasso": 0.7, "group_la
 
 @pytest.mark.parametrize("loss", ["exact", "squared"])
 @pytest.mark.parametrize("layer", [1, 2])
-@pytest.mark.parametrize("kind", ["bounds", *SIZES])
+@pytest.mark.parametrize("kind", ["bounds", "linear", "equality", *SIZES])
 def test_weight_term(program: Path, tmp_path: Path, kind: str, layer: int, loss: str) -> None:
     """One constraint or regularizer, tight enough to matter."""
     instance = random_instance(800 + layer, 9, [3], loss=loss, ridge=0.1 if layer == 1 else 0.0)
@@ -212,6 +217,11 @@ def test_weight_term(program: Path, tmp_path: Path, kind: str, layer: int, loss:
     if kind == "bounds":
         shape = (instance.widths[layer], instance.widths[layer - 1])
         term["lower"], term["upper"] = np.full(shape, -0.3), np.full(shape, 0.2)
+    if kind in ("linear", "equality"):
+        shape = (instance.widths[layer], instance.widths[layer - 1])
+        coefficients = np.random.default_rng(layer).standard_normal(shape)
+        least = 0.5 if kind == "equality" else 3.0
+        term |= {"kind": "linear", "coefficients": coefficients, "least": least, "most": 0.5 if least == 0.5 else 4.0}
     free = reference_objective(instance, whole=False)
     instance.weight_terms = [term]
     assert reference_objective(instance, whole=False) > free + 1e-3
@@ -229,6 +239,19 @@ def test_weight_terms_together(program: Path, tmp_path: Path) -> None:
         {"kind": "bounds", "layer": 2, "size": 0.0, "lower": np.full((2, 3), -0.1), "upper": np.full((2, 3), 0.4)},
         {"kind": "nuclear", "layer": 3, "size": 0.2},
     ]
+    check(program, tmp_path, instance)
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "quantile", "logistic"])
+@pytest.mark.parametrize("hidden", [[], [2]])
+def test_output_bounds(program: Path, tmp_path: Path, hidden: list[int], loss: str) -> None:
+    """Some outputs bounded, one of them fixed, one sample of weight 0."""
+    instance = loss_instance(950, 14, hidden, loss, weighted=True, ridge=0.1)
+    free = reference_objective(instance, whole=False)
+    instance.output_lower = np.full(instance.targets.shape, -50.0)
+    instance.output_upper = np.full(instance.targets.shape, 0.3)
+    instance.output_lower[0, 0] = instance.output_upper[0, 0] = -0.2
+    assert reference_objective(instance, whole=False) > free + 1e-3
     check(program, tmp_path, instance)
 
 

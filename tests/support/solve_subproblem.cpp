@@ -5,9 +5,10 @@
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
 //       optional: output "linear", loss "exact", loss_parameter, sample_weights, ridge 0,
-//           weight_terms [{kind, layer, size, lower, upper}], bias true, weights {complementarity, product},
-//           penalties {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time),
-//           export (path of an SDPA file), split_products false (in that file)
+//           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
+//           output_upper, weights {complementarity, product}, penalties {pair, product, output}, tolerance,
+//           max_iterations, repeat 1 (cold solves, for the time), export (path of an SDPA file), split_products false
+//           (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
 // b}],
 //       sdp {offset, variables} where a file was asked for
@@ -59,14 +60,17 @@ json json_from(const Matrix& matrix) {
 
 relufit::WeightTerm weight_term_from(const json& in) {
   using Kind = relufit::WeightTerm::Kind;
-  const std::map<std::string, Kind> kinds = {{"bounds", Kind::bounds},  {"frobenius", Kind::frobenius_ball},
-                                             {"rows", Kind::row_ball},  {"spectral", Kind::spectral_ball},
-                                             {"lasso", Kind::lasso},    {"group_lasso", Kind::group_lasso},
-                                             {"nuclear", Kind::nuclear}};
+  const std::map<std::string, Kind> kinds = {{"bounds", Kind::bounds},   {"frobenius", Kind::frobenius_ball},
+                                             {"rows", Kind::row_ball},   {"spectral", Kind::spectral_ball},
+                                             {"lasso", Kind::lasso},     {"group_lasso", Kind::group_lasso},
+                                             {"nuclear", Kind::nuclear}, {"linear", Kind::linear}};
   relufit::WeightTerm term{
       kinds.at(in.at("kind").get<std::string>()), in.at("layer").get<Index>(), in.at("size").get<double>(), {}, {}};
   if (in.contains("lower")) term.lower = matrix_from(in["lower"]);
   if (in.contains("upper")) term.upper = matrix_from(in["upper"]);
+  if (in.contains("coefficients")) term.coefficients = matrix_from(in["coefficients"]);
+  term.least = in.value("least", term.least);
+  term.most = in.value("most", term.most);
   return term;
 }
 
@@ -87,6 +91,8 @@ relufit::LiftedProblem problem_from(const json& in) {
     problem.weight_terms.push_back(weight_term_from(term));
   }
   problem.bias = in.value("bias", true);
+  if (in.contains("output_lower")) problem.output_lower = matrix_from(in["output_lower"]);
+  if (in.contains("output_upper")) problem.output_upper = matrix_from(in["output_upper"]);
   return problem;
 }
 
