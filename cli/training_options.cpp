@@ -56,7 +56,7 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command
       .add_option(
           "--ridge", a.ridge,
-          "Penalty on squared weights, per target value (default 0.001; exact loss 0; cross-entropy: per sample)")
+          "Penalty on squared weights, per target value (default 0.003; exact loss 0; cross-entropy: per sample)")
       ->check(number_from_zero());
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
   command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");

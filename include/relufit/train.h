@@ -43,7 +43,7 @@ struct TrainOptions {
   Matrix output_weights;
   /// Per sample and output, for the cross-entropy per sample: the objective's ridge is this times the number of targets
   /// (samples); >= 0
-  double ridge = 1e-3;
+  double ridge = 3e-3;
   double lasso = 0;         ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
   double group_lasso = 0;   ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
   double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank

@@ -51,7 +51,7 @@ def test_options_reach_the_library(data) -> None:
         name: summary(train(**options))
         for name, options in {
             "default": {},
-            "defaults named": {"lambda_relu": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 1e-3},
+            "defaults named": {"lambda_relu": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 3e-3},
             "seed": {"seed": 1},
             "ridge": {"ridge": 0.1},
             "lambda_relu": {"lambda_relu": 10},
