@@ -1,12 +1,12 @@
 // Levenberg-Marquardt whose steps are convex problems with the weight terms g_t as they stand. At parameters x, with
-// errors r and their Jacobian J,
+// the gradient f of the loss and its Gauss-Newton matrix G (J'J for squares, J the Jacobian of the errors),
 //
-//     minimize over d   1/2 ||r + J d||^2 + mu/2 ||D d||^2 + sum_t g_t(W_t + d_t),     D^2 = diag(J'J),
+//     minimize over d   f'd + 1/2 d'G d + mu/2 ||D d||^2 + sum_t g_t(W_t + d_t),     D^2 = diag(G),
 //
 // W_t being the weights of the term's layer. By ADMM with a copy C_t of W_t + d_t for each term, scaled multipliers U_t
 // and one Cholesky factorization per step:
 //
-//     d    = (J'J + mu D^2 + rho P'P)^{-1} (-J'r + rho P'(C - U - W))       P picks the weights of each term
+//     d    = (G + mu D^2 + rho P'P)^{-1} (-f + rho P'(C - U - W))       P picks the weights of each term
 //     C    = prox_{g/rho}(W + P d + U),   U += W + P d - C
 //
 // The new weights are the copies, in which constraints hold and zeros are exact. A step is taken if network_loss falls,
@@ -44,13 +44,7 @@ class ConstrainedStep {
   /// The quadratic model at these layers.
   void linearize(const std::vector<Layer>& layers) {
     layers_ = &layers;
-    const Vector parameters = errors_.pack(layers);
-    Vector values;
-    errors_.values(parameters, values);
-    errors_.jacobian(parameters, jacobian_);
-    gradient_.noalias() = jacobian_.transpose() * values;
-    gram_.setZero(parameters.size(), parameters.size());
-    gram_.selfadjointView<Eigen::Lower>().rankUpdate(jacobian_.transpose());
+    errors_.gauss_newton(errors_.pack(layers), gradient_, gram_);
     const double mean = gram_.diagonal().mean();
     // Parameters that no error depends on, as those of dead units, would make the system singular.
     scale_ = gram_.diagonal().cwiseMax(1e-8 * mean);
@@ -123,7 +117,7 @@ class ConstrainedStep {
   NetworkErrors errors_;
   const std::vector<Layer>* layers_ = nullptr;
   std::vector<Matrix> multipliers_;
-  Matrix jacobian_, gram_;
+  Matrix gram_;
   Vector gradient_, scale_, step_;
   double rho_ = 1;
   Eigen::LLT<Matrix> factor_;

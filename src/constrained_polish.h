@@ -7,8 +7,8 @@
 
 namespace relufit {
 
-/// Decreases network_loss of a least squares problem with weight terms from `layers`, which should satisfy its
-/// constraints; those of the result hold to rounding. See constrained_polish.cpp.
+/// Decreases network_loss of a problem with weight terms and a loss that has a curvature from `layers`, which should
+/// satisfy its constraints; those of the result hold to rounding. See constrained_polish.cpp.
 PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<Layer>& layers,
                                 const PolishOptions& options);
 

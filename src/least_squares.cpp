@@ -1,5 +1,6 @@
 #include "least_squares.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace relufit {
@@ -122,6 +123,52 @@ double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
   return value + 0.5 * weighted.squaredNorm();
+}
+
+bool NetworkErrors::has_curvature() const {
+  const Loss::Kind kind = problem_.loss.kind;
+  return kind != Loss::Kind::absolute && kind != Loss::Kind::quantile && kind != Loss::Kind::hinge;
+}
+
+/// Rows of each sample become L' times them, L L' being the curvature. Cross-entropy, p the softmax and q its root:
+/// diag(p) - p p' = L L' with L = diag(q) - p q'.
+void NetworkErrors::multiply_by_curvature_root(Matrix& jacobian) const {
+  const Index outputs = errors_.rows();
+  for (Index n = 0; n < problem_.samples(); ++n) {
+    auto rows = jacobian.middleRows(n * outputs, outputs);
+    const auto z = activations_.back().col(n);
+    if (problem_.loss.kind == Loss::Kind::cross_entropy) {
+      Vector p = (z.array() - z.maxCoeff()).exp();
+      p /= p.sum();
+      const Vector q = p.cwiseSqrt();
+      const Eigen::RowVectorXd mean = p.transpose() * rows;
+      rows = (q.asDiagonal() * rows - q * mean).eval();
+    } else {
+      for (Index o = 0; o < outputs; ++o) rows.row(o) *= std::sqrt(curvature(z(o), problem_.targets(o, n)));
+    }
+    if (problem_.sample_weights.size() > 0) rows *= std::sqrt(problem_.sample_weights(n));
+  }
+}
+
+/// Of the loss of one output. Huber: of the quadratic that touches the loss there and lies above it elsewhere.
+double NetworkErrors::curvature(double output, double target) const {
+  if (problem_.loss.kind == Loss::Kind::logistic) {
+    const double p = 1 / (1 + std::exp(-std::abs(output)));
+    return p * (1 - p);
+  }
+  if (problem_.loss.kind == Loss::Kind::huber) {
+    return problem_.loss.parameter / std::max(problem_.loss.parameter, std::abs(output - target));
+  }
+  return 1;
+}
+
+void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram) {
+  gradient.resize(parameters_);
+  loss(parameters, gradient);
+  jacobian(parameters, scratch_);
+  if (!is_least_squares()) multiply_by_curvature_root(scratch_);
+  gram.setZero(parameters_, parameters_);
+  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.transpose());
 }
 
 }  // namespace relufit

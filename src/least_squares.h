@@ -32,6 +32,10 @@ class NetworkErrors {
   /// The loss with its ridge, whatever it is, and its gradient (parameter_count; a subgradient where it has none). For
   /// least squares half the squared norm of the values.
   double loss(const Vector& parameters, Eigen::Ref<Vector> gradient);
+  /// Whether the loss has a curvature, which gauss_newton needs: not absolute, quantile and hinge.
+  bool has_curvature() const;
+  /// Gradient of the loss, and J'DJ (lower half) with the curvature D of the loss by the outputs, ridge included.
+  void gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram);
 
  private:
   using Weights = Eigen::Map<const Matrix>;
@@ -39,6 +43,8 @@ class NetworkErrors {
   Index biases(std::size_t layer) const { return problem_.bias ? problem_.widths[layer + 1] : 0; }
   void forward(const Vector& parameters);
   double output_loss(Matrix& slope) const;
+  void multiply_by_curvature_root(Matrix& jacobian) const;
+  double curvature(double output, double target) const;
   void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
 
   const LiftedProblem& problem_;
@@ -47,6 +53,7 @@ class NetworkErrors {
   Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
   std::vector<Matrix> activations_;  // H_0 = U, H_1, ..
   Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
+  Matrix scratch_;                   // a Jacobian
   std::vector<Vector> backward_;     // derivatives of one output by the arguments of every layer
 };
 

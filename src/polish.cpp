@@ -114,10 +114,11 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   Refinement refinement{NetworkErrors(problem), {}, options};
   refinement.parameters = refinement.errors.pack(layers);
   const Index rows = std::max(refinement.errors.value_count(), refinement.parameters.size());
-  const bool small =
-      refinement.errors.is_least_squares() && rows * refinement.parameters.size() <= options.largest_dense;
-  if (!problem.weight_terms.empty()) return small ? polish_constrained(problem, layers, options) : result;
-  if (small) {
+  const bool small = rows * refinement.parameters.size() <= options.largest_dense;
+  if (!problem.weight_terms.empty()) {
+    return small && refinement.errors.has_curvature() ? polish_constrained(problem, layers, options) : result;
+  }
+  if (small && refinement.errors.is_least_squares()) {
     levenberg_marquardt(refinement);
   } else {
     lbfgs_minimize(refinement);

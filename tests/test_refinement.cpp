@@ -73,9 +73,34 @@ TEST(ConstrainedPolish, LinearModelReachesTheOptimum) {
   }
 }
 
-class ConstrainedPolish : public ::testing::TestWithParam<Kind> {};
+TEST(ConstrainedPolish, OtherLossesReachTheirOptimum) {
+  for (const Loss& loss : {Loss::huber(0.3), Loss::logistic, Loss::cross_entropy}) {
+    for (const bool weighted : {false, true}) {
+      Setting setting = noisy_setting(5, {4, 3}, 0.2);
+      LiftedProblem& problem = setting.problem;
+      problem.loss = loss;
+      if (is_for_classes(loss)) {
+        for (Index j = 0; j < problem.samples(); ++j) {
+          problem.targets.col(j) = Vector::Unit(3, j % 3 == 0 ? 0 : (problem.inputs(0, j) > 0 ? 1 : 2));
+        }
+      }
+      if (weighted) problem.sample_weights = Vector::LinSpaced(problem.samples(), 0, 2);
+      problem.weight_terms = {box(1, setting.layers[0].weights, -0.3, 0.4), {Kind::lasso, 1, 0.5, {}, {}}};
+      project(setting);
+      const PolishResult polished = polish(problem, setting.layers);
+      SubproblemSolver solver(problem, {});
+      SubproblemOptions options;
+      options.tolerance = 1e-11;
+      solver.solve(options);
+      const double optimum = network_loss(problem, solver.network());
+      EXPECT_NEAR(polished.after, optimum, 1e-7 * optimum) << to_string(loss);
+    }
+  }
+}
 
-TEST_P(ConstrainedPolish, FallsToAPointNoFeasibleNeighbourOfWhichIsBetter) {
+class ConstrainedPolishOf : public ::testing::TestWithParam<Kind> {};
+
+TEST_P(ConstrainedPolishOf, FallsToAPointNoFeasibleNeighbourOfWhichIsBetter) {
   for (unsigned seed = 0; seed < 2; ++seed) {
     Setting setting = smooth_setting(seed);
     for (Index layer : {1, 2}) {
@@ -112,7 +137,7 @@ TEST_P(ConstrainedPolish, FallsToAPointNoFeasibleNeighbourOfWhichIsBetter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Refinement, ConstrainedPolish,
+INSTANTIATE_TEST_SUITE_P(Refinement, ConstrainedPolishOf,
                          ::testing::Values(Kind::bounds, Kind::frobenius_ball, Kind::row_ball, Kind::spectral_ball,
                                            Kind::linear, Kind::lasso, Kind::group_lasso, Kind::nuclear));
 
@@ -127,9 +152,9 @@ void add_output_bounds(LiftedProblem& problem) {
   problem.sample_weights(samples - 1) = 0;
 }
 
-class Refit : public ::testing::TestWithParam<Loss> {};
+class RefitOf : public ::testing::TestWithParam<Loss> {};
 
-TEST_P(Refit, KeepsTheBoundsAndNoNeighbourWithinThemIsBetter) {
+TEST_P(RefitOf, KeepsTheBoundsAndNoNeighbourWithinThemIsBetter) {
   for (unsigned seed = 0; seed < 4; ++seed) {
     Setting setting = noisy_setting(seed, {3, 6, 2}, 1e-2);
     add_output_bounds(setting.problem);
@@ -158,7 +183,7 @@ TEST_P(Refit, KeepsTheBoundsAndNoNeighbourWithinThemIsBetter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Refinement, Refit,
+INSTANTIATE_TEST_SUITE_P(Refinement, RefitOf,
                          ::testing::Values(Loss::squared, Loss::absolute, Loss::huber(0.5), Loss::quantile(0.8)));
 
 TEST(Refit, WithoutBoundsIsTheLeastSquaresOfTheLayer) {

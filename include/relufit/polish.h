@@ -29,9 +29,10 @@ struct PolishResult {
 /// output wrongly off has a gradient. Throws std::invalid_argument when the layers do not fit the problem or an option
 /// is out of range.
 ///
-/// With weight terms: for least squares with a small Jacobian by Levenberg-Marquardt whose steps are convex problems
-/// under these terms; the given layers must satisfy the constraints, which hold in the result to rounding. Otherwise
-/// the given layers. Output bounds are left out (refit_output).
+/// With weight terms: where the Jacobian is small, and for losses but absolute, quantile and hinge, by
+/// Levenberg-Marquardt whose steps are convex problems under these terms; the given layers must satisfy the
+/// constraints, which hold in the result to rounding. Otherwise the given layers. Output bounds are left out
+/// (refit_output).
 PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options = {});
 
 /// Minimizes the loss over the output layer alone, whose inputs the other layers make: a convex problem, solved to its
