@@ -106,6 +106,16 @@ inline ViewArray view_samples(const Matrix& matrix, nb::handle owner) {
                    owner);
 }
 
+/// Array (values,) that takes over a list of numbers.
+template <class Value>
+nb::ndarray<nb::numpy, Value> to_array(std::vector<Value> values) {
+  auto kept = std::make_unique<std::vector<Value>>(std::move(values));
+  const std::size_t size = kept->size();
+  Value* data = kept->data();
+  const nb::capsule owner(kept.release(), [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
+  return nb::ndarray<nb::numpy, Value>(data, {size}, owner);
+}
+
 /// Layers from a list of pairs (weights, bias).
 inline std::vector<Layer> layers_from(nb::sequence layers) {
   std::vector<Layer> result;

@@ -6,7 +6,9 @@
 
 namespace relufit::python {
 
+void bind_classification(nanobind::module_& module);
 void bind_model(nanobind::module_& module);
+void bind_results(nanobind::module_& module);
 void bind_training(nanobind::module_& module);
 void bind_relaxation(nanobind::module_& module);
 

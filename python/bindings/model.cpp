@@ -45,10 +45,27 @@ void check_names(const std::vector<std::string>& names, const char* name, Index 
   }
 }
 
+void set_classification(Model& model, const Classification& classification) {
+  if (model.network.output_size() != classification.output_count()) {
+    throw std::invalid_argument(fmt::format("classification: {} outputs, expected {} for {} classes with the link {}",
+                                            model.network.output_size(), classification.output_count(),
+                                            classification.class_count(), to_string(classification.link)));
+  }
+  if (model.network.output_activation() != OutputActivation::linear) {
+    throw std::invalid_argument("classification: with ReLU outputs, expected linear ones");
+  }
+  model.classification = classification;
+}
+
+std::optional<Classification> classification_of(const Model& model) {
+  if (model.classification.empty()) return std::nullopt;
+  return model.classification;
+}
+
 Model make_model(nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
                  nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
                  const std::optional<std::vector<std::string>>& target_names,
-                 const std::optional<TrainingRecord>& training) {
+                 const std::optional<TrainingRecord>& training, const std::optional<Classification>& classification) {
   Model model;
   model.network = Network(layers_from(layers), output_activation_from(output_activation));
   const Index inputs = model.network.input_size();
@@ -56,7 +73,9 @@ Model make_model(nb::sequence layers, const std::string& output_activation, nb::
   model.input_scaling = scaling_from(input_scaling, "input_scaling", inputs);
   model.target_scaling = scaling_from(target_scaling, "target_scaling", outputs);
   model.input_names = names_or_default(input_names, "x", inputs);
-  model.target_names = names_or_default(target_names, "y", outputs);
+  if (classification) set_classification(model, *classification);
+  model.target_names =
+      classification && !target_names ? output_names(*classification) : names_or_default(target_names, "y", outputs);
   check_names(model.input_names, "input_names", inputs);
   check_names(model.target_names, "target_names", outputs);
   if (training) {
@@ -84,6 +103,36 @@ OutputArray predict(const Model& model, nb::handle inputs) {
   return to_samples(std::move(outputs));
 }
 
+const Classification& classification_needed(const Model& model) {
+  if (model.classification.empty()) throw std::invalid_argument("model: a regression, expected a classification");
+  return model.classification;
+}
+
+OutputArray predict_proba(const Model& model, nb::handle inputs) {
+  const Classification& classification = classification_needed(model);
+  if (classification.link == Link::none) {
+    throw std::invalid_argument("model: trained with the hinge loss, which has no probabilities");
+  }
+  const Samples samples(inputs, "inputs");
+  Matrix probabilities;
+  {
+    nb::gil_scoped_release release;
+    probabilities = class_probabilities(classification, model.predict(samples.columns()));
+  }
+  return to_samples(std::move(probabilities));
+}
+
+nb::object predict_labels(const Model& model, nb::handle inputs) {
+  const Classification& classification = classification_needed(model);
+  const Samples samples(inputs, "inputs");
+  std::vector<Index> positions;
+  {
+    nb::gil_scoped_release release;
+    positions = decided_classes(classification, model.predict(samples.columns()));
+  }
+  return nb::module_::import_("numpy").attr("take")(classification.classes, to_array(std::move(positions)));
+}
+
 /// Pickling: the arguments of the constructor.
 nb::tuple reduced(nb::handle self) {
   const auto& model = nb::cast<const Model&>(self);
@@ -91,7 +140,7 @@ nb::tuple reduced(nb::handle self) {
       self.type(),
       nb::make_tuple(view_layers(model.network.layers(), self), to_string(model.network.output_activation()),
                      scaling_view(model.input_scaling, self), scaling_view(model.target_scaling, self),
-                     model.input_names, model.target_names, model.training));
+                     model.input_names, model.target_names, model.training, classification_of(model)));
 }
 
 void bind_training_record(nb::module_& module) {
@@ -107,20 +156,22 @@ void bind_training_record(nb::module_& module) {
       .def_rw("iterations", &TrainingRecord::iterations, "Outer iterations of the start that was kept.")
       .def_rw("seconds", &TrainingRecord::seconds)
       .def_rw("relative_residual", &TrainingRecord::relative_residual,
-              "||F(U) - Y|| / ||Y|| (Frobenius) on the raw training data.")
+              "||F(U) - Y|| / ||Y|| (Frobenius) on the raw training data; NaN for classes.")
       .def_rw("complementarity_violation", &TrainingRecord::complementarity_violation,
               "Largest |h s| of the lifted solution, in scaled units.")
       .def_rw("product_violation", &TrainingRecord::product_violation,
-              "Largest |W H - C| of the lifted solution, in scaled units.");
+              "Largest |W H - C| of the lifted solution, in scaled units.")
+      .def_rw("loss_parameter", &TrainingRecord::loss_parameter,
+              "Huber: delta; quantile: tau; raw units. 0 for other losses.");
   record.def("__getstate__", [](const TrainingRecord& r) {
     return nb::make_tuple(r.version, r.strategy, r.loss, r.status, r.seed, r.samples, r.iterations, r.seconds,
-                          r.relative_residual, r.complementarity_violation, r.product_violation);
+                          r.relative_residual, r.complementarity_violation, r.product_violation, r.loss_parameter);
   });
   record.def("__setstate__", [](TrainingRecord& r, nb::tuple s) {
     new (&r) TrainingRecord{nb::cast<std::string>(s[0]), nb::cast<std::string>(s[1]), nb::cast<std::string>(s[2]),
                             nb::cast<std::string>(s[3]), nb::cast<unsigned>(s[4]),    nb::cast<Index>(s[5]),
                             nb::cast<Index>(s[6]),       nb::cast<double>(s[7]),      nb::cast<double>(s[8]),
-                            nb::cast<double>(s[9]),      nb::cast<double>(s[10])};
+                            nb::cast<double>(s[9]),      nb::cast<double>(s[10]),     nb::cast<double>(s[11])};
   });
 }
 
@@ -147,6 +198,8 @@ void bind_data(nb::class_<Model>& model) {
           "(offset, scale): predictions are offset + scale * the network's outputs.")
       .def_ro("input_names", &Model::input_names)
       .def_ro("target_names", &Model::target_names)
+      .def_prop_ro("classification", &classification_of,
+                   "Classification: what the outputs mean. None for a regression.")
       .def_prop_ro(
           "training", [](const Model& m) { return m.training; }, "TrainingRecord: how the model was trained (a copy).");
 }
@@ -200,20 +253,30 @@ void bind_model(nb::module_& module) {
       "__init__",
       [](Model* self, nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
          nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
-         const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training) {
-        new (self) Model(
-            make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names, training));
+         const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training,
+         const std::optional<Classification>& classification) {
+        new (self) Model(make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names,
+                                    training, classification));
       },
       "layers"_a, "output_activation"_a = "linear", "input_scaling"_a = nb::none(), "target_scaling"_a = nb::none(),
       "input_names"_a = nb::none(), "target_names"_a = nb::none(), "training"_a = nb::none(),
+      "classification"_a = nb::none(),
       "From pairs (weights, bias), weights being (outputs, inputs), on data scaled by pairs (offset, scale), by\n"
-      "default not at all. Names are x0, x1, ... and y0, y1, ... by default. ValueError where shapes do not fit.");
+      "default not at all. Names are x0, x1, ... and y0, y1, ... (label=class) by default. With a Classification the\n"
+      "outputs are scores of its classes. ValueError where shapes do not fit.");
   bind_data(model);
   bind_exports(model);
   model.def(
       "predict", &predict, "inputs"_a, nb::sig("def predict(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
-      "Outputs (samples, outputs) for raw inputs (samples, inputs). A C-ordered array of float64 is read where it\n"
-      "lies; others are converted first.");
+      "Outputs (samples, outputs), for a classification scores, for raw inputs (samples, inputs). A C-ordered array\n"
+      "of float64 is read where it lies; others are converted first.");
+  model.def("predict_proba", &predict_proba, "inputs"_a,
+            nb::sig("def predict_proba(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
+            "Probabilities (samples, classes) for raw inputs (samples, inputs), classes as in `classification`. For\n"
+            "classifications by cross-entropy or logistic loss; ValueError for others.");
+  model.def("predict_labels", &predict_labels, "inputs"_a,
+            nb::sig("def predict_labels(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
+            "Names of the classes (samples,) for raw inputs (samples, inputs). ValueError for a regression.");
   model.def(
       "folded",
       [](const Model& self) {

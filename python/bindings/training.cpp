@@ -15,14 +15,6 @@ namespace {
 
 using namespace nanobind::literals;
 
-/// The losses that train() knows.
-Loss trained_loss(const std::string& name) {
-  for (const Loss& loss : {Loss::exact, Loss::squared}) {
-    if (name == to_string(loss)) return loss;
-  }
-  throw std::invalid_argument(fmt::format("loss: '{}', expected 'exact' or 'squared'", name));
-}
-
 Method method_from(const std::string& name) {
   for (const Method method : {Method::relaxation, Method::search, Method::fixed_output}) {
     if (name == to_string(method)) return method;
@@ -49,33 +41,26 @@ void set_init(TrainOptions& options, nb::handle value) {
   options.initialization = name == "zero" ? Initialization::zero : Initialization::random;
 }
 
-/// Records as NumPy arrays, one per column: what the program writes as a trace.
-nb::dict trace_of(const std::vector<SequenceRecord>& records) {
-  nb::dict trace;
-  const auto column = [&](const char* name, auto value) {
-    using Value = decltype(value(records.front()));
-    auto data = std::make_unique<std::vector<Value>>();
-    for (const SequenceRecord& record : records) data->push_back(value(record));
-    const std::size_t size = data->size();
-    Value* values = data->data();
-    const nb::capsule owner(data.release(), [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
-    trace[name] = nb::ndarray<nb::numpy, Value>(values, {size}, owner);
-  };
-  column("iteration", [](const SequenceRecord& r) { return r.iteration; });
-  column("objective", [](const SequenceRecord& r) { return r.objective; });
-  column("merit", [](const SequenceRecord& r) { return r.merit; });
-  column("loss", [](const SequenceRecord& r) { return r.loss; });
-  column("complementarity", [](const SequenceRecord& r) { return r.complementarity; });
-  column("product", [](const SequenceRecord& r) { return r.product; });
-  column("fit", [](const SequenceRecord& r) { return r.fit; });
-  column("inner_iterations", [](const SequenceRecord& r) { return r.inner_iterations; });
-  column("seconds", [](const SequenceRecord& r) { return r.seconds; });
-  return trace;
+Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
+                     const std::vector<std::string>& target_names, nb::handle sample_weight,
+                     const std::optional<Classification>& classification) {
+  Dataset data{samples_from(inputs, "inputs"), {}, input_names, target_names};
+  if (classification) {
+    data.classification = *classification;
+    data.targets = class_targets(*classification, nb::cast<std::vector<Index>>(targets));
+    data.target_names = output_names(*classification);
+  } else {
+    data.targets = samples_from(targets, "targets");
+  }
+  if (!sample_weight.is_none()) data.sample_weights = vector_from(sample_weight, "sample_weight");
+  return data;
 }
 
+/// With a classification, `targets` are the positions of the classes.
 TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
-                         const std::vector<std::string>& target_names, const TrainOptions& given, nb::object callback) {
-  Dataset data{samples_from(inputs, "inputs"), samples_from(targets, "targets"), input_names, target_names};
+                         const std::vector<std::string>& target_names, const TrainOptions& given, nb::object callback,
+                         nb::handle sample_weight, const std::optional<Classification>& classification) {
+  const Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
   TrainOptions options = given;
   Interruptible computation;
   options.sequence.subproblem.should_stop = [&] { return computation.should_stop(); };
@@ -118,6 +103,7 @@ void bind_options(nb::module_& module) {
   field("lasso", [](TrainOptions& o) -> double& { return o.lasso; });
   field("group_lasso", [](TrainOptions& o) -> double& { return o.group_lasso; });
   field("nuclear", [](TrainOptions& o) -> double& { return o.nuclear; });
+  field("weight_grid", [](TrainOptions& o) -> double& { return o.weight_grid; });
   field("random_scale", [](TrainOptions& o) -> double& { return o.random_scale; });
   field("seed", [](TrainOptions& o) -> unsigned& { return o.seed; });
   field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
@@ -146,106 +132,20 @@ void bind_options(nb::module_& module) {
       "The strategy of the relaxation and its inner iterations, by default those that suit it.");
   module.def(
       "default_train_options",
-      [](std::vector<Index> hidden, const std::string& loss) {
-        return default_train_options(std::move(hidden), trained_loss(loss));
+      [](std::vector<Index> hidden, const std::string& loss, double loss_parameter) {
+        return default_train_options(std::move(hidden), loss_from(loss, loss_parameter));
       },
-      "hidden"_a, "loss"_a, "The defaults of the library for these hidden layers and this loss.");
-}
-
-void bind_constraints(nb::module_& module) {
-  nb::class_<Constraints>(module, "Constraints", "Hard constraints on a network for raw data (docs/constraints.md).")
-      .def_static("load", &load_constraints, "path"_a, "Reads a file of constraints.")
-      .def_static("parse", &parse_constraints, "text"_a, "source"_a = "constraints",
-                  "From the text of such a file; `source` stands for its name in messages.");
-  module.def(
-      "check_constraints",
-      [](const Constraints& constraints, const Model& model) {
-        nb::list checks;
-        for (const ConstraintCheck& check : check_constraints(constraints, model)) {
-          checks.append(nb::make_tuple(check.name, check.slack));
-        }
-        return checks;
-      },
-      "constraints"_a, "model"_a,
-      nb::sig("def check_constraints(constraints: Constraints, model: Model) -> list[tuple[str, float]]"),
-      "Pairs (name, slack): the least distance to a bound, >= 0 where the model keeps the constraint.");
-  module.def("lipschitz_bound", &lipschitz_bound, "model"_a,
-             "Product of the spectral norms of the layers on raw data: ||F(u) - F(v)|| <= it ||u - v||.");
-}
-
-void bind_measures(nb::module_& module) {
-  nb::class_<FitMeasures>(module, "FitMeasures", "Fit of predictions to targets.")
-      .def_ro("relative_residual", &FitMeasures::relative_residual, "||F - Y|| / ||Y|| (Frobenius).")
-      .def_ro("mean_squared_error", &FitMeasures::mean_squared_error)
-      .def_ro("r2", &FitMeasures::r2, "1 - SSE / SST about the mean; NaN for a constant target.")
-      .def_ro("largest_error", &FitMeasures::largest_error);
-  nb::class_<Evaluation>(module, "Evaluation", "Fit per target and over all.")
-      .def_ro("per_target", &Evaluation::per_target)
-      .def_ro("all", &Evaluation::all);
-  module.def(
-      "evaluate",
-      [](nb::handle predictions, nb::handle targets) {
-        return evaluate(samples_from(predictions, "predictions"), samples_from(targets, "targets"));
-      },
-      "predictions"_a, "targets"_a, "Evaluation of predictions (samples, outputs) against targets of the same shape.");
-}
-
-void bind_results(nb::module_& module) {
-  nb::class_<TrainProgress>(module, "TrainProgress", "One record of one start, as a callback sees it.")
-      .def_ro("start", &TrainProgress::start, "Start, from 0.")
-      .def_ro("best_value", &TrainProgress::best_value, "Over all starts so far: loss, or fit for the exact loss.")
-      .def_prop_ro(
-          "iteration", [](const TrainProgress& p) { return p.record.iteration; }, "Outer iterations so far.")
-      .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
-      .def_prop_ro("merit", [](const TrainProgress& p) { return p.record.merit; })
-      .def_prop_ro("loss", [](const TrainProgress& p) { return p.record.loss; })
-      .def_prop_ro("complementarity", [](const TrainProgress& p) { return p.record.complementarity; })
-      .def_prop_ro("product", [](const TrainProgress& p) { return p.record.product; })
-      .def_prop_ro("fit", [](const TrainProgress& p) { return p.record.fit; })
-      .def_prop_ro("inner_iterations", [](const TrainProgress& p) { return p.record.inner_iterations; })
-      .def_prop_ro("seconds", [](const TrainProgress& p) { return p.record.seconds; });
-  nb::class_<StartSummary>(module, "StartSummary", "What is known about one start.")
-      .def_prop_ro("status", [](const StartSummary& s) { return to_string(s.status); })
-      .def_ro("ran", &StartSummary::ran, "False: not needed, an earlier start had converged.")
-      .def_ro("value", &StartSummary::value, "Best loss or fit, in scaled units.")
-      .def_ro("polish_iterations", &StartSummary::polish_iterations)
-      .def_ro("violations", &StartSummary::violations, "Of the last solution.")
-      .def_prop_ro(
-          "trace", [](const StartSummary& s) { return trace_of(s.trace); }, "Arrays, one value per record.");
-  nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
-      .def_ro("model", &TrainResult::model)
-      .def_prop_ro(
-          "status", [](const TrainResult& r) { return to_string(r.status); },
-          "Of the start that was kept: 'converged', 'stalled', 'iteration limit', 'time limit' or\n"
-          "'interrupted'.")
-      .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
-      .def_ro("starts", &TrainResult::starts)
-      .def_ro("removed_units", &TrainResult::removed_units,
-              "Group lasso: hidden units without input weights, which the model no longer has.")
-      .def_prop_ro(
-          "trace",
-          [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
-          "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, "
-          "complementarity,\n"
-          "product, fit, inner_iterations, seconds. Violations, loss and fit are in scaled units.")
-      .def_ro("evaluation", &TrainResult::fit, "Fit of the model to the raw training data.");
+      "hidden"_a, "loss"_a, "loss_parameter"_a = 0.0,
+      "The defaults of the library for these hidden layers and this loss.");
 }
 
 }  // namespace
 
 void bind_training(nb::module_& module) {
-  nb::class_<Violations>(module, "Violations", "Largest absolute violations of the training problem's constraints.")
-      .def_ro("affine", &Violations::affine)
-      .def_ro("sign", &Violations::sign, "Negative parts of H and S.")
-      .def_ro("output", &Violations::output, "Exact loss: outputs against targets.")
-      .def_ro("complementarity", &Violations::complementarity, "h s")
-      .def_ro("product", &Violations::product, "W H - C");
-  bind_measures(module);
-  bind_constraints(module);
   bind_options(module);
-  bind_results(module);
   module.def("train", &run_training, "inputs"_a, "targets"_a, "input_names"_a, "target_names"_a, "options"_a,
-             "callback"_a = nb::none(), "See relufit.train.");
+             "callback"_a = nb::none(), "sample_weight"_a = nb::none(), "classification"_a = nb::none(),
+             "See relufit.train. With a Classification, targets are positions of classes, all of them valid.");
   module.def(
       "make_teacher",
       [](const std::vector<Index>& widths, const std::string& output_activation, Index samples,

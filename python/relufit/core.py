@@ -16,19 +16,11 @@ One convex subproblem, and the outer loop by hand:
 
 from __future__ import annotations
 
-import json
-import numbers
-import operator
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike
-
-from . import _core
 from ._core import (
+    Classification,
+    ClassificationMeasures,
     ComplementarityParameters,
+    ConstraintCheck,
     Constraints,
     Evaluation,
     FitMeasures,
@@ -44,6 +36,7 @@ from ._core import (
     TrainProgress,
     TrainResult,
     Violations,
+    WeightGridReport,
     check_constraints,
     evaluate,
     exact_penalty,
@@ -60,9 +53,13 @@ from ._core import (
     violations,
     zero_point,
 )
+from ._training import load_constraints, train
 
 __all__ = [
+    "Classification",
+    "ClassificationMeasures",
     "ComplementarityParameters",
+    "ConstraintCheck",
     "Constraints",
     "Evaluation",
     "FitMeasures",
@@ -78,6 +75,7 @@ __all__ = [
     "TrainResult",
     "TrainingRecord",
     "Violations",
+    "WeightGridReport",
     "check_constraints",
     "evaluate",
     "exact_penalty",
@@ -97,212 +95,6 @@ __all__ = [
     "violations",
     "zero_point",
 ]
-
-_REAL = "a number"
-_WHOLE = "a whole number"
-_FLAG = "True or False"
-_EXPECTED = {
-    "bias": _FLAG,
-    "iterations": _WHOLE,
-    "group_lasso": _REAL,
-    "inner_iterations": _WHOLE,
-    "lambda_product": _REAL,
-    "lambda_relu": _REAL,
-    "lasso": _REAL,
-    "left_scale": _REAL,
-    "nuclear": _REAL,
-    "polish": _FLAG,
-    "random_scale": _REAL,
-    "record_interval": _WHOLE,
-    "relu_scale": _REAL,
-    "ridge": _REAL,
-    "right_scale": _REAL,
-    "seed": "a whole number from 0 to 4294967295",
-    "stall_window": _WHOLE,
-    "starts": _WHOLE,
-    "threads": _WHOLE,
-    "time_limit": _REAL,
-    "tolerance": _REAL,
-}
-# Options that only the relaxation has: with one of them given, method "auto" means it, and others refuse it.
-_OF_RELAXATION = (
-    "random_scale",
-    "lambda_relu",
-    "lambda_product",
-    "relu_scale",
-    "left_scale",
-    "right_scale",
-    "strategy",
-    "inner_iterations",
-    "constraints",
-    "polish",
-)
-_METHODS = ("auto", "relaxation", "search", "fixed-output")
-
-
-def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
-    expected = _EXPECTED[name]
-    kinds: dict[str, tuple[Any, type]] = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}
-    kind, convert = kinds.get(expected, (numbers.Integral, int))
-    try:
-        if not isinstance(value, kind):
-            raise TypeError
-        if name == "iterations":
-            options.search_runs = options.fixed_output_iterations = options.max_iterations = int(value)
-        elif name != "inner_iterations":  # which goes with the strategy
-            setattr(options, name, convert(value))
-    except (TypeError, OverflowError):
-        raise ValueError(f"{name}: {value!r}, expected {expected}") from None
-
-
-def _choose_method(method: str, exact_fit: bool, given: dict[str, Any]) -> str:
-    """As the program does: given output weights mean the method made for them; else "auto" is the search where it
-    applies and no option of the relaxation is given."""
-    if method not in _METHODS:
-        raise ValueError(f"method: {method!r}, expected one of {', '.join(_METHODS)}")
-    fixed = given["fixed_output"] is not None
-    if fixed and method not in ("auto", "fixed-output"):
-        raise ValueError(f"fixed_output: not with method {method!r}, expected 'auto' or 'fixed-output'")
-    if not fixed and method == "fixed-output":
-        raise ValueError("method: 'fixed-output' needs fixed_output")
-    special = [name for name in _OF_RELAXATION if given[name] is not None]
-    special += [name for name in ("ridge", "lasso", "group_lasso", "nuclear") if (given[name] or 0) > 0]
-    special += ["init"] if given["init"] != "random" else []
-    if method == "relaxation" or (method == "auto" and not fixed and (special or not exact_fit)):
-        return "relaxation"
-    chosen = "fixed-output" if fixed else "search"
-    if not exact_fit:
-        raise ValueError(f"method: {chosen!r} needs the exact loss and one hidden layer")
-    if special:
-        raise ValueError(f"{special[0]}: not with method {chosen!r}, an option of the relaxation")
-    return chosen
-
-
-def load_constraints(constraints: str | os.PathLike[str] | Mapping[str, Any]) -> Constraints:
-    """Constraints from a file, or from a mapping with the members of such a file (docs/constraints.md)."""
-    if isinstance(constraints, Mapping):
-        return Constraints.parse(json.dumps(constraints, default=float))
-    return Constraints.load(os.fspath(constraints))
-
-
-def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
-    return [f"{prefix}{i}" for i in range(count)] if names is None else [str(name) for name in names]
-
-
-def train(
-    inputs: ArrayLike,
-    targets: ArrayLike,
-    hidden: Sequence[int],
-    *,
-    loss: str = "squared",
-    output_activation: str = "linear",
-    method: str = "auto",
-    bias: bool = True,
-    fixed_output: ArrayLike | str | None = None,
-    ridge: float | None = None,
-    lasso: float = 0,
-    group_lasso: float = 0,
-    nuclear: float = 0,
-    constraints: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-    init: str | Model = "random",
-    random_scale: float | None = None,
-    seed: int = 0,
-    starts: int = 1,
-    iterations: int | None = None,
-    strategy: str | None = None,
-    inner_iterations: int | None = None,
-    lambda_relu: float | None = None,
-    lambda_product: float | None = None,
-    relu_scale: float | None = None,
-    left_scale: float | None = None,
-    right_scale: float | None = None,
-    polish: bool | None = None,
-    tolerance: float | None = None,
-    stall_window: int | None = None,
-    record_interval: int | None = None,
-    time_limit: float = 0,
-    threads: int = 1,
-    input_names: Sequence[str] | None = None,
-    target_names: Sequence[str] | None = None,
-    callback: Callable[[TrainProgress], bool | None] | None = None,
-) -> TrainResult:
-    """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
-
-    Scales the data, trains from one or more starts, keeps the best network and verifies it on the raw data. The lock
-    of the interpreter is free meanwhile. Ctrl-C ends training within a second (or one iteration of the method, where
-    that takes longer); the best network so far is returned with the status "interrupted", and no exception is raised.
-
-    inputs, targets    arrays (samples, inputs) and (samples, outputs); outputs (samples,) count as one column
-    hidden             units of the hidden layers, at least one layer
-    loss               "squared": half the sum of squared errors; "exact": outputs equal targets
-    output_activation  "linear" or "relu"
-    method             "relaxation", "search" (exact loss, one hidden layer), "fixed-output" (with fixed_output), or
-                       "auto": the last where it applies, else the search where it applies and no option of the
-                       relaxation is given
-    bias               whether layers have biases; without, data are scaled and not centered
-    fixed_output       output weights (outputs, units) of the network for raw data, held fixed, or "ones" (exact loss,
-                       one hidden layer, one linear output, which then has no bias)
-    ridge, lasso, group_lasso, nuclear
-                       penalties on the weights per target value, >= 0 (docs/constraints.md); default 0, but for a ridge
-                       of 0.001 with the squared loss
-    constraints        hard constraints: a file, or a mapping with its members (docs/constraints.md)
-    init               start of the relaxation: "random", "zero" or a Model with the same layers
-    random_scale       standard deviation of random guesses, > 0; default 0.05, or 0.3 with several hidden layers or
-                       constraints
-    seed               of the random guesses, 0 to 2^32 - 1
-    starts             random starts, >= 1; the best network is kept
-    iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
-                       1000 (2000; 6000)
-    strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
-                       "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
-                       inner_iterations 0)
-    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
-    lambda_relu, lambda_product, relu_scale, left_scale, right_scale
-                       weights (default 100) and scales (default 1) of the relaxation, > 0
-    polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
-                       default: with the exact loss
-    tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and
-                       fixed-output: relative residual, default 1e-9
-    stall_window       records without progress before a start is given up, 0: never; default 40
-    record_interval    outer iterations between records, >= 1; default 5
-    time_limit         seconds for all starts together, >= 0; 0: none
-    threads            starts, or the samples of a single start, run in parallel; the result does not depend on it
-    input_names, target_names
-                       of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...
-    callback           called with a TrainProgress after every record, in the calling thread; returns False to stop. An
-                       exception it raises ends training and is passed on.
-
-    ValueError says which argument is out of range, and what is expected.
-    """
-    given = dict(locals())
-    targets = np.asarray(targets)
-    if targets.ndim == 1:
-        targets = targets[:, np.newaxis]
-    try:
-        options = _core.default_train_options([operator.index(units) for units in hidden], loss)
-    except TypeError:
-        raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
-    options.output_activation = output_activation
-    options.init = init
-    for name in _EXPECTED:
-        if given[name] is not None:
-            _set(options, name, given[name])
-    if strategy is not None or inner_iterations is not None:
-        plain = "converged" if inner_iterations == 0 else "inexact"
-        options.set_strategy(plain if strategy is None else strategy, inner_iterations)
-    options.method = _choose_method(method, options.method == "search", given)
-    if options.method != "relaxation" and tolerance is not None:
-        options.fit_tolerance = tolerance
-    if fixed_output is not None:
-        ones = isinstance(fixed_output, str) and fixed_output == "ones"
-        options.output_weights = np.ones((targets.shape[1], options.hidden[-1])) if ones else fixed_output
-    if constraints is not None:
-        options.constraints = load_constraints(constraints)
-    columns = [np.shape(array)[1] if np.ndim(array) == 2 else 0 for array in (inputs, targets)]
-    return _core.train(
-        inputs, targets, _names(input_names, "x", columns[0]), _names(target_names, "y", columns[1]), options, callback
-    )
-
 
 def solve_subproblem(
     problem: LiftedProblem,

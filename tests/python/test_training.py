@@ -97,8 +97,8 @@ def test_constraints_hold(data, tmp_path: Path) -> None:
     model = relufit.train(*data, [4], iterations=100, constraints=wanted).model
     path = tmp_path / "constraints.json"
     path.write_text(json.dumps(wanted))
-    slacks = dict(core.check_constraints(core.load_constraints(path), model))
-    assert len(slacks) == 2 and min(slacks.values()) >= -1e-9
+    checks = core.check_constraints(core.load_constraints(path), model)
+    assert len(checks) == 2 and all(check.holds and check.slack >= -1e-9 for check in checks)
     inputs = np.random.default_rng(0).standard_normal((200, 3))
     shifted = inputs + np.array([0, 0.5, 0])
     assert (model.predict(shifted)[:, 0] >= model.predict(inputs)[:, 0] - 1e-12).all()
@@ -205,10 +205,27 @@ def test_other_threads_run_meanwhile(data) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"hidden": []}, "hidden: no hidden layer given"),
+        ({"hidden": [], "loss": "exact"}, "hidden: no layer with the exact loss"),
         ({"hidden": [0]}, "hidden: 0 units, expected at least 1"),
         ({"hidden": [2.5]}, r"hidden: \[2.5\], expected a sequence of whole numbers"),
-        ({"loss": "cubic"}, "loss: 'cubic', expected 'exact' or 'squared'"),
+        ({"loss": "cubic"}, "loss: 'cubic', expected one of exact, squared, absolute"),
+        ({"loss": None}, "loss: None, expected the name of a loss"),
+        ({"loss": "huber"}, "loss_parameter: None, the huber loss expects its delta, a number > 0"),
+        ({"loss": "huber", "loss_parameter": 0}, "loss_parameter: 0, the huber loss expects"),
+        ({"loss": "quantile", "loss_parameter": 1}, r"loss_parameter: 1, .* the quantile, a number in \(0, 1\)"),
+        ({"loss": "quantile", "loss_parameter": "a"}, "loss_parameter: 'a', the quantile loss expects"),
+        ({"loss_parameter": 1}, "loss_parameter: 1 with the loss 'squared', expected 'huber' or 'quantile'"),
+        ({"loss": "absolute", "output_activation": "relu"}, "output_activation: 'relu' with the loss 'absolute'"),
+        ({"loss": "exact", "sample_weight": np.ones(60)}, "sample_weight: given, expected none with the exact loss"),
+        ({"sample_weight": -np.ones(60)}, "sample_weights: -1 for sample 1, expected a number >= 0"),
+        ({"sample_weight": np.zeros(60)}, "sample_weights: all are 0"),
+        ({"sample_weight": np.ones(59)}, "sample_weights: 59 values, expected 60"),
+        ({"sample_weight": np.ones((60, 1))}, "sample_weight: 2 dimensions, expected 1"),
+        ({"weight_grid": -1}, "weight_grid: -1, expected a number >= 0"),
+        ({"weight_grid": "fine"}, "weight_grid: 'fine', expected a number"),
+        ({"classes": ["a", "b"]}, "classes: given with the loss 'squared'"),
+        ({"targets": ["a", "b"] * 30}, "targets: texts with the loss 'squared', expected numbers"),
+        ({"constraints": {"outputs": [{"target": "y0", "upper": 1}]}, "loss": "exact"}, "output bounds"),
         ({"method": "magic"}, "method: 'magic', expected one of auto"),
         ({"method": "search"}, "method: 'search' needs the exact loss"),
         ({"method": "search", "loss": "exact", "polish": True}, "polish: not with method 'search'"),

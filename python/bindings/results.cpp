@@ -1,0 +1,152 @@
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "relufit/constraints.h"
+#include "relufit/train.h"
+
+namespace relufit::python {
+
+namespace {
+
+using namespace nanobind::literals;
+
+/// Records as NumPy arrays, one per column: what the program writes as a trace.
+nb::dict trace_of(const std::vector<SequenceRecord>& records) {
+  nb::dict trace;
+  const auto column = [&](const char* name, auto value) {
+    std::vector<decltype(value(records.front()))> values;
+    for (const SequenceRecord& record : records) values.push_back(value(record));
+    trace[name] = to_array(std::move(values));
+  };
+  column("iteration", [](const SequenceRecord& r) { return r.iteration; });
+  column("objective", [](const SequenceRecord& r) { return r.objective; });
+  column("merit", [](const SequenceRecord& r) { return r.merit; });
+  column("loss", [](const SequenceRecord& r) { return r.loss; });
+  column("complementarity", [](const SequenceRecord& r) { return r.complementarity; });
+  column("product", [](const SequenceRecord& r) { return r.product; });
+  column("fit", [](const SequenceRecord& r) { return r.fit; });
+  column("inner_iterations", [](const SequenceRecord& r) { return r.inner_iterations; });
+  column("seconds", [](const SequenceRecord& r) { return r.seconds; });
+  return trace;
+}
+
+void bind_measures(nb::module_& module) {
+  nb::class_<FitMeasures>(module, "FitMeasures", "Fit of predictions to targets.")
+      .def_ro("relative_residual", &FitMeasures::relative_residual, "||F - Y|| / ||Y|| (Frobenius).")
+      .def_ro("mean_squared_error", &FitMeasures::mean_squared_error)
+      .def_ro("r2", &FitMeasures::r2, "1 - SSE / SST about the mean; NaN for a constant target.")
+      .def_ro("largest_error", &FitMeasures::largest_error);
+  nb::class_<Evaluation>(module, "Evaluation", "Fit per target and over all.")
+      .def_ro("per_target", &Evaluation::per_target)
+      .def_ro("all", &Evaluation::all);
+  module.def(
+      "evaluate",
+      [](nb::handle predictions, nb::handle targets) {
+        return evaluate(samples_from(predictions, "predictions"), samples_from(targets, "targets"));
+      },
+      "predictions"_a, "targets"_a, "Evaluation of predictions (samples, outputs) against targets of the same shape.");
+}
+
+void bind_constraints(nb::module_& module) {
+  nb::class_<Constraints>(module, "Constraints", "Hard constraints on a network for raw data (docs/constraints.md).")
+      .def_static("load", &load_constraints, "path"_a, "Reads a file of constraints.")
+      .def_static("parse", &parse_constraints, "text"_a, "source"_a = "constraints",
+                  "From the text of such a file; `source` stands for its name in messages.");
+  nb::class_<ConstraintCheck>(module, "ConstraintCheck", "One constraint and how a model keeps it.")
+      .def_ro("name", &ConstraintCheck::name)
+      .def_ro("slack", &ConstraintCheck::slack, "Least distance to a bound, >= 0 where the constraint holds.")
+      .def_prop_ro(
+          "holds", [](const ConstraintCheck& c) { return holds(c); },
+          "Whether the slack is at least -1e-9: equalities and rounding leave a small negative one.")
+      .def("__repr__", [](const ConstraintCheck& c) {
+        return fmt::format("<relufit.ConstraintCheck {}: slack {:.3g}>", c.name, c.slack);
+      });
+  module.def(
+      "check_constraints",
+      [](const Constraints& constraints, const Model& model, nb::handle inputs) {
+        const Matrix none(model.network.input_size(), 0);
+        return check_constraints(constraints, model, inputs.is_none() ? none : samples_from(inputs, "inputs"));
+      },
+      "constraints"_a, "model"_a, "inputs"_a = nb::none(),
+      nb::sig("def check_constraints(constraints: Constraints, model: Model, "
+              "inputs: numpy.typing.ArrayLike | None = None) -> list[ConstraintCheck]"),
+      "How the model keeps the constraints, recomputed from its weights; bounds on outputs at the samples are checked\n"
+      "at `inputs` (samples, inputs), raw, and left out without them.");
+  module.def("lipschitz_bound", &lipschitz_bound, "model"_a,
+             "Product of the spectral norms of the layers on raw data: ||F(u) - F(v)|| <= it ||u - v||.");
+}
+
+void bind_records(nb::module_& module) {
+  nb::class_<TrainProgress>(module, "TrainProgress", "One record of one start, as a callback sees it.")
+      .def_ro("start", &TrainProgress::start, "Start, from 0.")
+      .def_ro("best_value", &TrainProgress::best_value, "Over all starts so far: loss, or fit for the exact loss.")
+      .def_prop_ro(
+          "iteration", [](const TrainProgress& p) { return p.record.iteration; }, "Outer iterations so far.")
+      .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
+      .def_prop_ro("merit", [](const TrainProgress& p) { return p.record.merit; })
+      .def_prop_ro("loss", [](const TrainProgress& p) { return p.record.loss; })
+      .def_prop_ro("complementarity", [](const TrainProgress& p) { return p.record.complementarity; })
+      .def_prop_ro("product", [](const TrainProgress& p) { return p.record.product; })
+      .def_prop_ro("fit", [](const TrainProgress& p) { return p.record.fit; })
+      .def_prop_ro("inner_iterations", [](const TrainProgress& p) { return p.record.inner_iterations; })
+      .def_prop_ro("seconds", [](const TrainProgress& p) { return p.record.seconds; });
+  nb::class_<StartSummary>(module, "StartSummary", "What is known about one start.")
+      .def_prop_ro("status", [](const StartSummary& s) { return to_string(s.status); })
+      .def_ro("ran", &StartSummary::ran, "False: not needed, an earlier start had converged.")
+      .def_ro("value", &StartSummary::value, "Best loss or fit, in scaled units.")
+      .def_ro("polish_iterations", &StartSummary::polish_iterations)
+      .def_ro("violations", &StartSummary::violations, "Of the last solution.")
+      .def_prop_ro(
+          "trace", [](const StartSummary& s) { return trace_of(s.trace); }, "Arrays, one value per record.");
+  nb::class_<WeightGridReport>(module, "WeightGridReport",
+                               "Mean loss per sample (exact loss: squared; scaled targets) while weights are rounded.")
+      .def_ro("step", &WeightGridReport::step, "Weights and biases for raw data are multiples of it.")
+      .def_ro("before", &WeightGridReport::before)
+      .def_ro("rounded", &WeightGridReport::rounded, "Every weight at the nearest multiple, no more.")
+      .def_ro("repaired", &WeightGridReport::repaired, "Of the result, never larger than `rounded`.");
+  nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
+      .def_ro("model", &TrainResult::model)
+      .def_prop_ro(
+          "status", [](const TrainResult& r) { return to_string(r.status); },
+          "Of the start that was kept: 'converged', 'stalled', 'iteration limit', 'time limit' or\n"
+          "'interrupted'.")
+      .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
+      .def_ro("starts", &TrainResult::starts)
+      .def_ro("removed_units", &TrainResult::removed_units,
+              "Group lasso: hidden units without input weights, which the model no longer has.")
+      .def_prop_ro(
+          "trace",
+          [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
+          "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, "
+          "complementarity,\n"
+          "product, fit, inner_iterations, seconds. Violations, loss and fit are in scaled units.")
+      .def_prop_ro(
+          "evaluation",
+          [](const TrainResult& r) -> std::optional<Evaluation> {
+            if (r.classes) return std::nullopt;
+            return r.fit;
+          },
+          "Evaluation: fit of the model to the raw training data. None for a classification.")
+      .def_ro("classes", &TrainResult::classes, "ClassificationMeasures on the training data. None for a regression.")
+      .def_ro("grid", &TrainResult::grid, "WeightGridReport where weights were rounded, else None.")
+      .def_ro("constraints", &TrainResult::constraints, "A ConstraintCheck for every constraint, from the weights.");
+}
+
+}  // namespace
+
+void bind_results(nb::module_& module) {
+  nb::class_<Violations>(module, "Violations", "Largest absolute violations of the training problem's constraints.")
+      .def_ro("affine", &Violations::affine)
+      .def_ro("sign", &Violations::sign, "Negative parts of H and S.")
+      .def_ro("output", &Violations::output, "Exact loss: outputs against targets.")
+      .def_ro("complementarity", &Violations::complementarity, "h s")
+      .def_ro("product", &Violations::product, "W H - C");
+  bind_measures(module);
+  bind_constraints(module);
+  bind_records(module);
+}
+
+}  // namespace relufit::python

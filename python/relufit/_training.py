@@ -1,0 +1,297 @@
+"""Training: arguments checked and brought into the library's options."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import operator
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._core import Classification, ConstraintCheck, Constraints, Model, TrainProgress, TrainResult
+from ._labels import CLASS_LOSSES, classes_of
+
+_REAL = "a number"
+_WHOLE = "a whole number"
+_FLAG = "True or False"
+_EXPECTED = {
+    "bias": _FLAG,
+    "iterations": _WHOLE,
+    "group_lasso": _REAL,
+    "inner_iterations": _WHOLE,
+    "lambda_product": _REAL,
+    "lambda_relu": _REAL,
+    "lasso": _REAL,
+    "left_scale": _REAL,
+    "nuclear": _REAL,
+    "polish": _FLAG,
+    "random_scale": _REAL,
+    "record_interval": _WHOLE,
+    "relu_scale": _REAL,
+    "ridge": _REAL,
+    "right_scale": _REAL,
+    "seed": "a whole number from 0 to 4294967295",
+    "stall_window": _WHOLE,
+    "starts": _WHOLE,
+    "threads": _WHOLE,
+    "time_limit": _REAL,
+    "tolerance": _REAL,
+    "weight_grid": _REAL,
+}
+# Options that only the relaxation has: with one of them given, method "auto" means it, and others refuse it.
+_OF_RELAXATION = (
+    "random_scale",
+    "lambda_relu",
+    "lambda_product",
+    "relu_scale",
+    "left_scale",
+    "right_scale",
+    "strategy",
+    "inner_iterations",
+    "constraints",
+    "polish",
+)
+# What the parameter of a loss is, and what it is below.
+_PARAMETERS = {"huber": ("its delta, a number > 0", math.inf), "quantile": ("the quantile, a number in (0, 1)", 1)}
+_METHODS = ("auto", "relaxation", "search", "fixed-output")
+
+
+def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
+    expected = _EXPECTED[name]
+    kinds: dict[str, tuple[Any, type]] = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}
+    kind, convert = kinds.get(expected, (numbers.Integral, int))
+    try:
+        if not isinstance(value, kind):
+            raise TypeError
+        if name == "iterations":
+            options.search_runs = options.fixed_output_iterations = options.max_iterations = int(value)
+        elif name != "inner_iterations":  # which goes with the strategy
+            setattr(options, name, convert(value))
+    except (TypeError, OverflowError):
+        raise ValueError(f"{name}: {value!r}, expected {expected}") from None
+
+
+def _choose_method(method: str, exact_fit: bool, given: dict[str, Any]) -> str:
+    """As the program does: given output weights mean the method made for them; else "auto" is the search where it
+    applies and no option of the relaxation is given."""
+    if method not in _METHODS:
+        raise ValueError(f"method: {method!r}, expected one of {', '.join(_METHODS)}")
+    fixed = given["fixed_output"] is not None
+    if fixed and method not in ("auto", "fixed-output"):
+        raise ValueError(f"fixed_output: not with method {method!r}, expected 'auto' or 'fixed-output'")
+    if not fixed and method == "fixed-output":
+        raise ValueError("method: 'fixed-output' needs fixed_output")
+    special = [name for name in _OF_RELAXATION if given[name] is not None]
+    special += [name for name in ("ridge", "lasso", "group_lasso", "nuclear") if (given[name] or 0) > 0]
+    special += ["init"] if given["init"] != "random" else []
+    if method == "relaxation" or (method == "auto" and not fixed and (special or not exact_fit)):
+        return "relaxation"
+    chosen = "fixed-output" if fixed else "search"
+    if not exact_fit:
+        raise ValueError(f"method: {chosen!r} needs the exact loss and one hidden layer")
+    if special:
+        raise ValueError(f"{special[0]}: not with method {chosen!r}, an option of the relaxation")
+    return chosen
+
+
+def load_constraints(constraints: str | os.PathLike[str] | Mapping[str, Any]) -> Constraints:
+    """Constraints from a file, or from a mapping with the members of such a file (docs/constraints.md)."""
+    if isinstance(constraints, Mapping):
+        return Constraints.parse(json.dumps(constraints, default=float))
+    return Constraints.load(os.fspath(constraints))
+
+
+def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{i}" for i in range(count)] if names is None else [str(name) for name in names]
+
+
+def _default_options(
+    hidden: Sequence[int], loss: str, parameter: float | None, output_activation: str
+) -> _core.TrainOptions:
+    """The library's options for a loss with its parameter, which must be given where it is needed and nowhere else."""
+    if not isinstance(loss, str):
+        raise ValueError(f"loss: {loss!r}, expected the name of a loss")
+    if parameter is not None and loss not in _PARAMETERS:
+        raise ValueError(f"loss_parameter: {parameter!r} with the loss {loss!r}, expected 'huber' or 'quantile' with it")
+    if loss in _PARAMETERS:
+        expected, bound = _PARAMETERS[loss]
+        if not isinstance(parameter, numbers.Real) or not 0 < parameter < bound:
+            raise ValueError(f"loss_parameter: {parameter!r}, the {loss} loss expects {expected}")
+    try:
+        units = [operator.index(count) for count in hidden]
+    except TypeError:
+        raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
+    options = _core.default_train_options(units, loss, 0.0 if parameter is None else float(parameter))
+    if loss == "exact" and not units:
+        raise ValueError("hidden: no layer with the exact loss, expected at least 1")
+    if output_activation == "relu" and loss not in ("exact", "squared"):
+        raise ValueError(f"output_activation: 'relu' with the loss {loss!r}, expected 'linear'")
+    options.output_activation = output_activation
+    return options
+
+
+def _targets(
+    targets: ArrayLike, classes: Sequence[Any] | None, names: Sequence[str] | None, loss: str
+) -> tuple[Classification | None, Any, list[str]]:
+    """The targets as the library takes them: columns of numbers, or positions of classes with their classification."""
+    if loss in CLASS_LOSSES:
+        if names is not None and len(names) != 1:
+            raise ValueError(f"target_names: {len(names)} names, expected 1, of the label")
+        label = "class" if names is None else str(names[0])
+        return (*classes_of(targets, classes, label, loss), [])
+    if classes is not None:
+        raise ValueError(f"classes: given with the loss {loss!r}, expected one of {', '.join(CLASS_LOSSES)} with them")
+    array = np.asarray(targets)
+    if array.dtype.kind in "US":
+        raise ValueError(
+            f"targets: texts with the loss {loss!r}, expected numbers, or one of {', '.join(CLASS_LOSSES)} with labels"
+        )
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    return None, array, _names(names, "y", array.shape[1] if array.ndim == 2 else 0)
+
+
+def _check_kept(checks: Sequence[ConstraintCheck]) -> None:
+    for check in checks:
+        if not check.holds:
+            raise RuntimeError(
+                f"constraint {check.name} is violated by {-check.slack:.3g} in the best network found. Too few units, or "
+                "constraints that contradict each other?"
+            )
+
+
+def train(
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    hidden: Sequence[int],
+    *,
+    loss: str = "squared",
+    loss_parameter: float | None = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
+    output_activation: str = "linear",
+    method: str = "auto",
+    bias: bool = True,
+    fixed_output: ArrayLike | str | None = None,
+    ridge: float | None = None,
+    lasso: float = 0,
+    group_lasso: float = 0,
+    nuclear: float = 0,
+    constraints: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    init: str | Model = "random",
+    random_scale: float | None = None,
+    seed: int = 0,
+    starts: int = 1,
+    iterations: int | None = None,
+    strategy: str | None = None,
+    inner_iterations: int | None = None,
+    lambda_relu: float | None = None,
+    lambda_product: float | None = None,
+    relu_scale: float | None = None,
+    left_scale: float | None = None,
+    right_scale: float | None = None,
+    polish: bool | None = None,
+    weight_grid: float = 0,
+    tolerance: float | None = None,
+    stall_window: int | None = None,
+    record_interval: int | None = None,
+    time_limit: float = 0,
+    threads: int = 1,
+    input_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
+    callback: Callable[[TrainProgress], bool | None] | None = None,
+) -> TrainResult:
+    """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
+
+    Scales the data, trains from one or more starts, keeps the best network and verifies it on the raw data. The lock
+    of the interpreter is free meanwhile. Ctrl-C ends training within a second (or one iteration of the method, where
+    that takes longer); the best network so far is returned with the status "interrupted", and no exception is raised.
+
+    inputs, targets    arrays (samples, inputs) and (samples, outputs); outputs (samples,) count as one column. For a
+                       loss of classes targets are labels (samples,): texts, numbers or others that str() tells apart
+    hidden             units of the hidden layers; none of them, (): a linear model, whose training problem is convex
+    loss               "squared", "exact" (outputs equal targets), "absolute", "huber", "quantile"; of classes:
+                       "cross-entropy", "logistic" (2 classes), "hinge" (no probabilities). Formulas:
+                       docs/command-line.md
+    loss_parameter     huber: error from which on it is linear, units of the targets, > 0; quantile: the quantile, in
+                       (0, 1). These losses need it, others have none
+    sample_weight      (samples,): weights of the samples in the loss, finite, >= 0 and not all 0; default 1. Data are
+                       scaled without them. Not with the exact loss
+    classes            labels in the order of the network's outputs, 2 to 1000; default: those among the targets, sorted
+    output_activation  "linear" or, with the squared and the exact loss, "relu"
+    method             "relaxation", "search" (exact loss, one hidden layer), "fixed-output" (with fixed_output), or
+                       "auto": the last where it applies, else the search where it applies and no option of the
+                       relaxation is given
+    bias               whether layers have biases; without, data are scaled and not centered
+    fixed_output       output weights (outputs, units) of the network for raw data, held fixed, or "ones" (exact loss,
+                       one hidden layer, one linear output, which then has no bias)
+    ridge, lasso, group_lasso, nuclear
+                       penalties on the weights per target value (cross-entropy: per sample), >= 0
+                       (docs/constraints.md); default 0, but for a ridge of 0.001 with other losses than the exact one
+    constraints        hard constraints: a file, or a mapping with its members (docs/constraints.md); outputs of classes
+                       are the targets "class=NAME"
+    init               start of the relaxation: "random", "zero" or a Model with the same layers
+    random_scale       standard deviation of random guesses, > 0; default 0.05, or 0.3 with several hidden layers,
+                       constraints, or another loss than exact and squared
+    seed               of the random guesses, 0 to 2^32 - 1
+    starts             random starts, >= 1; the best network is kept
+    iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
+                       1000, for classes 300 (2000; 6000)
+    strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
+                       "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
+                       inner_iterations 0)
+    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
+    lambda_relu, lambda_product, relu_scale, left_scale, right_scale
+                       weights (default 100, for classes 10) and scales (default 1) of the relaxation, > 0
+    polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
+                       default: with the exact loss
+    weight_grid        step of the grid that weights and biases of the network for raw data are rounded to at the end,
+                       > 0, the fit being repaired (docs/constraints.md); 0: none
+    tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and
+                       fixed-output: relative residual, default 1e-9
+    stall_window       records without progress before a start is given up, 0: never; default 40
+    record_interval    outer iterations between records, >= 1; default 5
+    time_limit         seconds for all starts together, >= 0; 0: none
+    threads            starts, or the samples of a single start, run in parallel; the result does not depend on it
+    input_names, target_names
+                       of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...; for classes the one
+                       name of the label, default "class"
+    callback           called with a TrainProgress after every record, in the calling thread; returns False to stop. An
+                       exception it raises ends training and is passed on.
+
+    ValueError says which argument is out of range, and what is expected; RuntimeError, which constraint the best network
+    found does not keep.
+    """
+    given = dict(locals())
+    options = _default_options(hidden, loss, loss_parameter, output_activation)
+    classification, targets, target_names = _targets(targets, classes, target_names, loss)
+    if sample_weight is not None and loss == "exact":
+        raise ValueError("sample_weight: given, expected none with the exact loss")
+    options.init = init
+    for name in _EXPECTED:
+        if given[name] is not None:
+            _set(options, name, given[name])
+    if strategy is not None or inner_iterations is not None:
+        plain = "converged" if inner_iterations == 0 else "inexact"
+        options.set_strategy(plain if strategy is None else strategy, inner_iterations)
+    options.method = _choose_method(method, options.method == "search", given)
+    if options.method != "relaxation" and tolerance is not None:
+        options.fit_tolerance = tolerance
+    if fixed_output is not None:
+        ones = isinstance(fixed_output, str) and fixed_output == "ones"
+        options.output_weights = np.ones((targets.shape[1], options.hidden[-1])) if ones else fixed_output
+    if constraints is not None:
+        options.constraints = load_constraints(constraints)
+    columns = np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0
+    input_names = _names(input_names, "x", columns)
+    result = _core.train(
+        inputs, targets, input_names, target_names, options, callback, sample_weight, classification
+    )
+    _check_kept(result.constraints)
+    return result
