@@ -9,10 +9,11 @@
 Arrays have one row per sample.
 """
 
+from ._classifier import ReluClassifier
 from ._core import Model, TrainingRecord
 from ._core import version as __version__
-from ._estimators import ReluClassifier, ReluRegressor
 from ._onnx import from_onnx, to_onnx
+from ._regressor import ReluRegressor
 from ._torch import from_torch, to_torch
 from .core import TrainResult, train
 

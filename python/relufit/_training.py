@@ -118,7 +118,9 @@ def _default_options(
     if not isinstance(loss, str):
         raise ValueError(f"loss: {loss!r}, expected the name of a loss")
     if parameter is not None and loss not in _PARAMETERS:
-        raise ValueError(f"loss_parameter: {parameter!r} with the loss {loss!r}, expected 'huber' or 'quantile' with it")
+        raise ValueError(
+            f"loss_parameter: {parameter!r} with the loss {loss!r}, expected 'huber' or 'quantile' with it"
+        )
     if loss in _PARAMETERS:
         expected, bound = _PARAMETERS[loss]
         if not isinstance(parameter, numbers.Real) or not 0 < parameter < bound:
@@ -161,8 +163,8 @@ def _check_kept(checks: Sequence[ConstraintCheck]) -> None:
     for check in checks:
         if not check.holds:
             raise RuntimeError(
-                f"constraint {check.name} is violated by {-check.slack:.3g} in the best network found. Too few units, or "
-                "constraints that contradict each other?"
+                f"constraint {check.name} is violated by {-check.slack:.3g} in the best network found. Too few units, "
+                "or constraints that contradict each other?"
             )
 
 
@@ -265,8 +267,8 @@ def train(
     callback           called with a TrainProgress after every record, in the calling thread; returns False to stop. An
                        exception it raises ends training and is passed on.
 
-    ValueError says which argument is out of range, and what is expected; RuntimeError, which constraint the best network
-    found does not keep.
+    ValueError says which argument is out of range, and what is expected; RuntimeError, which constraint the best
+    network found does not keep.
     """
     given = dict(locals())
     options = _default_options(hidden, loss, loss_parameter, output_activation)
@@ -290,8 +292,6 @@ def train(
         options.constraints = load_constraints(constraints)
     columns = np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0
     input_names = _names(input_names, "x", columns)
-    result = _core.train(
-        inputs, targets, input_names, target_names, options, callback, sample_weight, classification
-    )
+    result = _core.train(inputs, targets, input_names, target_names, options, callback, sample_weight, classification)
     _check_kept(result.constraints)
     return result

@@ -96,6 +96,7 @@ __all__ = [
     "zero_point",
 ]
 
+
 def solve_subproblem(
     problem: LiftedProblem,
     parameters: RelaxationParameters,

@@ -11,18 +11,27 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, QuantileRegressor
+from sklearn.metrics import mean_pinball_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from relufit import Model, ReluClassifier, ReluRegressor
-from relufit._estimators import _simplex
 
 
-@parametrize_with_checks([ReluRegressor(max_iter=200), ReluClassifier(max_iter=200)])
+@parametrize_with_checks(
+    [
+        ReluRegressor(max_iter=200),
+        ReluRegressor(hidden=(), loss="huber", loss_parameter=1.0),
+        ReluClassifier(max_iter=200),
+        ReluClassifier(hidden=(), loss="logistic"),
+        ReluClassifier(loss="hinge", max_iter=200),
+    ]
+)
 def test_scikit_learn_s_checks(estimator, check) -> None:
     check(estimator)
 
@@ -44,32 +53,143 @@ def test_grid_search_and_its_predictions(diabetes) -> None:
     np.testing.assert_array_equal(search.predict(X), best.predict(X))
 
 
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
 def test_classification_on_real_data() -> None:
     X, y = load_iris(return_X_y=True)
-    names = np.array(["setosa", "versicolor", "virginica"])[y]
-    estimator = ReluClassifier(hidden=(6,), random_state=0, max_iter=300)
-    assert cross_val_score(estimator, X, names, cv=3).mean() > 0.9
-    estimator.fit(X, names)
-    assert list(estimator.classes_) == ["setosa", "versicolor", "virginica"]
-    assert estimator.model_.target_names == ["setosa", "versicolor", "virginica"]
-    binary = ReluClassifier(hidden=(3,), random_state=0, max_iter=300).fit(X, y > 0)
-    assert binary.model_.target_names == ["True"]
-    assert binary.score(X, y > 0) == 1
+    estimator = ReluClassifier(hidden=(6,), random_state=0)
+    assert cross_val_score(estimator, X, NAMES[y], cv=3).mean() > 0.93
+    estimator.fit(X, NAMES[y])
+    assert list(estimator.classes_) == estimator.model_.classification.classes == list(NAMES)
+    np.testing.assert_array_equal(estimator.predict(X), estimator.model_.predict_labels(X))
+    np.testing.assert_array_equal(estimator.predict_proba(X), estimator.model_.predict_proba(X))
+    np.testing.assert_array_equal(estimator.decision_function(X), estimator.model_.predict(X))
+    np.testing.assert_allclose(estimator.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
+    X, y = load_breast_cancer(return_X_y=True)
+    for loss, outputs in (("cross-entropy", 2), ("logistic", 1), ("hinge", 1)):
+        binary = ReluClassifier(hidden=(4,), loss=loss, random_state=0, max_iter=100).fit(X, y > 0)
+        assert binary.model_.widths[-1] == outputs and binary.model_.classification.classes == ["False", "True"]
+        assert binary.score(X, y > 0) > 0.97
+        scores = binary.decision_function(X)
+        np.testing.assert_array_equal(binary.predict(X), scores > 0)
+        if loss == "hinge":
+            assert not hasattr(binary, "predict_proba")
+        else:
+            np.testing.assert_allclose(binary.predict_proba(X)[:, 1], 1 / (1 + np.exp(-scores)), rtol=1e-9, atol=1e-12)
 
 
-def test_probabilities_are_the_nearest_ones() -> None:
-    """Against the conditions of optimality, and against nearness itself on random probabilities."""
+@pytest.mark.parametrize(
+    "classes, names",
+    [
+        ([1.0, 2.0, -3.0], ["-3", "1", "2"]),
+        (["10", "9", "1"], ["1", "10", "9"]),
+        (["1", "1.0", "2"], ["'1'", "'1.0'", "'2'"]),
+        (["", "a", "a "], ["''", "'a'", "'a '"]),
+        ([False, True], ["False", "True"]),
+        ([10**17, 10**17 + 1], [f"'{10**17}'", f"'{10**17 + 1}'"]),
+    ],
+)
+def test_classes_of_any_type(classes: list, names: list[str]) -> None:
+    y = np.repeat(np.array(classes, dtype=object if isinstance(classes[0], str) else None), 10)
+    X = np.repeat(np.arange(len(classes)), 10)[:, np.newaxis] + np.linspace(0, 0.3, len(y))[:, np.newaxis]
+    estimator = ReluClassifier(hidden=(4,), random_state=0, ridge=1e-5).fit(X, y)
+    assert list(estimator.classes_) == sorted(classes)
+    assert estimator.model_.classification.classes == names
+    np.testing.assert_array_equal(estimator.predict(X), y)
+
+
+def test_losses_reach_the_library(diabetes) -> None:
+    X, y = diabetes
+    for loss, tau in (("absolute", 0.5), ("quantile", 0.9)):
+        estimator = ReluRegressor(hidden=(), loss=loss, loss_parameter=tau if loss == "quantile" else None, ridge=0)
+        exact = QuantileRegressor(quantile=tau, alpha=0).fit(X, y)
+        found, best = (mean_pinball_loss(y, model.fit(X, y).predict(X), alpha=tau) for model in (estimator, exact))
+        assert found == pytest.approx(best, rel=1e-5)
+        assert estimator.model_.training.loss == loss
+    grid = ReluRegressor(hidden=(3,), random_state=0, max_iter=50, weight_grid=2**-5).fit(X, y)
+    for weights, bias in grid.model_.folded().layers:
+        assert np.array_equal(weights * 32, np.rint(weights * 32)) and np.array_equal(bias * 32, np.rint(bias * 32))
+
+
+@pytest.mark.parametrize("estimator", [ReluRegressor((3,), max_iter=30), ReluClassifier((3,), max_iter=30)])
+def test_weights_count_like_repetitions(estimator) -> None:
     rng = np.random.default_rng(0)
-    points = rng.standard_normal((200, 4)) * rng.uniform(0.1, 3, (200, 1))
-    found = _simplex(points)
-    assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
-    np.testing.assert_array_equal(np.argmax(found, axis=1), np.argmax(points, axis=1))
-    others = rng.dirichlet(np.ones(4), 500)
-    for point, nearest in zip(points, found):
-        assert np.linalg.norm(point - nearest) <= np.linalg.norm(point - others, axis=1).min() + 1e-12
-    inside = rng.dirichlet(np.ones(4), 20)
-    np.testing.assert_allclose(_simplex(inside), inside, atol=1e-12)
+    X = rng.standard_normal((60, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, 1, 2)
+    weights = rng.integers(0, 4, 60)
+    predict = lambda model: (model.predict_proba if hasattr(model, "predict_proba") else model.predict)(X)  # noqa: E731
+    fit = lambda *data: predict(clone(estimator).set_params(random_state=0).fit(*data))  # noqa: E731
+    weighted = fit(X, y, weights)
+    np.testing.assert_array_equal(weighted, fit(X.repeat(weights, axis=0), y.repeat(weights)))
+    np.testing.assert_array_equal(weighted, fit(X[::-1], y[::-1], 2.0 * weights[::-1]))
+    plain = fit(X, y)
+    np.testing.assert_array_equal(plain, fit(X, y, np.full(60, 7.0)))
+    assert np.abs(weighted - plain).max() > 1e-3
+
+
+def test_weights_of_a_linear_classifier() -> None:
+    """Ridge per unit of weight on the library's scaled inputs is scikit-learn's 1 / (C sum of weights)."""
+    X, y = load_iris(return_X_y=True)
+    X = (X - X.mean(0)) / X.std(0)
+    X, order = np.unique(X, axis=0, return_index=True)
+    y, X = y[order], (X - X.mean(0)) / X.std(0)
+    weights = np.random.default_rng(0).uniform(0.1, 2, len(y))
+    found = ReluClassifier(hidden=(), ridge=0.01).fit(X, y, sample_weight=weights)
+    exact = LogisticRegression(C=1 / (0.01 * weights.sum()), tol=1e-10, max_iter=2000).fit(X, y, weights)
+    np.testing.assert_allclose(found.predict_proba(X), exact.predict_proba(X), atol=1e-5)
+
+
+def test_bad_sample_weights_are_refused(diabetes) -> None:
+    X, y = diabetes
+    with pytest.raises(ValueError, match="sample_weight: given, expected none with the exact loss"):
+        ReluRegressor(loss="exact").fit(X, y, np.ones(len(y)))
+    for estimator, targets in ((ReluRegressor(), y), (ReluClassifier(), y > 100)):
+        with pytest.raises(ValueError, match="sample_weight: -1.0, expected numbers >= 0"):
+            estimator.fit(X, targets, -np.ones(len(y)))
+        with pytest.raises(ValueError, match="[Ss]ample.weight.*zero"):
+            estimator.fit(X, targets, np.zeros(len(y)))
+    with pytest.raises(ValueError, match="sample_weight: 0 for all samples of class"):
+        ReluClassifier().fit(X, y > 100, y > 100)
+
+
+def test_classifier_in_a_pipeline_and_a_search() -> None:
+    pandas = pytest.importorskip("pandas")
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    labels = pandas.Series(NAMES[y], name="species")
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), ReluClassifier((4,), random_state=0))
+    parameters = {"reluclassifier__loss": ["cross-entropy", "hinge"], "reluclassifier__max_iter": [50]}
+    search = GridSearchCV(pipeline, parameters, cv=3, error_score="raise").fit(X, labels)
+    assert search.best_score_ > 0.9
+    model = search.best_estimator_[-1].model_
+    assert model.classification.label == "species" and model.input_names == list(X.columns)
+    again = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(again.predict(X), search.predict(X))
+
+
+def test_constraints_of_classes_and_those_that_are_not_kept(diabetes) -> None:
+    X, y = load_iris(return_X_y=True)
+    wanted = {"monotone": [{"input": "x3", "target": "class=2", "direction": "increasing"}]}
+    estimator = ReluClassifier((4,), random_state=0, max_iter=100, constraints=wanted).fit(X, y)
+    moved = X + np.array([0, 0, 0, 0.5])
+    assert (estimator.decision_function(moved)[:, 2] >= estimator.decision_function(X)[:, 2] - 1e-12).all()
+    wanted = {"outputs": [{"target": "y0", "lower": 5, "upper": 5}],
+              "weights": [{"layer": 1, "value": 1}, {"layer": 2, "value": 1}]}  # fmt: skip
+    with pytest.raises(RuntimeError, match="constraint outputs.* is violated"):
+        ReluRegressor((2,), max_iter=5, constraints=wanted).fit(*diabetes)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"loss": "squared"}, "loss: 'squared', expected one of cross-entropy, logistic, hinge"),
+        ({"loss": "logistic"}, "loss: 'logistic' with 3 classes, expected 2"),
+        ({"hidden": (0,)}, "hidden: 0 units"),
+    ],
+)
+def test_bad_parameters_of_a_classifier_are_refused(parameters: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ReluClassifier(**parameters).fit(*load_iris(return_X_y=True))
 
 
 def test_int_random_state_is_the_library_s_seed(diabetes) -> None:
@@ -177,9 +297,12 @@ def test_verbose_prints_every_record(capsys) -> None:
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"hidden": ()}, "hidden: no hidden layer given"),
+        ({"hidden": (), "loss": "exact"}, "hidden: no layer with the exact loss"),
         ({"hidden": "ten"}, "hidden"),
-        ({"loss": "absolute"}, "loss: 'absolute'"),
+        ({"loss": "logistic"}, "loss: 'logistic', expected one of squared, exact, absolute, huber, quantile"),
+        ({"loss": "huber"}, "loss_parameter: None, the huber loss expects"),
+        ({"loss_parameter": 0.5}, "loss_parameter: 0.5 with the loss 'squared'"),
+        ({"weight_grid": -1}, "weight_grid: -1"),
         ({"ridge": -1}, "ridge: -1"),
         ({"max_iter": 0}, "0, expected at least 1"),
         ({"tol": 0}, "tolerance: 0, expected a number > 0"),

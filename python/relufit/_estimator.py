@@ -1,0 +1,221 @@
+"""What both estimators for scikit-learn share."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ._core import Model, TrainProgress
+from ._training import train
+
+
+def _threads(n_jobs: int | None) -> int:
+    """Threads as joblib counts them: None is 1, -1 all processors, -2 all but one."""
+    if n_jobs is None:
+        return 1
+    if not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+        raise ValueError(f"n_jobs: {n_jobs!r}, expected None or a whole number other than 0")
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(n_jobs) if n_jobs > 0 else max(1, processors + 1 + int(n_jobs))
+
+
+def _seed(random_state: Any) -> int:
+    """A whole number is the seed of the library itself; else one is drawn."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _print_progress(progress: TrainProgress) -> None:
+    print(
+        f"[relufit] start {progress.start}, iteration {progress.iteration}: loss {progress.loss:.4e}, "
+        f"relative residual {progress.fit:.4e}, {progress.seconds:.1f} s"
+    )
+
+
+def _positive_weights(sample_weight: Any, X: np.ndarray) -> np.ndarray:
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if not weights.any():  # newer versions of scikit-learn have refused it already
+        raise ValueError("sample_weight: all are zero, expected one above 0")
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight: {weights.min()}, expected numbers >= 0")
+    return weights
+
+
+def merged(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Samples X (samples, features), y (samples, outputs) such that a weight counts like repetitions of the sample.
+
+    The starts of the library have a random number per sample, its scaling ignores weights, and its ridge counts
+    samples. So equal samples are merged, samples of weight 0 left out, and weights have mean 1, in the order of the
+    values: the same training set, however weights and repetitions are split. Where that changes nothing but the order,
+    data are returned as they are, with weights None.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else _positive_weights(sample_weight, X)
+    kept = weights > 0
+    rows, inverse = np.unique(np.hstack([X, y])[kept], axis=0, return_inverse=True)
+    sums = np.bincount(inverse.ravel(), weights[kept])
+    even = np.ptp(sums) == 0
+    if even and len(rows) == len(X):
+        return X, y, None
+    columns = [np.ascontiguousarray(part) for part in np.hsplit(rows, [X.shape[1]])]
+    return (*columns, None if even else sums * (len(sums) / sums.sum()))
+
+
+class ReluEstimator(BaseEstimator):
+    """Parameters, and fitting of targets."""
+
+    def __init__(
+        self,
+        hidden,
+        *,
+        loss,
+        ridge=None,
+        lasso=0,
+        group_lasso=0,
+        constraints=None,
+        method="auto",
+        polish=None,
+        weight_grid=0,
+        starts=1,
+        max_iter=None,
+        tol=None,
+        time_limit=0,
+        random_state=None,
+        n_jobs=None,
+        verbose=False,
+    ):
+        self.hidden = hidden
+        self.loss = loss
+        self.ridge = ridge
+        self.lasso = lasso
+        self.group_lasso = group_lasso
+        self.constraints = constraints
+        self.method = method
+        self.polish = polish
+        self.weight_grid = weight_grid
+        self.starts = starts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _names(self, X: np.ndarray) -> list[str]:
+        return [str(name) for name in getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])]
+
+    def _train(self, X: np.ndarray, targets: Any, target_names: list[str], **options: Any) -> Model:
+        """Trains with the estimator's parameters and sets all attributes but the model, which is returned."""
+        result = train(
+            X,
+            targets,
+            tuple(np.atleast_1d(self.hidden).tolist()),
+            loss=self.loss,
+            method=self.method,
+            polish=self.polish,
+            weight_grid=self.weight_grid,
+            ridge=self.ridge,
+            lasso=self.lasso,
+            group_lasso=self.group_lasso,
+            constraints=self.constraints,
+            seed=_seed(self.random_state),
+            starts=self.starts,
+            iterations=self.max_iter,
+            tolerance=self.tol,
+            time_limit=self.time_limit,
+            threads=_threads(self.n_jobs),
+            input_names=self._names(X),
+            target_names=target_names,
+            callback=_print_progress if self.verbose else None,
+            **options,
+        )
+        self.status_, self.trace_ = result.status, result.trace
+        self.n_iter_ = int(self.trace_["iteration"][-1])
+        return result.model
+
+    def _warn(self) -> None:
+        if self.status_ == "interrupted":
+            warnings.warn(
+                "Training was interrupted: the best network so far is kept.", ConvergenceWarning, stacklevel=3
+            )
+        elif self.loss == "exact" and self.status_ != "converged":
+            residual = self.model_.training.relative_residual
+            warnings.warn(
+                f"No exact fit was found ({self.status_}, relative residual {residual:.1e}): more starts, more "
+                "iterations or more hidden units may help.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _inputs(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        X = self._inputs(X)
+        return self.model_.predict(X)
+
+
+SHARED = {
+    "parameters": """hidden : tuple of int, default=(10,)
+        Units of the hidden layers. (): a linear model, whose training problem is convex.
+    ridge : float, default=None
+        Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.001, with the exact loss
+        0.
+    lasso, group_lasso : float, default=0
+        Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
+        weights to 0, and remove units.
+    constraints : mapping or path of a file, default=None
+        Hard constraints on the network for raw data, such as monotonicity in a feature: docs/constraints.md. Features
+        without names are x0, x1, ...; targets y0, y1, ..., of classes "class=NAME".
+    method : {"auto", "relaxation", "search"}, default="auto"
+        "relaxation": sequential convex relaxation. "search": exact fits with one hidden layer by many short local fits,
+        for the exact loss. "auto": the search where it applies.
+    polish : bool, default=None
+        Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
+        the exact loss.
+    weight_grid : float, default=0
+        Step of the grid that weights and biases of the network for raw data are rounded to at the end, the fit being
+        repaired; 0: none.
+    starts : int, default=1
+        Random starts; the best network is kept.
+    max_iter : int, default=None
+        Outer iterations (search: local fits) of a start at most. None: 1000, for classes 300 (search: 2000).
+    tol : float, default=None
+        Largest violation, in scaled units, at which a start of the relaxation has converged. None: 1e-8.
+    time_limit : float, default=0
+        Seconds for all starts together; 0: none.
+    random_state : int, RandomState instance or None, default=None
+        Of the random starts. An int is the seed of the library itself (`relufit train --seed`).
+    n_jobs : int, default=None
+        Threads; None is 1, -1 all processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether to print a line per recorded iteration.""",
+    "attributes": """model_ : relufit.Model
+        The network: save, exports, layers.
+    status_ : str
+        How training ended: "converged", "stalled", "iteration limit", "time limit" or "interrupted".
+    trace_ : dict of arrays
+        Violations, objective, loss and fit of the records of the start that was kept (empty where all targets are
+        constant), in scaled units.
+    n_iter_ : int
+        Iterations of that start.
+    n_features_in_, feature_names_in_
+        As everywhere in scikit-learn.""",
+}
+
+
+def documented(estimator: type) -> type:
+    """Puts the shared parameters and attributes into the documentation of an estimator."""
+    for name, text in SHARED.items():
+        if estimator.__doc__ is not None:
+            estimator.__doc__ = estimator.__doc__.replace(f"<{name}>", text)
+    return estimator

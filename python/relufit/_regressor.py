@@ -1,0 +1,160 @@
+"""Regression for scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import validate_data
+
+from ._core import Model
+from ._estimator import ReluEstimator, documented, merged
+
+_LOSSES = ("squared", "exact", "absolute", "huber", "quantile")
+
+
+def _with_constants(trained: Model | None, widths: list[int], output_activation: str, input_names: list[str],
+                    target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
+    """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
+    widths = widths if trained is None else trained.widths[:-1]
+    layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
+    weights, bias = np.zeros((len(varying), widths[-1])), targets[0].copy()
+    offset, scale = np.zeros(len(varying)), np.ones(len(varying))
+    input_scaling = training = None
+    if trained is not None:
+        layers, input_scaling, training = trained.layers[:-1], trained.input_scaling, trained.training
+        weights[varying], bias[varying] = trained.layers[-1]
+        offset[varying], scale[varying] = trained.target_scaling
+    layers = [*layers, (weights, bias)]
+    return Model(layers, output_activation, input_scaling, (offset, scale), input_names, target_names, training)
+
+
+@documented
+class ReluRegressor(RegressorMixin, ReluEstimator):
+    """ReLU network for regression, trained by sequential convex relaxation.
+
+    Inputs and targets are scaled inside. Targets may have several columns; constant ones are predicted as they are.
+    Ctrl-C ends `fit` within a second (or one iteration of the method, where that takes longer) with a usable estimator,
+    a ConvergenceWarning and `status_` "interrupted".
+
+    Parameters
+    ----------
+    <parameters>
+    loss : {"squared", "exact", "absolute", "huber", "quantile"}, default="squared"
+        "squared": half the sum of squared errors. "exact": outputs equal targets; a ConvergenceWarning says where no
+        exact fit was found. "absolute": the median. "huber": squared for small errors, linear for others. "quantile":
+        that quantile.
+    loss_parameter : float, default=None
+        "huber": error from which on it is linear, in units of the targets, > 0. "quantile": the quantile, in (0, 1).
+        These need it, others have none.
+    output_activation : {"linear", "relu"}, default="linear"
+        "relu": predictions >= 0; no target may be negative. With the squared and the exact loss.
+
+    Attributes
+    ----------
+    <attributes>
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relufit import ReluRegressor
+    >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> model = ReluRegressor(hidden=(4,), random_state=0).fit(X, np.abs(X[:, 0]))
+    >>> bool(model.score(X, np.abs(X[:, 0])) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden=(10,),
+        *,
+        loss="squared",
+        loss_parameter=None,
+        ridge=None,
+        lasso=0,
+        group_lasso=0,
+        constraints=None,
+        method="auto",
+        polish=None,
+        weight_grid=0,
+        starts=1,
+        max_iter=None,
+        tol=None,
+        time_limit=0,
+        random_state=None,
+        n_jobs=None,
+        verbose=False,
+        output_activation="linear",
+    ):
+        super().__init__(
+            hidden,
+            loss=loss,
+            ridge=ridge,
+            lasso=lasso,
+            group_lasso=group_lasso,
+            constraints=constraints,
+            method=method,
+            polish=polish,
+            weight_grid=weight_grid,
+            starts=starts,
+            max_iter=max_iter,
+            tol=tol,
+            time_limit=time_limit,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.loss_parameter = loss_parameter
+        self.output_activation = output_activation
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.output_activation == "relu"
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Trains on X (samples, features) and y (samples,) or (samples, outputs); returns self.
+
+        sample_weight (samples,), >= 0, weighs the samples in the loss; only ratios matter, and a weight counts like
+        that many repetitions of the sample. Not with the exact loss.
+        """
+        if self.loss not in _LOSSES:
+            raise ValueError(f"loss: {self.loss!r}, expected one of {', '.join(_LOSSES)}")
+        if sample_weight is not None and self.loss == "exact":
+            raise ValueError("sample_weight: given, expected none with the exact loss")
+        names = getattr(y, "columns", [getattr(y, "name", None)])
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True, ensure_min_samples=2
+        )
+        self._one_column = y.ndim == 1
+        targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=float)
+        if len(names) != targets.shape[1] or any(not isinstance(name, str) for name in names):
+            names = [f"y{i}" for i in range(targets.shape[1])]
+        weights = None
+        if self.loss != "exact":
+            X, targets, weights = merged(X, targets, sample_weight)
+        self.model_ = self._model(X, targets, [str(name) for name in names], weights)
+        self._warn()
+        return self
+
+    def _model(self, X: np.ndarray, targets: np.ndarray, names: list[str], weights: np.ndarray | None) -> Model:
+        varying = np.ptp(targets, axis=0) > 0
+        self.n_iter_, self.status_, self.trace_, trained = 1, "converged", {}, None
+        if varying.any():
+            trained = self._train(
+                X,
+                targets[:, varying],
+                [name for name, kept in zip(names, varying) if kept],
+                loss_parameter=self.loss_parameter,
+                output_activation=self.output_activation,
+                sample_weight=weights,
+            )
+            if varying.all():
+                return trained
+        widths = [X.shape[1], *np.atleast_1d(self.hidden).astype(int).tolist()]
+        return _with_constants(trained, widths, self.output_activation, self._names(X), names, targets, varying)
+
+    def predict(self, X):
+        """Predictions (samples,) or (samples, outputs), as y was in fit."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._one_column else outputs
