@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._core import Model, version
+from ._core import Classification, Model, version
 
 if TYPE_CHECKING:
     import onnx
 
 _NAMES = ("relufit.input_names", "relufit.target_names")  # keys of the model's metadata
+_CLASSES = "relufit.classification"
 
 
 def _onnx() -> Any:
@@ -34,6 +36,11 @@ def to_onnx(
     or "float64"; nodes Gemm and Relu of the given opset, at least 7. Scalings are folded into the first and the last
     layer. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
     relufit.target_names.
+
+    A classification has more outputs: "outputs" are the scores, "probabilities" (samples, classes) their softmax (of one
+    score z: that of 0 and z, which is the logistic function; none with the hinge loss), "label" (samples,) the names of
+    the classes, as int64 where all names are whole numbers, else as text. Label and classes are in the metadata, as JSON
+    under relufit.classification.
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype: {dtype!r}, expected 'float32' or 'float64'")
@@ -41,6 +48,35 @@ def to_onnx(
         raise ValueError(f"opset: {opset}, expected at least 7")
     onnx = _onnx()
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT if dtype == "float32" else onnx.TensorProto.DOUBLE
+    nodes, constants = _layers(model, dtype)
+    ends = [
+        helper.make_tensor_value_info(name, kind, ["samples", size])
+        for name, size in (("inputs", model.widths[0]), ("outputs", model.widths[-1]))
+    ]
+    if model.classification is not None:
+        _add_classes(model.classification, dtype, nodes, constants, ends)
+    graph = helper.make_graph(nodes, "relufit", ends[:1], ends[1:], constants)
+    opsets = [helper.make_opsetid("", opset)]
+    proto = helper.make_model(
+        graph,
+        opset_imports=opsets,
+        ir_version=helper.find_min_ir_version_for(opsets),
+        producer_name="relufit",
+        producer_version=version,
+    )
+    properties = dict(zip(_NAMES, (model.input_names, model.target_names)))
+    if model.classification is not None:
+        properties[_CLASSES] = {key: getattr(model.classification, key) for key in ("label", "classes", "link")}
+    helper.set_model_props(proto, {key: json.dumps(value) for key, value in properties.items()})
+    onnx.checker.check_model(proto)
+    if path is not None:
+        onnx.save_model(proto, os.fspath(path))
+    return proto
+
+
+def _layers(model: Model, dtype: str) -> tuple[list, list]:
+    """Nodes from "inputs" to "outputs", and their constants."""
+    onnx = _onnx()
     nodes, constants, value = [], [], "inputs"
     layers = model.folded().layers
     for number, (weights, bias) in enumerate(layers, start=1):
@@ -53,30 +89,34 @@ def to_onnx(
             constants.append(onnx.numpy_helper.from_array(constant, name))
         activated = not last or model.output_activation == "relu"
         affine = f"affine{number}" if activated else "outputs"
-        nodes.append(helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
+        nodes.append(onnx.helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
         value = affine
         if activated:
             value = "outputs" if last else f"hidden{number}"
-            nodes.append(helper.make_node("Relu", [affine], [value]))
-    ends = [
-        helper.make_tensor_value_info(name, kind, ["samples", size])
-        for name, size in (("inputs", model.widths[0]), ("outputs", model.widths[-1]))
-    ]
-    graph = helper.make_graph(nodes, "relufit", ends[:1], ends[1:], constants)
-    opsets = [helper.make_opsetid("", opset)]
-    proto = helper.make_model(
-        graph,
-        opset_imports=opsets,
-        ir_version=helper.find_min_ir_version_for(opsets),
-        producer_name="relufit",
-        producer_version=version,
-    )
-    names = (model.input_names, model.target_names)
-    helper.set_model_props(proto, {key: json.dumps(value) for key, value in zip(_NAMES, names)})
-    onnx.checker.check_model(proto)
-    if path is not None:
-        onnx.save_model(proto, os.fspath(path))
-    return proto
+            nodes.append(onnx.helper.make_node("Relu", [affine], [value]))
+    return nodes, constants
+
+
+def _add_classes(classification: Classification, dtype: str, nodes: list, constants: list, ends: list) -> None:
+    """From the scores "outputs" to probabilities and labels."""
+    onnx = _onnx()
+    helper, tensor = onnx.helper, onnx.numpy_helper.from_array
+    scores, names = "outputs", classification.classes
+    if classification.output_count == 1:  # 0 and the score, of which the classes are like others
+        scores = "scores"
+        constants.append(tensor(np.array([[0], [1]], dtype=dtype), "second"))
+        constants.append(tensor(np.zeros(2, dtype=dtype), "none"))
+        nodes.append(helper.make_node("Gemm", ["outputs", "second", "none"], [scores], transB=1))
+    if classification.link != "none":
+        nodes.append(helper.make_node("Softmax", [scores], ["probabilities"], axis=1))
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        ends.append(helper.make_tensor_value_info("probabilities", kind, ["samples", len(names)]))
+    whole = all(re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) for name in names)
+    constants.append(tensor(np.array(names, dtype=object).astype(np.int64 if whole else object), "classes"))
+    nodes.append(helper.make_node("ArgMax", [scores], ["class"], axis=1, keepdims=0))
+    nodes.append(helper.make_node("Gather", ["classes", "class"], ["label"]))
+    kind = onnx.TensorProto.INT64 if whole else onnx.TensorProto.STRING
+    ends.append(helper.make_tensor_value_info("label", kind, ["samples"]))
 
 
 class _Chain:
@@ -145,19 +185,24 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
 
     Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
-    them are multiplied out. Samples are rows. Names of columns are read where `to_onnx` wrote them. ValueError names
-    the node that does not fit.
+    them are multiplied out. Samples are rows. Names of columns, and classes, are read where `to_onnx` wrote them.
+    ValueError names the node that does not fit.
     """
     onnx = _onnx()
     proto = path if isinstance(path, onnx.ModelProto) else onnx.load_model(os.fspath(path))
     graph = proto.graph
-    constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+    numeric = [tensor for tensor in graph.initializer if tensor.data_type != onnx.TensorProto.STRING]
+    constants = {tensor.name: _array(tensor) for tensor in numeric}
     inputs = [value for value in graph.input if value.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
+    names = {entry.key: json.loads(entry.value) for entry in proto.metadata_props if entry.key in (*_NAMES, _CLASSES)}
+    classes = names.get(_CLASSES)
+    if len(inputs) != 1 or (len(graph.output) != 1 and classes is None):
         raise ValueError(f"{len(inputs)} inputs and {len(graph.output)} outputs, expected 1 and 1")
     chain = _Chain(_columns(inputs[0], graph, constants))
     value = inputs[0].name
     for node in graph.node:
+        if classes is not None and value == graph.output[0].name:
+            break  # what follows makes probabilities and labels of the scores
         if node.op_type == "Constant":
             value_of = onnx.helper.get_attribute_value(node.attribute[0])
             tensor = isinstance(value_of, onnx.TensorProto)
@@ -169,12 +214,12 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     activated = bool(chain.layers) and chain.untouched()
     if not activated:
         chain.close()
-    names = {entry.key: json.loads(entry.value) for entry in proto.metadata_props if entry.key in _NAMES}
     return Model(
         chain.layers,
         "relu" if activated else "linear",
         input_names=names.get(_NAMES[0]),
         target_names=names.get(_NAMES[1]),
+        classification=None if classes is None else Classification(**classes),
     )
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def to_torch(model: Model, dtype: Any = None) -> torch.nn.Sequential:
-    """The network on raw data (scalings folded in) as a torch.nn.Sequential of Linear and ReLU modules.
+    """The network on raw data (scalings folded in) as a torch.nn.Sequential of Linear and ReLU modules; of a
+    classification it has the scores.
 
     dtype is a floating-point dtype of torch, float64 by default: then weights are those of `model.folded()` bit for
     bit, and `from_torch` gives them back.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 import relufit
+from relufit import core
 
 
 def random_model(seed: int, widest: int = 50) -> relufit.Model:
@@ -18,6 +19,23 @@ def random_model(seed: int, widest: int = 50) -> relufit.Model:
     target_scale = 10.0 ** rng.uniform(-2, 2, widths[-1])
     target_offset = target_scale * rng.standard_normal(widths[-1]) * (output == "linear")
     return relufit.Model(layers, output, (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale))
+
+
+def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
+    """The same for classes, by turns with each link."""
+    regression = random_model(2 * seed, widest)  # with linear outputs
+    link, outputs = ("softmax", "logistic", "none")[seed % 3], regression.widths[-1]
+    one = link == "logistic" or (link == "none" and outputs < 3)
+    outputs = 1 if one else max(outputs, 2)
+    rng = np.random.default_rng(seed)
+    before = regression.widths[-2]
+    last = (rng.standard_normal((outputs, before)) / np.sqrt(before), rng.standard_normal(outputs))
+    names = [f"class {i}" if seed % 2 else str(i) for i in range(2 if one else outputs)]
+    return relufit.Model(
+        [*regression.layers[:-1], last],
+        input_scaling=regression.input_scaling,
+        classification=core.Classification("kind", names, link),
+    )
 
 
 def random_inputs(model: relufit.Model, samples: int, seed: int = 0) -> np.ndarray:
@@ -45,6 +63,7 @@ def same(a: relufit.Model, b: relufit.Model) -> bool:
         and a.output_activation == b.output_activation
         and a.input_names == b.input_names
         and a.target_names == b.target_names
+        and a.classification == b.classification
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from models import random_inputs, random_model, same, scaled_error
+from c_program import run_c
+from models import random_classifier, random_inputs, random_model, scaled_error
+from sklearn.datasets import load_iris, load_wine
 
 import relufit
 from relufit import ReluClassifier, ReluRegressor
@@ -40,11 +41,9 @@ def test_onnxruntime_agrees(dtype: str, tolerance: float) -> None:
 def test_onnx_of_estimators(diabetes) -> None:
     """Raw data with means far from zero: what folding the scaling must not spoil."""
     inputs, targets = diabetes
-    classes = np.digitize(targets, [100, 200])
     for estimator, y in (
         (ReluRegressor(max_iter=100, random_state=0), targets),
         (ReluRegressor(max_iter=100, random_state=0, output_activation="relu"), targets),
-        (ReluClassifier(hidden=(6, 4), max_iter=100, random_state=0), classes),
     ):
         model = estimator.fit(inputs, y).model_
         for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
@@ -53,12 +52,71 @@ def test_onnx_of_estimators(diabetes) -> None:
             assert scaled_error(model, outputs, model.predict(given)) <= tolerance
 
 
-def test_onnx_round_trip_is_exact(tmp_path: Path) -> None:
-    for seed in SEEDS:
-        model = random_model(seed)
-        path = tmp_path / "model.onnx"
-        model.to_onnx(path, dtype="float64")
-        assert same(relufit.from_onnx(path), model.folded())
+def run_classes(model: relufit.Model, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    session = runtime.InferenceSession(
+        model.to_onnx(dtype=inputs.dtype.name).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"inputs": inputs})))
+
+
+def check_classes(model: relufit.Model, inputs: np.ndarray, tolerance: float) -> None:
+    """Scores, probabilities and labels of onnxruntime against those of the model."""
+    found = run_classes(model, inputs)
+    expected = model.predict(inputs)
+    assert scaled_error(model, found["outputs"], expected) <= tolerance
+    assert ("probabilities" in found) == (model.classification.link != "none")
+    if "probabilities" in found:
+        assert found["probabilities"].dtype == inputs.dtype
+        np.testing.assert_allclose(found["probabilities"], model.predict_proba(inputs), rtol=0, atol=tolerance)
+    # Where two classes are as probable but for rounding, either is right.
+    ordered = np.sort(np.hstack([expected, np.zeros_like(expected)]) if expected.shape[1] == 1 else expected, axis=1)
+    clear = ordered[:, -1] - ordered[:, -2] > 1e-4 * np.abs(expected).max()
+    assert clear.mean() > 0.8
+    np.testing.assert_array_equal(found["label"].astype(str)[clear], model.predict_labels(inputs)[clear])
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-6)])
+def test_onnx_of_random_classifiers(dtype: str, tolerance: float) -> None:
+    for seed in range(150):
+        model = random_classifier(seed)
+        check_classes(model, random_inputs(model, 20).astype(dtype), tolerance)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-6)])
+@pytest.mark.parametrize("data", ["iris", "wine"])
+@pytest.mark.parametrize("loss", ["cross-entropy", "logistic", "hinge"])
+def test_onnx_of_trained_classifiers(data: str, loss: str, dtype: str, tolerance: float) -> None:
+    inputs, classes = {"iris": load_iris, "wine": load_wine}[data](return_X_y=True)
+    kept = classes > 0 if loss == "logistic" else classes >= 0
+    inputs, classes = inputs[kept], classes[kept]
+    estimator = ReluClassifier(hidden=(5,), loss=loss, max_iter=60, random_state=0)
+    given = inputs.astype(dtype)
+    model = estimator.fit(inputs, classes).model_
+    check_classes(model, given, tolerance)
+    assert run_classes(model, given)["label"].dtype == np.int64
+    named = estimator.fit(inputs, np.char.add("class \N{GREEK SMALL LETTER ALPHA} ", classes.astype(str))).model_
+    check_classes(named, given, tolerance)
+    assert relufit.from_onnx(named.to_onnx()).classification == named.classification
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "squared", "hidden": ()},
+        {"loss": "exact", "max_iter": 3},
+        {"loss": "absolute"},
+        {"loss": "huber", "loss_parameter": 20.0},
+        {"loss": "quantile", "loss_parameter": 0.7},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:No exact fit")
+def test_onnx_of_every_loss(diabetes, options: dict) -> None:
+    inputs, targets = diabetes
+    model = ReluRegressor(**{"hidden": (5,), "max_iter": 60, "random_state": 0, **options}).fit(inputs, targets).model_
+    for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
+        given = inputs.astype(dtype)
+        assert scaled_error(model, run_onnx(model.to_onnx(dtype=dtype), given), model.predict(given)) <= tolerance
 
 
 def test_onnx_says_what_it_is() -> None:
@@ -149,53 +207,13 @@ def test_other_onnx_graphs_are_refused(nodes: list, message: str) -> None:
         relufit.from_onnx(graph(nodes, CONSTANTS))
 
 
-C_MAIN = """
-#include <stdio.h>
-{includes}
-int main(void) {{
-{calls}
-  return 0;
-}}
-"""
-C_CALL = """  {{
-    {real} inputs[{macro}_INPUTS], outputs[{macro}_OUTPUTS];
-    int sample, i;
-    for (sample = 0; sample < {samples}; ++sample) {{
-      for (i = 0; i < {macro}_INPUTS; ++i) {{
-        double value;
-        if (scanf("%lf", &value) != 1) return 1;
-        inputs[i] = ({real})value;
-      }}
-      {name}_predict(inputs, outputs);
-      for (i = 0; i < {macro}_OUTPUTS; ++i) printf("%.17g\\n", (double)outputs[i]);
-    }}
-  }}
-"""
-
-
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 1e-6)])
 def test_c_source_agrees(tmp_path: Path, dtype: str, tolerance: float) -> None:
-    """Forty models in one strict C99 program that reads inputs and prints outputs."""
-    samples, models = 5, [random_model(seed) for seed in range(40)]
-    text, includes, calls, inputs = [], "", "", []
-    for number, model in enumerate(models):
-        model.to_c(str(tmp_path / f"net{number}.h"), dtype=dtype)
-        includes += f'#include "net{number}.h"\n'
-        real = "double" if dtype == "float64" else "float"
-        calls += C_CALL.format(real=real, macro=f"NET{number}", name=f"net{number}", samples=samples)
-        inputs.append(random_inputs(model, samples).astype(dtype))
-        text += [repr(float(value)) for value in inputs[-1].ravel()]
-    (tmp_path / "main.c").write_text(C_MAIN.format(includes=includes, calls=calls))
-    flags = "-std=c99 -O1 -Wall -Wextra -pedantic -Werror".split()
-    subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True)
-    printed = subprocess.run(
-        [tmp_path / "main"], input="\n".join(text), capture_output=True, text=True, check=True
-    ).stdout
-    values = iter(map(float, printed.split()))
-    for model, given in zip(models, inputs):
-        outputs = np.array([[next(values) for _ in range(model.widths[-1])] for _ in range(samples)])
+    """Forty models in one strict C99 program, a part of them classifications, of which C computes the scores."""
+    models = [(random_model, random_classifier)[seed % 2](seed) for seed in range(40)]
+    inputs = [random_inputs(model, 5).astype(dtype) for model in models]
+    for model, given, outputs in zip(models, inputs, run_c(models, inputs, tmp_path, "-O1")):
         assert scaled_error(model, outputs, model.predict(given)) <= tolerance
-    assert next(values, None) is None
 
 
 def test_c_source_allocates_nothing_and_includes_nothing() -> None:
@@ -207,16 +225,16 @@ def test_c_source_allocates_nothing_and_includes_nothing() -> None:
         random_model(3).to_c(dtype="int8")
 
 
-def test_torch_round_trip_is_exact() -> None:
+def test_torch_agrees() -> None:
+    """Of classifications, PyTorch has the scores."""
     torch = pytest.importorskip("torch")
-    for seed in SEEDS:
-        model = random_model(seed)
-        network = model.to_torch()
-        assert same(relufit.from_torch(network), model.folded())
-        inputs = random_inputs(model, 10)
-        with torch.no_grad():
-            outputs = network(torch.from_numpy(inputs)).numpy()
-        assert scaled_error(model, outputs, model.predict(inputs)) <= 1e-12
+    for seed in range(100):
+        model = (random_model, random_classifier)[seed % 2](seed)
+        for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
+            inputs = random_inputs(model, 10).astype(dtype)
+            with torch.no_grad():
+                outputs = model.to_torch(getattr(torch, dtype))(torch.from_numpy(inputs)).numpy()
+            assert scaled_error(model, outputs, model.predict(inputs)) <= tolerance
     single = relufit.from_torch(model.to_torch(torch.float32))
     assert all(np.array_equal(a, b.astype(np.float32)) for a, b in zip(single.layers[0], model.folded().layers[0]))
 
