@@ -65,8 +65,8 @@ def merged(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray
     even = np.ptp(sums) == 0
     if even and len(rows) == len(X):
         return X, y, None
-    columns = [np.ascontiguousarray(part) for part in np.hsplit(rows, [X.shape[1]])]
-    return (*columns, None if even else sums * (len(sums) / sums.sum()))
+    features, targets = (np.ascontiguousarray(part) for part in np.hsplit(rows, [X.shape[1]]))
+    return features, targets, None if even else sums * (len(sums) / sums.sum())
 
 
 class ReluEstimator(BaseEstimator):

@@ -64,7 +64,7 @@ def to_onnx(
         producer_name="relufit",
         producer_version=version,
     )
-    properties = dict(zip(_NAMES, (model.input_names, model.target_names)))
+    properties: dict[str, Any] = dict(zip(_NAMES, (model.input_names, model.target_names)))
     if model.classification is not None:
         properties[_CLASSES] = {key: getattr(model.classification, key) for key in ("label", "classes", "link")}
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in properties.items()})

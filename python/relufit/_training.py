@@ -272,7 +272,7 @@ def train(
     """
     given = dict(locals())
     options = _default_options(hidden, loss, loss_parameter, output_activation)
-    classification, targets, target_names = _targets(targets, classes, target_names, loss)
+    classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
     if sample_weight is not None and loss == "exact":
         raise ValueError("sample_weight: given, expected none with the exact loss")
     options.init = init
@@ -287,11 +287,13 @@ def train(
         options.fit_tolerance = tolerance
     if fixed_output is not None:
         ones = isinstance(fixed_output, str) and fixed_output == "ones"
-        options.output_weights = np.ones((targets.shape[1], options.hidden[-1])) if ones else fixed_output
+        options.output_weights = np.ones((given_targets.shape[1], options.hidden[-1])) if ones else fixed_output
     if constraints is not None:
         options.constraints = load_constraints(constraints)
     columns = np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0
     input_names = _names(input_names, "x", columns)
-    result = _core.train(inputs, targets, input_names, target_names, options, callback, sample_weight, classification)
+    result = _core.train(
+        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification
+    )
     _check_kept(result.constraints)
     return result
