@@ -4,8 +4,9 @@
     python bench/exchange.py [--models N]
 
 Random models of 1 to 4 layers, widths 1 to 50, linear and ReLU outputs, scalings far from the identity (those of
-tests/python/models.py). Prints the largest difference relative to the size of the targets, and how many round trips
-through JSON, ONNX and PyTorch gave every number back.
+tests/python/models.py). Prints the largest difference relative to the size of the targets, that of the probabilities of
+as many classifications by ONNX ("probs"), and how many round trips through JSON, ONNX and PyTorch gave every number
+back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import onnxruntime
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from models import random_inputs, random_model, same, scaled_error  # noqa: E402
+from models import random_classifier, random_inputs, random_model, same, scaled_error  # noqa: E402
 
 import relufit  # noqa: E402
 
@@ -34,10 +35,19 @@ except ImportError:
 SAMPLES = 20
 
 
-def run_onnx(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
+def run_onnx(model: relufit.Model, inputs: np.ndarray, output: str = "outputs") -> np.ndarray:
     proto = model.to_onnx(dtype=inputs.dtype.name)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"inputs": inputs})[0]
+    return session.run([output], {"inputs": inputs})[0]
+
+
+def probability_error(seed: int, dtype: str) -> float:
+    """Largest difference of the probabilities of a random classification; 0 where it has none."""
+    model = random_classifier(seed)
+    if model.classification.link == "none":
+        return 0.0
+    inputs = random_inputs(model, SAMPLES, seed).astype(dtype)
+    return float(np.abs(run_onnx(model, inputs, "probabilities") - model.predict_proba(inputs)).max())
 
 
 def run_c(model: relufit.Model, inputs: np.ndarray, folder: Path, name: str) -> np.ndarray:
@@ -78,6 +88,8 @@ def main() -> None:
                 outputs = {"ONNX": run_onnx(model, inputs), "C": run_c(model, inputs, folder, f"net{seed}{dtype}")}
                 if torch is not None:
                     outputs["PyTorch"] = run_torch(model, inputs)
+                key = "probs", dtype
+                errors[key] = max(errors.get(key, 0), probability_error(seed, dtype))
                 for kind, found in outputs.items():
                     error = scaled_error(model, found, expected)
                     errors[kind, dtype] = max(errors.get((kind, dtype), 0), error)

@@ -168,7 +168,7 @@ SHARED = {
     "parameters": """hidden : tuple of int, default=(10,)
         Units of the hidden layers. (): a linear model, whose training problem is convex.
     ridge : float, default=None
-        Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.001, with the exact loss
+        Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.003, with the exact loss
         0.
     lasso, group_lasso : float, default=0
         Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
@@ -181,14 +181,15 @@ SHARED = {
         for the exact loss. "auto": the search where it applies.
     polish : bool, default=None
         Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
-        the exact loss.
+        the exact, cross-entropy and logistic loss.
     weight_grid : float, default=0
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, the fit being
         repaired; 0: none.
     starts : int, default=1
         Random starts; the best network is kept.
     max_iter : int, default=None
-        Outer iterations (search: local fits) of a start at most. None: 1000, for classes 300 (search: 2000).
+        Outer iterations (search: local fits) of a start at most. None: 1000, cross-entropy and logistic 60, hinge 300
+        (search: 2000).
     tol : float, default=None
         Largest violation, in scaled units, at which a start of the relaxation has converged. None: 1e-8.
     time_limit : float, default=0

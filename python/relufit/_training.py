@@ -235,7 +235,7 @@ def train(
                        one hidden layer, one linear output, which then has no bias)
     ridge, lasso, group_lasso, nuclear
                        penalties on the weights per target value (cross-entropy: per sample), >= 0
-                       (docs/constraints.md); default 0, but for a ridge of 0.001 with other losses than the exact one
+                       (docs/constraints.md); default 0, but for a ridge of 0.003 with other losses than the exact one
     constraints        hard constraints: a file, or a mapping with its members (docs/constraints.md); outputs of classes
                        are the targets "class=NAME"
     init               start of the relaxation: "random", "zero" or a Model with the same layers
@@ -244,7 +244,7 @@ def train(
     seed               of the random guesses, 0 to 2^32 - 1
     starts             random starts, >= 1; the best network is kept
     iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
-                       1000, for classes 300 (2000; 6000)
+                       1000, cross-entropy and logistic 60, hinge 300 (2000; 6000)
     strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
                        "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
                        inner_iterations 0)
@@ -252,7 +252,7 @@ def train(
     lambda_relu, lambda_product, relu_scale, left_scale, right_scale
                        weights (default 100, for classes 10) and scales (default 1) of the relaxation, > 0
     polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
-                       default: with the exact loss
+                       default: with the exact, cross-entropy and logistic loss
     weight_grid        step of the grid that weights and biases of the network for raw data are rounded to at the end,
                        > 0, the fit being repaired (docs/constraints.md); 0: none
     tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and
