@@ -282,8 +282,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
   // A plain flag would set the value when it is not given, too.
   command->add_flag_function(
       "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
-      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: exact, cross-entropy and "
-      "logistic loss)");
+      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared)");
   command
       ->add_option("--tolerance", a->tolerance,
                    "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "

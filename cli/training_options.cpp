@@ -60,7 +60,9 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       ->check(number_from_zero());
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
   command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
-  command.add_option("--random-scale", a.random_scale, "Size of random guesses (default 0.05, or 0.3: see the manual)")
+  command
+      .add_option("--random-scale", a.random_scale,
+                  "Size of random guesses (default 1; exact loss 0.05, with several layers 0.3)")
       ->check(positive_number());
   command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
       ->capture_default_str()

@@ -181,6 +181,50 @@ void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shap
   }
 }
 
+/// The least sign * weight * other sign over the others that have a sign; inf where none has.
+template <class Weights>
+double least_agreement(double sign, const Weights& weights, const std::vector<int>& others) {
+  double least = kInfinity;
+  for (Index i = 0; i < weights.size(); ++i) {
+    const int other = others[static_cast<std::size_t>(i)];
+    if (other != 0) least = std::min(least, sign * weights(i) * other);
+  }
+  return least;
+}
+
+/// How far the network is from having signs of its units that prove the demands, whatever their order: from the outputs
+/// back every unit takes the sign that its outgoing weights (and, in the first layer, its incoming ones) agree with
+/// best. Units that reach no demanded target need none.
+double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
+                      const std::vector<Layer>& layers) {
+  const MonotoneSigns signs(demands, shape);
+  double slack = kInfinity;
+  std::vector<int> next = signs.targets;
+  for (std::size_t l = layers.size() - 1; l > 0; --l) {
+    std::vector<int> units;
+    for (Index i = 0; i < layers[l].weights.cols(); ++i) {
+      const auto outgoing = layers[l].weights.col(i);
+      const auto agreement = [&](double sign) {
+        const double incoming = l == 1 ? least_agreement(sign, layers[0].weights.row(i), signs.inputs) : kInfinity;
+        return std::min(least_agreement(sign, outgoing, next), incoming);
+      };
+      bool reaches = false;
+      for (Index t = 0; t < outgoing.size(); ++t) {
+        reaches = reaches || (next[static_cast<std::size_t>(t)] != 0 && outgoing(t) != 0);
+      }
+      units.push_back(!reaches ? 0 : agreement(1) >= agreement(-1) ? 1 : -1);
+      if (reaches) slack = std::min(slack, agreement(units.back()));
+    }
+    next = units;
+  }
+  if (layers.size() > 1) return std::isfinite(slack) ? slack : 0;  // no path at all
+  for (Index t = 0; t < layers[0].weights.rows(); ++t) {
+    const int sign = signs.targets[static_cast<std::size_t>(t)];
+    if (sign != 0) slack = std::min(slack, least_agreement(sign, layers[0].weights.row(t), signs.inputs));
+  }
+  return slack;
+}
+
 std::vector<Layer> folded_layers(const Model& model) { return model.folded().layers(); }
 
 double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
@@ -188,6 +232,12 @@ double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(we
 NetworkShape shape_of(const Model& model) { return {model.network.widths(), model.input_names, model.target_names}; }
 
 }  // namespace
+
+bool Constraints::names_units() const {
+  return !linear.empty() || std::any_of(weights.begin(), weights.end(), [](const WeightBound& bound) {
+    return bound.unit || (bound.source && bound.layer > 1);
+  });
+}
 
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape) {
   std::vector<LayerBounds> layers;
@@ -275,9 +325,7 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     add(fmt::format("linear[{}]: layer {}", i, constraints.linear[i].layer), part);
   }
   if (!constraints.monotone.empty()) {
-    Constraints part;
-    part.monotone = constraints.monotone;
-    add("monotone", part);
+    checks.push_back({"monotone", monotone_slack(constraints.monotone, shape, layers)});
   }
   for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
     Constraints part;

@@ -287,7 +287,8 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   training_record(data, options, kept),
                   data.classification};
   if (has_fixed_output(options)) move_target_scale(result.model);
-  if (options.group_lasso > 0) result.removed_units = remove_constant_units(result.model.network);
+  if (options.group_lasso > 0 && !options.constraints.names_units())
+    result.removed_units = remove_constant_units(result.model.network);
   if (options.weight_grid > 0) {
     WeightGridResult grid = round_to_grid(result.model, data, options.loss, options.weight_grid, options.constraints);
     result.model = std::move(grid.model);

@@ -26,9 +26,9 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   options.hidden = std::move(hidden);
   options.loss = loss;
   if (loss == Loss::exact) options.ridge = 0;
-  // Measured: for noisy numbers the relaxation's own point predicts better than the local minimum near it; for classes
-  // the minimum does, and the relaxation need only begin.
-  options.polish = loss == Loss::exact || loss == Loss::cross_entropy || loss == Loss::logistic;
+  // Measured: under the squared loss the relaxation's own point predicts noisy targets better than the local minimum
+  // near it; for classes the minimum does, and the relaxation need only begin.
+  options.polish = loss != Loss::squared;
   if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
   SequenceOptions& sequence = options.sequence;
   // Measured: losses of classes have slopes below 1 and little curvature, and are outweighed by larger ones.

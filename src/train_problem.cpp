@@ -118,9 +118,8 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
   const LiftedProblem& problem = scaled.problem;
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
-    const bool squares = options.loss == Loss::exact || options.loss == Loss::squared;
-    const bool plain = options.hidden.size() == 1 && options.constraints.empty() && squares;
-    const double automatic = plain ? 0.05 : 0.3;
+    const bool plain = options.hidden.size() == 1 && options.constraints.empty();
+    const double automatic = options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
     const double scale = options.random_scale > 0 ? options.random_scale : automatic;
     parameters = random_parameters(problem, scale, start_seed(options.seed, start));
   } else if (options.initialization == Initialization::network) {

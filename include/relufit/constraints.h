@@ -74,6 +74,8 @@ struct Constraints {
   bool convex = false;              ///< every target is convex in the inputs: no weight below 0 after the first layer
   std::vector<OutputBound> outputs;
 
+  /// Whether single hidden units are named, so that none may be removed.
+  bool names_units() const;
   bool empty() const {
     return weights.empty() && linear.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex &&
            outputs.empty();

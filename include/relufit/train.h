@@ -49,8 +49,8 @@ struct TrainOptions {
   double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
   Constraints constraints;  ///< on the network for raw data; Method::relaxation only
   Initialization initialization = Initialization::random;
-  /// Standard deviation of random guesses, >= 0; 0: 0.05, or 0.3 with several hidden layers, constraints, or another
-  /// loss than exact and squared, under which small guesses can end in a network that is constant.
+  /// Standard deviation of random guesses, >= 0; 0: 1, and for the exact loss 0.05, or 0.3 with several hidden layers
+  /// or constraints. Small guesses more often end in a network that is constant.
   double random_scale = 0;
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses

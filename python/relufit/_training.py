@@ -239,8 +239,8 @@ def train(
     constraints        hard constraints: a file, or a mapping with its members (docs/constraints.md); outputs of classes
                        are the targets "class=NAME"
     init               start of the relaxation: "random", "zero" or a Model with the same layers
-    random_scale       standard deviation of random guesses, > 0; default 0.05, or 0.3 with several hidden layers,
-                       constraints, or another loss than exact and squared
+    random_scale       standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden
+                       layers or constraints 0.3
     seed               of the random guesses, 0 to 2^32 - 1
     starts             random starts, >= 1; the best network is kept
     iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
@@ -252,7 +252,7 @@ def train(
     lambda_relu, lambda_product, relu_scale, left_scale, right_scale
                        weights (default 100, for classes 10) and scales (default 1) of the relaxation, > 0
     polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
-                       default: with the exact, cross-entropy and logistic loss
+                       default: with all losses but the squared one
     weight_grid        step of the grid that weights and biases of the network for raw data are rounded to at the end,
                        > 0, the fit being repaired (docs/constraints.md); 0: none
     tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and

@@ -68,11 +68,13 @@ def test_monotone(relufit: Program, diabetes: Path, hidden: str) -> None:
     points = offset + 4 * scale * random.standard_normal((1_000_000, len(scale)))
     table = dict(zip(model["input_names"], points.T))
     before = forward(model, table)
+    largest = []
     for name, sign in directions.items():
         step = 3 * np.std(table[name]) * random.random(len(points))
         change = sign * (forward(model, {**table, name: table[name] + step}) - before)
         assert change.min() >= -1e-9 * np.abs(before).max()
-        assert change.max() > 0
+        largest.append(change.max())
+    assert max(largest) > 1  # a network that leaves all of them out would be monotone, too
 
 
 def test_lipschitz_bound(relufit: Program, diabetes: Path) -> None:
