@@ -79,7 +79,7 @@ Matrix output_weights(const TrainArguments& a) {
   const auto targets = static_cast<Index>(a.training.targets.size());
   const Index units = a.training.hidden.back();
   if (*a.fixed_output == "ones") return Matrix::Ones(targets, units);
-  const Matrix weights = read_csv(*a.fixed_output).values;
+  Matrix weights = read_csv(*a.fixed_output).values;
   if (weights.rows() != targets || weights.cols() != units) {
     throw std::invalid_argument(
         fmt::format("{}: {} rows of {} values, expected {} of {}: one per target, of one per unit", *a.fixed_output,

@@ -33,6 +33,7 @@ struct Refinement {
   const PolishOptions& options;
   Index iterations = 0;
   bool interrupted = false;
+  Vector point = {}, gradient = {};  // of one evaluation
 
   bool stop_asked() {
     interrupted = options.should_stop && options.should_stop();
@@ -83,7 +84,12 @@ void levenberg_marquardt(Refinement& refinement) {
 
 lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int n, lbfgsfloatval_t) {
   auto& refinement = *static_cast<Refinement*>(instance);
-  return refinement.errors.loss(Eigen::Map<const Vector>(x, n), Eigen::Map<Vector>(gradient, n));
+  // In memory of Eigen's own alignment: rounding of vectorized loops depends on it, and results must not.
+  refinement.point = Eigen::Map<const Vector>(x, n);
+  refinement.gradient.resize(n);
+  const double value = refinement.errors.loss(refinement.point, refinement.gradient);
+  Eigen::Map<Vector>(gradient, n) = refinement.gradient;
+  return value;
 }
 
 int after_iteration(void* instance, const lbfgsfloatval_t*, const lbfgsfloatval_t*, lbfgsfloatval_t, lbfgsfloatval_t,

@@ -171,6 +171,26 @@ def test_group_lasso_removes_units(relufit: Program, diabetes: Path) -> None:
     assert all(np.linalg.norm(row) > 0 for row in model["layers"][0]["weights"])
 
 
+def test_monotone_is_proven_whatever_the_units_are(relufit: Program, diabetes: Path) -> None:
+    """Units removed or in another order; and a network that is not monotone is found out."""
+    demand = {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}]}
+    (relufit.folder / "c.json").write_text(json.dumps(demand))
+    summary = relufit.json("train", diabetes, *TRAIN, "--hidden", 10, "--constraints", "c.json", "--group-lasso", 0.03)
+    assert summary["removed_units"] > 0
+    model = load_model(relufit.folder / "model.json")
+    first, last = model["layers"]
+    order = np.random.default_rng(0).permutation(len(first["bias"]))
+    first["weights"], first["bias"] = [first["weights"][i] for i in order], [first["bias"][i] for i in order]
+    last["weights"] = [[row[i] for i in order] for row in last["weights"]]
+    evaluate = ("evaluate", "mixed.json", diabetes, "--constraints", "c.json")
+    (relufit.folder / "mixed.json").write_text(json.dumps(model))
+    assert relufit.json(*evaluate)["constraints"][0]["holds"]
+    first["weights"][0][model["input_names"].index("bmi")] *= -1
+    first["weights"][0][model["input_names"].index("bmi")] += 0.1 * (1 if last["weights"][0][0] < 0 else -1)
+    (relufit.folder / "mixed.json").write_text(json.dumps(model))
+    assert not relufit.json(*evaluate)["constraints"][0]["holds"]
+
+
 def test_lasso_and_nuclear_norm(relufit: Program, diabetes: Path) -> None:
     relufit("train", diabetes, *TRAIN, "--hidden", 6, "--lasso", 0.02)
     weights = np.array(load_model(relufit.folder / "model.json")["layers"][0]["weights"])
