@@ -89,6 +89,10 @@ void check(const TrainOptions& options) {
   if (!(std::isfinite(options.weight_grid) && options.weight_grid >= 0)) {
     fail(fmt::format("weight_grid: {}, expected a number >= 0", options.weight_grid));
   }
+  if (options.weight_grid > 0 && has_fixed_output(options)) {
+    fail(fmt::format("weight_grid: {} with given output weights, which it would change, expected none",
+                     options.weight_grid));
+  }
   if (options.initialization == Initialization::network && !options.start) fail("start: no model given to start from");
 }
 

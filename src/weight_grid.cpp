@@ -19,6 +19,7 @@ constexpr Index kMostWeights = 3000;  // for the quadratic model, whose matrix i
 constexpr int kRefitSteps = 10;
 constexpr int kMostPasses = 20;
 constexpr double kDamping = 1e-7;  // of the quadratic model, relative to its diagonal
+constexpr double kSlack = 1e-9;    // a bound that is a multiple itself must not be missed for rounding of the quotient
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Every unit's largest incoming weight becomes as large as its largest outgoing one.
@@ -97,7 +98,7 @@ class GridFit {
     const Index offset = errors_.offset(static_cast<std::size_t>(term.layer) - 1);
     for (Index j = 0; j < term.lower.cols(); ++j) {
       for (Index i = 0; i < term.lower.rows(); ++i) {
-        if (std::ceil(term.lower(i, j) / step) > std::floor(term.upper(i, j) / step)) {
+        if (std::ceil(term.lower(i, j) / step - kSlack) > std::floor(term.upper(i, j) / step + kSlack)) {
           throw std::invalid_argument(
               fmt::format("weight grid: no multiple of {} from {} to {}, the bounds of layer {}, unit {}, source {}",
                           step, term.lower(i, j), term.upper(i, j), term.layer, i + 1, j + 1));
@@ -110,8 +111,6 @@ class GridFit {
   }
 
   double nearest(Index q, double value) const {
-    // A bound that is a multiple itself must not be passed for rounding of the quotient.
-    constexpr double kSlack = 1e-9;
     const double least = std::ceil(lower_(q) / grid_(q) - kSlack);
     const double most = std::floor(upper_(q) / grid_(q) + kSlack);
     return std::clamp(std::round(value / grid_(q)), least, most) * grid_(q);
