@@ -25,7 +25,9 @@ def curve(relufit: Program) -> Path:
     return relufit.folder / "curve.csv"
 
 
-def train(relufit: Program, data: Path, step: str, *options: object, hidden: str = "4") -> tuple[dict[str, Any], dict[str, Any]]:
+def train(
+    relufit: Program, data: Path, step: str, *options: object, hidden: str = "4"
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Summary and model."""
     summary = relufit.json("train", data, *TRAIN, "--hidden", hidden, "--weight-grid", step, *options)
     return summary, load_model(relufit.folder / "model.json")

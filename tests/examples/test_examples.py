@@ -1,4 +1,4 @@
-"""The examples do what their pages say. Claims are checked from the files they leave: data, models, compiled programs."""
+"""The examples do what their pages say, checked from the files they leave: data, models, compiled programs."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def falls(model: dict[str, Any], box: dict[str, np.ndarray]) -> int:
     return int(fell.sum())
 
 
-def accuracy_and_loss(model: dict[str, Any], table: dict[str, np.ndarray], malignant: np.ndarray) -> tuple[float, float]:
+def accuracy_and_loss(
+    model: dict[str, Any], table: dict[str, np.ndarray], malignant: np.ndarray
+) -> tuple[float, float]:
     odds = forward(model, table)[:, 0]
     return float(np.mean((odds > 0) == malignant)), float(np.mean(np.logaddexp(0, np.where(malignant, -odds, odds))))
 
