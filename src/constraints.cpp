@@ -339,16 +339,17 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     part.convex = true;
     add("convex", part);
   }
+  const Matrix no_samples;  // bounds with points of their own need none
   for (std::size_t i = 0; i < constraints.outputs.size(); ++i) {
     const OutputBound& bound = constraints.outputs[i];
-    const BoundedPoints points = bounded_points({{}, {}, {}, {}, {}, false, {bound}}, shape, samples);
-    const Index count = bound.at_samples() ? samples.cols() : bound.points.values.rows();
-    if (count == 0) continue;
+    if (bound.at_samples() && samples.cols() == 0) continue;
+    const BoundedPoints points =
+        bounded_points({{}, {}, {}, {}, {}, false, {bound}}, shape, bound.at_samples() ? samples : no_samples);
     const Matrix outputs = model.predict(points.inputs);
     const double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
-    checks.push_back(
-        {fmt::format("outputs[{}]: {} at {} {}", i, bound.target, count, bound.at_samples() ? "samples" : "points"),
-         slack});
+    checks.push_back({fmt::format("outputs[{}]: {} at {} {}", i, bound.target, points.inputs.cols(),
+                                  bound.at_samples() ? "samples" : "points"),
+                      slack});
   }
   return checks;
 }

@@ -45,7 +45,7 @@ BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape&
   if (constraints.outputs.empty()) return points;
   Index count = samples.cols();
   for (const OutputBound& bound : constraints.outputs) count += bound.points.values.rows();
-  points.inputs.conservativeResize(Eigen::NoChange, count);
+  points.inputs.conservativeResize(shape.widths.front(), count);
   const auto targets = static_cast<Index>(shape.target_names.size());
   points.lower.setConstant(targets, count, -kInfinity);
   points.upper.setConstant(targets, count, kInfinity);

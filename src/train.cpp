@@ -197,6 +197,7 @@ class Starts {
   /// its own lifted solution.
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
+    if (!options_.polish && !problem.has_output_bounds()) return;
     PolishOptions polishing;
     polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
     std::vector<Layer> refined = result.best_layers;

@@ -181,7 +181,7 @@ SHARED = {
         for the exact loss. "auto": the search where it applies.
     polish : bool, default=None
         Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
-        the exact, cross-entropy and logistic loss.
+        all losses but the squared one.
     weight_grid : float, default=0
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, the fit being
         repaired; 0: none.
