@@ -64,7 +64,7 @@ Method chosen_method(const TrainArguments& a, bool exact_fit) {
   const std::string special = relaxation_option(a);
   if (a.method == "relaxation" || (automatic && !fixed && (!exact_fit || !special.empty()))) return Method::relaxation;
   const std::string choice = fixed ? "--fixed-output" : "--method search";
-  if (!exact_fit) fail(fmt::format("{} needs --loss exact and one hidden layer", choice));
+  if (!exact_fit) fail(fmt::format("{} needs --loss exact and {} hidden layer", choice, fixed ? "one" : "a"));
   if (!special.empty()) fail(fmt::format("{}: not with {}, an option of the relaxation", special, choice));
   return fixed ? Method::fixed_output : Method::search;
 }
@@ -248,8 +248,8 @@ void add_train(CLI::App& app, ExitCode& exit) {
       ->transform(whole_number(1, kMostStarts));
   command
       ->add_option("--method", a->method,
-                   "relaxation (sequential convex relaxation), search (exact loss, one hidden layer: many short local "
-                   "fits), fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
+                   "relaxation (sequential convex relaxation), search (exact loss: many short local fits), "
+                   "fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
                    "where it applies and no option of the relaxation is given")
       ->capture_default_str();
   command->add_option(

@@ -45,6 +45,12 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       .add_option("--task", a.task,
                   "regress (targets are numbers) or classify (the one target is a label: text or number)")
       ->capture_default_str();
+  command
+      .add_option("--activation", a.activation,
+                  "Of hidden units: relu, leaky-relu, absolute, clipped-relu (0 to a ceiling), hard-tanh (-1 to 1)")
+      ->capture_default_str();
+  command.add_option("--activation-parameter", a.activation_parameter,
+                     "leaky-relu: slope left of 0 (default 0.01); clipped-relu: ceiling, scaled units (default 1)");
   command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
   command.add_option("--loss", a.loss,
                      "regress: squared (default), exact (outputs equal targets), absolute, huber, quantile; classify: "
@@ -62,7 +68,8 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
   command
       .add_option("--random-scale", a.random_scale,
-                  "Size of random guesses (default 1; exact loss 0.05, with several layers 0.3)")
+                  "Size of random guesses (default 1; exact loss 0.05, with several layers 0.3; "
+                  "clipped-relu, hard-tanh 2)")
       ->check(positive_number());
   command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
       ->capture_default_str()
@@ -113,6 +120,14 @@ Loss chosen_loss(const TrainingArguments& a) {
   return loss;
 }
 
+Activation chosen_activation(const TrainingArguments& a) {
+  try {
+    return activation_from(a.activation, a.activation_parameter);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("--{}", error.what()));
+  }
+}
+
 /// No layer for "none".
 std::vector<Index> hidden_layers(const TrainingArguments& a, const Loss& loss) {
   if (std::find(a.hidden.begin(), a.hidden.end(), 0) == a.hidden.end()) return a.hidden;
@@ -145,7 +160,7 @@ TrainOptions train_options(const TrainingArguments& a) {
     throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output));
   }
   const Loss loss = chosen_loss(a);
-  TrainOptions options = default_train_options(hidden_layers(a, loss), loss);
+  TrainOptions options = default_train_options(hidden_layers(a, loss), loss, chosen_activation(a));
   options.output = output_activation_from(a.output);
   options.ridge = a.ridge.value_or(options.ridge);
   options.random_scale = a.random_scale.value_or(options.random_scale);

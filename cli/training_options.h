@@ -17,6 +17,8 @@ struct TrainingArguments {
   std::vector<std::string> inputs;
   std::vector<Index> hidden;
   std::string output = "linear";
+  std::string activation = "relu";
+  std::optional<double> activation_parameter;
   std::string task = "regress";
   std::optional<std::string> loss;
   std::optional<double> huber_delta, quantile;

@@ -104,7 +104,7 @@ class DenseAffineStep final : public AffineStep {
     };
     for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
       copy(image_.active[i], image.active[i]);
-      copy(image_.active_in[i], image.active_in[i]);
+      copy(image_.values[i], image.values[i]);
       copy(image_.slack[i], image.slack[i]);
       copy(image_.block_left[i], image.block_left[i]);
       if (slot == 0) image.block_right[i] = image_.block_right[i];
@@ -131,7 +131,7 @@ class DenseAffineStep final : public AffineStep {
     const auto& u = unknowns_;
     for (std::size_t i = 0; i < u.active.size(); ++i) {
       image_.active[i] = u.active[i];
-      if (i > 0) image_.active_in[i] = u.active_in[i];
+      if (i > 0) image_.values[i] = u.active_in[i];
       image_.slack[i] = i > 0 ? u.slack[i] : Matrix(u.active[0] - u.first * rows_.basis());
       const ProductParameters& parameters = parameters_->product[i];
       const bool last = i + 1 == u.active.size();
@@ -159,8 +159,8 @@ class DenseAffineStep final : public AffineStep {
   void for_each_copy(const Copies& copies, const Penalties& penalties, Visit&& visit) const {
     for (std::size_t i = 0; i < copies.hidden_layers(); ++i) {
       visit(copies.active[i], penalties.pair);
-      visit(copies.active_in[i], penalties.pair);
-      visit(copies.slack[i], penalties.pair * pair_multiplicity(i));
+      visit(copies.values[i], penalties.pair);
+      visit(copies.slack[i], penalties.pair * (i == 0 ? 1 : 2));
       visit(copies.block_left[i], penalties.product);
       visit(copies.block_right[i], penalties.product);
     }
@@ -206,6 +206,10 @@ void check_general_scales(const LiftedProblem& problem) {
   if (!problem.weight_terms.empty()) {
     throw std::invalid_argument(
         "reweighting: general scales V1, V2 do not go with constraints or regularizers on weights");
+  }
+  if (problem.activation != Activation::relu) {
+    throw std::invalid_argument(
+        fmt::format("activation: {}, general scales V1, V2 (reweighting) expect relu", to_string(problem.activation)));
   }
   const Index size = Unknowns(problem, problem.widths[0] + (problem.bias ? 1 : 0)).size();
   if (size <= kLargestSystem) return;

@@ -1,427 +1,53 @@
-// The affine step separates into one problem per product W H = C of layer l (m = n_l rows, k = n_{l-1} inner units):
-// layers meet only in the copies. With V1 = v1 I, V2 = v2 I, c = v1 v2, the target block [T11 T12; T21 .], F = [W, b],
-// Y~ = [Y; -1'],
-//
-//     1/2 d0 ||H - q||^2                        H copy, and the lower left part v2 (H + Y) of M
-//   + 1/2 rho_s ||H - Theta U~ - s||^2          only l = 2: S_1 eliminated by the first layer, Theta = [W_1, b_1]
-//   + 1/2 kappa ||X H + F Y~ - R||^2            upper left part of M, with C's own unknown (Z, or H_l - S_l) eliminated
-//   + 1/2 beta ||W - G||^2                      upper right part v1 (W + X) of M, and the ridge
-//
-//     d0 = rho_h + rho_p v2^2,   R = T11 / c - X Y - D~,   beta = rho_p v1^2 + ridge
-//     D~ = target of Z or of H_l - S_l, mu its weight (infinite for an exact linear output): kappa = 1 / (1/(rho_p c^2)
-//     + 1/mu)
-//
-// (1) Theta: the best Theta leaves rho_s (1 - gamma_j) on the directions q_j of the row space of U~ (row_space.h),
-// rho_s on
-//     its complement. So direction j has weight d_j = d0 + rho_s (1 - gamma_j) on H, the complement d = d0 + rho_s,
-//     with minimizer  Q(H) = full / d + sum_j c_j q_j',  full = d0 q + rho_s s.
-// (2) H: with X X' = V diag(sigma) V', eliminating H leaves kappa d_j / (d_j + kappa sigma_i) =: omega_ij on row i of
-//     V'(F Y~ - (R - X Q)): output directions i decouple.
-// (3) F: one (k + 1) x (k + 1) system per i,  A_i = omega_i Y~Y~' + sum_j (omega_ij - omega_i) y_j y_j' + beta
-// diag(1..1, 0),
-//     y_j = Y~ q_j, constant while parameters and penalties are.
-// (4) back: e = X Q + F Y~ - R,  H = Q - X'V g V'e  with g_ij = kappa / (d_j + kappa sigma_i).
-//
-// Copies of weights (weight terms) pull W to their mean with weight p. From the second layer on that adds p to beta and
-// p times the mean to beta G. In the first layer, ridge/2 ||W_1||^2 + p/2 ||W_1 - mean||^2 is (ridge + p)/2 ||W_1 -
-// W*||^2 but for a constant, W* = p mean / (ridge + p): with P = W* (U - u 1') Q, everything above holds for W_1 - W*
-// with the slack's target s + P Q' in place of s and the ridge ridge + p.
-// Without biases b = 0: the last unknown of F is kept, its equation replaced by b_i = 0.
-//
-// The sums over samples are full Y~', R Y~', full Q, s Q, R Q: matrices whose size does not depend on N.
+// The affine step separates into one problem per product (product_step.cpp): layers meet only in the copies. The first
+// layer of a ReLU network is part of the first product; otherwise it is a problem of its own, a linear fit to the
+// arguments of its units.
 
-#include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
-#include <limits>
+#include <optional>
 
 #include "affine_step.h"
-#include "row_space.h"
+#include "linear_fit.h"
+#include "product_step.h"
 
 namespace relufit {
 
 namespace {
 
-struct Sums {
-  Matrix full_y, r_y;           // k x (k+1), m x (k+1)
-  Matrix full_q, slack_q, r_q;  // k x rank, k x rank, m x rank
-
-  Sums(Index m, Index k, Index rank)
-      : full_y(k, k + 1), r_y(m, k + 1), full_q(k, rank), slack_q(k, rank), r_q(m, rank) {}
-
-  void set_zero() {
-    for (Matrix* sum : {&full_y, &r_y, &full_q, &slack_q, &r_q}) sum->setZero();
-  }
-  void add(const Sums& other) {
-    full_y += other.full_y;
-    r_y += other.r_y;
-    full_q += other.full_q;
-    slack_q += other.slack_q;
-    r_q += other.r_q;
-  }
-};
-
-class ProductStep {
- public:
-  ProductStep(const LiftedProblem& problem, std::size_t index, const RowSpace* rows, Index chunks)
-      : problem_(problem),
-        index_(index),
-        rows_(rows),
-        m_(problem.widths[index + 2]),
-        k_(problem.widths[index + 1]),
-        rank_(rows != nullptr ? rows->rank() : 0),
-        last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
-        sums_(m_, k_, rank_),
-        correction_(k_, rank_),
-        correction_x_(m_, rank_),
-        gain_(k_, m_),
-        shift_(k_, rank_),
-        residual_q_(m_, rank_),
-        rotated_residual_q_(m_, rank_),
-        preactivation_q_(k_, rank_),
-        shrunk_q_(k_, rank_),
-        minimizer_y_(k_, k_ + 1),
-        minimizer_q_(k_, rank_),
-        rotated_y_(m_, k_ + 1),
-        rotated_r_y_(m_, k_ + 1),
-        rotated_q_(m_, rank_),
-        rotated_r_q_(m_, rank_),
-        weight_target_(m_, k_),
-        rotated_weight_target_(m_, k_),
-        rotated_f_(m_, k_ + 1),
-        f_(m_, k_ + 1),
-        y_rows_(k_ + 1, rank_),
-        xy_(m_, problem.samples()),
-        gamma_(Vector::Ones(rank_)),
-        d_rows_(rank_),
-        omega_(m_),
-        omega_rows_(m_, rank_),
-        g_(m_),
-        g_rows_(m_, rank_) {
-    for (Index i = 0; i < chunks; ++i) {
-      slots_.push_back({Sums(m_, k_, rank_), Matrix(k_, Chunks::block), Matrix(m_, Chunks::block)});
-    }
-    layer_.weights = Matrix::Zero(m_, k_);
-    layer_.bias = Vector::Zero(m_);
-    pull_q_.setZero(k_, rank_);
-    if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
-  }
-
-  void prepare(const ProductParameters& parameters, const Penalties& penalties) {
-    parameters_ = &parameters;
-    set_weights(penalties);
-    const Matrix& x = parameters.x;
-    const Matrix& y = parameters.y;
-    xy_.noalias() = x * y;
-
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(x * x.transpose());
-    v_ = eigen.eigenvectors();
-    const Vector sigma = eigen.eigenvalues().cwiseMax(0.0);
-    xhat_ = v_.transpose() * x;
-    omega_ = kappa_ * d_ / (d_ + kappa_ * sigma.array());
-    g_ = kappa_ / (d_ + kappa_ * sigma.array());
-    for (Index j = 0; j < rank_; ++j) {
-      omega_rows_.col(j) = kappa_ * d_rows_(j) / (d_rows_(j) + kappa_ * sigma.array());
-      g_rows_.col(j) = kappa_ / (d_rows_(j) + kappa_ * sigma.array());
-    }
-    gain_.noalias() = xhat_.transpose() * g_.asDiagonal() * v_.transpose();
-    factorize(y);
-  }
-
-  void accumulate(const Copies& target, Range samples, Index slot) {
-    Slot& my = slots_[static_cast<std::size_t>(slot)];
-    my.sums.set_zero();
-    for_each_block(samples, [&](Range block) {
-      auto full = my.inner.leftCols(block.size);
-      auto r = my.outer.leftCols(block.size);
-      set_full(target, block, full);
-      set_r(target, block, r);
-      const auto y = parameters_->y.middleCols(block.begin, block.size);
-      my.sums.full_y.leftCols(k_).noalias() += full * y.transpose();
-      my.sums.full_y.col(k_) -= full.rowwise().sum();
-      my.sums.r_y.leftCols(k_).noalias() += r * y.transpose();
-      my.sums.r_y.col(k_) -= r.rowwise().sum();
-      if (!coupled()) return;
-      const auto basis = rows_->basis().middleCols(block.begin, block.size);
-      my.sums.full_q.noalias() += full * basis.transpose();
-      my.sums.slack_q.noalias() += target.slack[index_].middleCols(block.begin, block.size) * basis.transpose();
-      my.sums.r_q.noalias() += r * basis.transpose();
-    });
-  }
-
-  void solve(const Copies& target) {
-    sums_.set_zero();
-    for (const Slot& slot : slots_) sums_.add(slot.sums);
-    set_pulls(target);
-    // With P: the targets that full stands for have moved by rho_s P Q', which goes into the correction.
-    for (Index j = 0; j < rank_; ++j) {
-      correction_.col(j) =
-          (sums_.full_q.col(j) + slack_penalty_ * pull_q_.col(j) - slack_penalty_ * gamma_(j) * sums_.slack_q.col(j)) /
-              d_rows_(j) -
-          sums_.full_q.col(j) / d_;
-    }
-    minimizer_y_ = sums_.full_y / d_;
-    minimizer_y_.noalias() += correction_ * y_rows_.transpose();
-    minimizer_q_ = sums_.full_q / d_ + correction_;
-    solve_weights(target);
-    if (coupled()) solve_first_layer();
-  }
-
-  void recover(const Copies& target, Range samples, Index slot, Copies& image) {
-    Slot& my = slots_[static_cast<std::size_t>(slot)];
-    for_each_block(samples, [&](Range block) { recover_block(target, block, my, image); });
-    if (slot == 0) {
-      image.block_right[index_].topRows(m_) = parameters_->left_scale * (layer_.weights + parameters_->x);
-      image.block_right[index_].bottomRows(k_).setIdentity();
-    }
-  }
-
-  const Layer& layer() const { return layer_; }
-  const Layer& first_layer() const { return first_layer_; }
-
- private:
-  struct Slot {
-    Sums sums;
-    Matrix inner, outer;  // one block of samples, k and m rows
-  };
-
-  bool coupled() const { return rows_ != nullptr; }
-
-  void set_weights(const Penalties& penalties) {
-    const double v1 = parameters_->left_scale;
-    const double v2 = parameters_->right_scale;
-    product_ = penalties.product;
-    c_ = v1 * v2;
-    h_penalty_ = penalties.pair;
-    slack_penalty_ = coupled() ? penalties.pair : 0.0;
-    pull_.penalty = WeightPull::penalty_of(problem_, penalties, static_cast<Index>(index_) + 2);
-    beta_ = product_ * v1 * v1 + problem_.ridge + pull_.penalty;
-    const double block_weight = product_ * c_ * c_;
-    if (last_) {
-      const double loss_weight = problem_.loss == Loss::exact ? std::numeric_limits<double>::infinity() : 1.0;
-      mu_ = output_is_copied(problem_) ? penalties.output : loss_weight;
-    } else {
-      next_h_penalty_ = penalties.pair;
-      next_slack_penalty_ = 2 * penalties.pair;
-      mu_ = 1 / (1 / next_h_penalty_ + 1 / next_slack_penalty_);
-    }
-    kappa_ = 1 / (1 / block_weight + 1 / mu_);
-    eta_ = 1 / (1 + mu_ / block_weight);
-    d_ = h_penalty_ + product_ * v2 * v2 + slack_penalty_;
-    if (!coupled()) return;
-    first_pull_.penalty = WeightPull::penalty_of(problem_, penalties, 1);
-    shrinkage_ = (problem_.ridge + first_pull_.penalty) / slack_penalty_;
-    rows_->shrinkage(shrinkage_, gamma_);
-    d_rows_ = (d_ - slack_penalty_ * gamma_.array()).matrix();
-  }
-
-  void factorize(const Matrix& y) {
-    Matrix gram(k_ + 1, k_ + 1);
-    gram.topLeftCorner(k_, k_).noalias() = y * y.transpose();
-    gram.col(k_).head(k_) = -y.rowwise().sum();
-    gram.row(k_).head(k_) = gram.col(k_).head(k_).transpose();
-    gram(k_, k_) = static_cast<double>(y.cols());
-    if (coupled()) {
-      y_rows_.topRows(k_).noalias() = y * rows_->basis().transpose();
-      y_rows_.row(k_) = -rows_->basis().rowwise().sum().transpose();
-    }
-    factors_.resize(static_cast<std::size_t>(m_));
-    for (Index i = 0; i < m_; ++i) {
-      Matrix system = omega_(i) * gram;
-      if (coupled()) {
-        system.noalias() +=
-            y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
-      }
-      system.diagonal().head(k_).array() += beta_;
-      if (!problem_.bias) {
-        system.row(k_).setZero();
-        system.col(k_).setZero();
-        system(k_, k_) = 1;
-      }
-      factors_[static_cast<std::size_t>(i)].compute(system);
-    }
-  }
-
-  // full = d0 q + rho_s s
-  template <class Block>
-  void set_full(const Copies& target, Range block, Block& full) const {
-    const double v2 = parameters_->right_scale;
-    const Copies::Part& h = coupled() ? target.active[index_] : target.active_in[index_];
-    full = h_penalty_ * h.middleCols(block.begin, block.size) +
-           (product_ * v2) * target.block_left[index_].middleCols(block.begin, block.size).bottomRows(k_) -
-           (product_ * v2 * v2) * parameters_->y.middleCols(block.begin, block.size);
-    if (coupled()) full += slack_penalty_ * target.slack[index_].middleCols(block.begin, block.size);
-  }
-
-  // R = T11 / c - X Y - D~
-  template <class Block>
-  void set_r(const Copies& target, Range block, Block& r) const {
-    r = target.block_left[index_].middleCols(block.begin, block.size).topRows(m_) / c_ -
-        xy_.middleCols(block.begin, block.size);
-    if (!last_) {
-      r -= target.active[index_ + 1].middleCols(block.begin, block.size) -
-           target.slack[index_ + 1].middleCols(block.begin, block.size);
-    } else if (output_is_copied(problem_)) {
-      r -= target.output().middleCols(block.begin, block.size);
-    } else {
-      r -= problem_.targets.middleCols(block.begin, block.size);
-    }
-  }
-
-  void set_pulls(const Copies& target) {
-    pull_.set_mean(problem_, target, static_cast<Index>(index_) + 2);
-    if (!coupled() || first_pull_.penalty == 0) return;
-    first_pull_.set_mean(problem_, target, 1);
-    first_pull_.mean *= first_pull_.penalty / (problem_.ridge + first_pull_.penalty);
-    rows_->project(first_pull_.mean, pull_q_);
-    sums_.slack_q += pull_q_;
-  }
-
-  void solve_weights(const Copies& target) {
-    // Rows of V'(R - X Q) against Y~ and the row space.
-    rotated_r_y_.noalias() = v_.transpose() * sums_.r_y;
-    rotated_r_y_.noalias() -= xhat_ * minimizer_y_;
-    rotated_r_q_.noalias() = v_.transpose() * sums_.r_q;
-    rotated_r_q_.noalias() -= xhat_ * minimizer_q_;
-
-    const double v1 = parameters_->left_scale;
-    weight_target_ = (product_ * v1) * target.block_right[index_].topRows(m_) - (product_ * v1 * v1) * parameters_->x;
-    if (pull_.penalty > 0) weight_target_ += pull_.penalty * pull_.mean;
-    rotated_y_.noalias() = omega_.asDiagonal() * rotated_r_y_;
-    rotated_q_.array() = rotated_r_q_.array() * (omega_rows_.array().colwise() - omega_.array());
-    rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
-    rotated_weight_target_.noalias() = v_.transpose() * weight_target_;
-    rotated_y_.leftCols(k_) += rotated_weight_target_;
-    if (!problem_.bias) rotated_y_.col(k_).setZero();
-    for (Index i = 0; i < m_; ++i) {
-      auto row = rotated_f_.row(i).transpose();
-      row = rotated_y_.row(i).transpose();
-      factors_[static_cast<std::size_t>(i)].solveInPlace(row);
-    }
-    f_.noalias() = v_ * rotated_f_;
-    layer_.weights = f_.leftCols(k_);
-    if (problem_.bias) layer_.bias = f_.col(k_);
-  }
-
-  // H in the row space, from which the first layer and S_1 follow.
-  void solve_first_layer() {
-    rotated_residual_q_ = -rotated_r_q_;
-    rotated_residual_q_.noalias() += rotated_f_ * y_rows_;
-    preactivation_q_ = minimizer_q_ - sums_.slack_q;
-    residual_q_.array() = g_rows_.array() * rotated_residual_q_.array();
-    preactivation_q_.noalias() -= xhat_.transpose() * residual_q_;
-    rows_->weights(preactivation_q_, shrinkage_, first_layer_);
-    shrunk_q_.noalias() = preactivation_q_ * gamma_.asDiagonal();
-    if (first_pull_.penalty > 0) {
-      first_layer_.weights += first_pull_.mean;
-      first_layer_.bias.noalias() -= first_pull_.mean * rows_->mean();
-      shrunk_q_ += pull_q_;
-    }
-
-    residual_q_.array() = (g_rows_.array().colwise() - g_.array()) * rotated_residual_q_.array();
-    shift_ = correction_;
-    shift_.noalias() -= xhat_.transpose() * residual_q_;
-    correction_x_.noalias() = parameters_->x * correction_;
-  }
-
-  void recover_block(const Copies& target, Range block, Slot& my, Copies& image) const {
-    const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
-    auto full = my.inner.leftCols(block.size);
-    auto e = my.outer.leftCols(block.size);
-    set_full(target, block, full);
-    full /= d_;
-    set_r(target, block, e);
-
-    const Matrix& x = parameters_->x;
-    const auto y = columns(parameters_->y);
-    e = -e;
-    e.noalias() += x * full;
-    e.noalias() += layer_.weights * y;
-    e.colwise() -= layer_.bias;
-    if (coupled()) e.noalias() += correction_x_ * columns(rows_->basis());
-
-    auto h = columns(coupled() ? image.active[index_] : image.active_in[index_]);
-    h = full;
-    h.noalias() -= gain_ * e;
-    if (coupled()) {
-      h.noalias() += shift_ * columns(rows_->basis());
-      auto slack = columns(image.slack[index_]);
-      slack = h;
-      slack.noalias() -= shrunk_q_ * columns(rows_->basis());
-    }
-    // The residual of the upper left part at the solution: X H + F Y~ - R.
-    full -= h;
-    if (coupled()) full.noalias() += correction_ * columns(rows_->basis());
-    e.noalias() -= x * full;
-
-    auto left = columns(image.block_left[index_]);
-    left.topRows(m_) = columns(target.block_left[index_]).topRows(m_) + (c_ * (1 - eta_)) * e;
-    left.bottomRows(k_) = parameters_->right_scale * (h + y);
-    if (!last_) {
-      const double share = eta_ * mu_;
-      columns(image.active[index_ + 1]) = columns(target.active[index_ + 1]) - (share / next_h_penalty_) * e;
-      columns(image.slack[index_ + 1]) = columns(target.slack[index_ + 1]) + (share / next_slack_penalty_) * e;
-    } else if (output_is_copied(problem_)) {
-      columns(image.output()) = columns(target.output()) - eta_ * e;
-    } else {
-      columns(image.output()) = columns(problem_.targets) - eta_ * e;
-    }
-  }
-
-  const LiftedProblem& problem_;
-  std::size_t index_;     // product of layers index + 1 -> index + 2
-  const RowSpace* rows_;  // of the data; null unless the inner units are those of the first hidden layer
-  Index m_, k_, rank_;
-  bool last_;
-  const ProductParameters* parameters_ = nullptr;
-
-  double product_ = 0, c_ = 0, h_penalty_ = 0, slack_penalty_ = 0, beta_ = 0, d_ = 0;
-  double mu_ = 0, kappa_ = 0, shrinkage_ = 0;
-  double eta_ = 0;  // how much of the residual the eliminated unknown of C takes
-  double next_h_penalty_ = 0, next_slack_penalty_ = 0;
-
-  std::vector<Slot> slots_;
-  Sums sums_;
-  Matrix correction_, correction_x_, gain_, shift_, residual_q_, rotated_residual_q_, preactivation_q_, shrunk_q_;
-  Matrix minimizer_y_, minimizer_q_, rotated_y_, rotated_r_y_, rotated_q_, rotated_r_q_;
-  Matrix weight_target_, rotated_weight_target_, rotated_f_, f_;
-  Matrix y_rows_;  // Y~ Q
-  Matrix v_, xhat_, xy_;
-  Vector gamma_, d_rows_, omega_;
-  Matrix omega_rows_;
-  Vector g_;
-  Matrix g_rows_;
-  std::vector<Eigen::LLT<Matrix>> factors_;
-  WeightPull pull_, first_pull_;  // on W_l of the product; on W_1, its mean being W*
-  Matrix pull_q_;                 // P
-  Layer layer_, first_layer_;
-};
-
 class StructuredAffineStep final : public AffineStep {
  public:
   StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks)
-      : problem_(problem), rows_(problem.inputs, problem.bias) {
+      : problem_(problem), units_(problem.activation) {
+    if (values_are_shared(problem, 1)) {
+      rows_.emplace(problem.inputs, problem.bias);
+    } else {
+      first_.emplace(problem, chunks.count());
+      arguments_.assign(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths[1], Chunks::block));
+    }
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
-      products_.emplace_back(problem, i, i == 0 ? &rows_ : nullptr, chunks.count());
+      products_.emplace_back(problem, units_, i, i == 0 && rows_ ? &*rows_ : nullptr, chunks.count());
     }
     layers_.resize(hidden + 1);
     copy_layers();
   }
 
   void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
+    if (first_) first_->prepare(penalties.pair * units_.argument_penalty(), penalties);
     for (std::size_t i = 0; i < products_.size(); ++i) products_[i].prepare(parameters.product[i], penalties);
   }
 
   void accumulate(const Copies& target, Range samples, Index slot) override {
+    if (first_) accumulate_first(target, samples, slot);
     for (ProductStep& product : products_) product.accumulate(target, samples, slot);
   }
 
   void solve(const Copies& target) override {
+    if (first_) first_->solve(target);
     for (ProductStep& product : products_) product.solve(target);
     copy_layers();
   }
 
   void recover(const Copies& target, Range samples, Index slot, Copies& image) override {
+    if (first_) recover_first(target, samples, slot, image);
     for (ProductStep& product : products_) product.recover(target, samples, slot, image);
     if (slot != 0) return;
     for (std::size_t i = 0; i < image.weights.size(); ++i) {
@@ -432,13 +58,37 @@ class StructuredAffineStep final : public AffineStep {
   const std::vector<Layer>& layers() const override { return layers_; }
 
  private:
+  void accumulate_first(const Copies& target, Range samples, Index slot) {
+    first_->clear(slot);
+    for_each_block(samples, [&](Range block) {
+      auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
+      arguments.setZero();
+      units_.add_arguments(target.active[0].middleCols(block.begin, block.size),
+                           target.slack[0].middleCols(block.begin, block.size), 1, arguments);
+      first_->add(arguments, block, slot);
+    });
+  }
+
+  void recover_first(const Copies& target, Range samples, Index slot, Copies& image) {
+    for_each_block(samples, [&](Range block) {
+      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+      auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
+      first_->evaluate(block, arguments);
+      units_.follow(columns(target.active[0]), columns(target.slack[0]), arguments, columns(image.active[0]),
+                    columns(image.slack[0]));
+    });
+  }
+
   void copy_layers() {
-    layers_[0] = products_[0].first_layer();
+    layers_[0] = first_ ? first_->layer() : products_[0].first_layer();
     for (std::size_t i = 0; i < products_.size(); ++i) layers_[i + 1] = products_[i].layer();
   }
 
   const LiftedProblem& problem_;
-  RowSpace rows_;
+  UnitCopies units_;
+  std::optional<RowSpace> rows_;    // where the first layer's H is shared
+  std::optional<LinearFit> first_;  // where it is not
+  std::vector<Matrix> arguments_;   // of the first layer's units, one block of samples per chunk
   std::vector<ProductStep> products_;
   std::vector<Layer> layers_;
 };

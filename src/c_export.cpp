@@ -111,7 +111,8 @@ class Source {
 
   void head() {
     const Network& network = model_.network;
-    add("/* ReLU network {}, {} outputs, written by relufit {}. C99, no allocation.\n",
+    add("/* {} network {}, {} outputs, written by relufit {}. C99, no allocation.\n",
+        network.activation() == Activation::relu ? "ReLU" : to_string(network.activation()),
         fmt::join(network.widths(), "-"), to_string(network.output_activation()), version);
     names("inputs", model_.input_names);
     names("outputs", model_.target_names);
@@ -135,19 +136,37 @@ class Source {
   }
 
   void values() {
-    const std::vector<Index> widths = model_.network.widths();
+    const Network& network = model_.network;
+    const std::vector<Index> widths = network.widths();
+    const std::string last =
+        network.output_activation() == OutputActivation::relu ? activated(Activation::relu) : "sum";
     for (std::size_t i = 0; i < widths.size(); ++i) add("  {} v{}[{}];\n", real_, i, widths[i]);
     add("  int i, j;\n\n");
     add("  for (i = 0; i < {}; ++i) v0[i] = (inputs[i] - input_offset[i]) / input_scale[i];\n", widths.front());
     for (std::size_t i = 1; i < widths.size(); ++i) {
-      const bool relu = i + 1 < widths.size() || model_.network.output_activation() == OutputActivation::relu;
       add("  for (i = 0; i < {}; ++i) {{\n    {} sum = bias{}[i];\n", widths[i], real_, i);
       add("    for (j = 0; j < {}; ++j) sum += weights{}[i][j] * v{}[j];\n", widths[i - 1], i, i - 1);
-      // Not a maximum: NaN must stay NaN.
-      add("    v{}[i] = {};\n  }}\n", i, relu ? "sum < 0 ? 0 : sum" : "sum");
+      add("    v{}[i] = {};\n  }}\n", i, i + 1 < widths.size() ? activated(network.activation()) : last);
     }
     add("  for (i = 0; i < {}; ++i) outputs[i] = output_offset[i] + output_scale[i] * v{}[i];\n", widths.back(),
         widths.size() - 1);
+  }
+
+  /// The value of a unit for its argument `sum`. No maxima: NaN must stay NaN.
+  std::string activated(const Activation& activation) const {
+    switch (activation.kind) {
+      case Activation::Kind::relu:
+        return "sum < 0 ? 0 : sum";
+      case Activation::Kind::leaky_relu:
+        return fmt::format("sum < 0 ? {} * sum : sum", number(activation.parameter, "activation"));
+      case Activation::Kind::absolute:
+        return "sum < 0 ? -sum : sum";
+      case Activation::Kind::clipped_relu:
+        return fmt::format("sum < 0 ? 0 : sum > {0} ? {0} : sum", number(activation.parameter, "activation"));
+      case Activation::Kind::hard_tanh:
+        break;
+    }
+    return "sum < -1 ? -1 : sum > 1 ? 1 : sum";
   }
 
   const Model& model_;

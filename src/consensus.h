@@ -10,15 +10,20 @@
 
 namespace relufit {
 
+/// Whether H_l serves as output of its layer and as input of the next product: the first layer of a ReLU network.
+inline bool values_are_shared(const LiftedProblem& problem, std::size_t layer) {
+  return layer == 1 && problem.activation == Activation::relu;
+}
+
 /// One vector of that space: contiguous, with one part per hidden layer l = 1..D (index l - 1) or product layer l
 /// = 2..L (index l - 2). Columns are samples unless said otherwise.
 class Copies {
  public:
   using Part = Eigen::Map<Matrix>;
 
-  std::vector<Part> active;       ///< H_l, n_l x N; for l >= 2 as output of its own product
-  std::vector<Part> active_in;    ///< H_l as input of product l + 1, for l >= 2 (empty for l = 1, whose H is shared)
-  std::vector<Part> slack;        ///< S_l, n_l x N
+  std::vector<Part> active;       ///< H_l, (pieces n_l) x N, as output of the layer's own affine map
+  std::vector<Part> slack;        ///< S_l, likewise
+  std::vector<Part> values;       ///< the units' values as input of product l + 1, n_l x N; empty where H_l serves both
   std::vector<Part> block_left;   ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (n_l + n_{l-1}) x N
   std::vector<Part> block_right;  ///< last n_{l-1} columns of M_l: [V1 (A + X); I]
   std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
@@ -27,9 +32,11 @@ class Copies {
   explicit Copies(const LiftedProblem& problem) {
     const auto& n = problem.widths;
     const Index samples = problem.samples();
+    const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
+    const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
     Index size = n.back() * samples;
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
-      size += (l == 1 ? 2 : 3) * n[l] * samples + (n[l + 1] + n[l]) * (samples + n[l]);
+      size += (2 * pieces * n[l] + value_rows(l)) * samples + (n[l + 1] + n[l]) * (samples + n[l]);
     }
     for (const WeightTerm& term : problem.weight_terms) size += weight_rows(problem, term) * weight_cols(problem, term);
     data_.setZero(size);
@@ -39,9 +46,9 @@ class Copies {
       at += rows * cols;
     };
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
-      take(active, n[l], samples);
-      take(active_in, l == 1 ? 0 : n[l], l == 1 ? 0 : samples);
-      take(slack, n[l], samples);
+      take(active, pieces * n[l], samples);
+      take(values, value_rows(l), value_rows(l) == 0 ? 0 : samples);
+      take(slack, pieces * n[l], samples);
       take(block_left, n[l + 1] + n[l], samples);
       take(block_right, n[l + 1] + n[l], n[l]);
     }
@@ -94,7 +101,7 @@ void for_each_part(bool with_output, Visit&& visit, Points&... points) {
   const auto& first = std::get<0>(std::tie(points...));
   for (std::size_t i = 0; i < first.hidden_layers(); ++i) {
     visit(Family::pair, true, points.active[i]...);
-    if (i > 0) visit(Family::pair, true, points.active_in[i]...);
+    if (first.values[i].size() > 0) visit(Family::pair, true, points.values[i]...);
     visit(Family::pair, true, points.slack[i]...);
     visit(Family::product, true, points.block_left[i]...);
     visit(Family::product, false, points.block_right[i]...);
@@ -143,9 +150,5 @@ inline bool output_is_copied(const LiftedProblem& problem) {
   return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 || problem.has_output_bounds() ||
          !(problem.loss == Loss::exact || quadratic);
 }
-
-/// Penalty of the pair copies in layer l = index + 1: from the second layer on H has two copies and S weighs double, so
-/// that the proximal map of the pair stays isotropic.
-inline double pair_multiplicity(std::size_t index) { return index == 0 ? 1.0 : 2.0; }
 
 }  // namespace relufit

@@ -229,7 +229,34 @@ std::vector<Layer> folded_layers(const Model& model) { return model.folded().lay
 
 double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
 
-NetworkShape shape_of(const Model& model) { return {model.network.widths(), model.input_names, model.target_names}; }
+NetworkShape shape_of(const Model& model) {
+  return {model.network.widths(), model.input_names, model.target_names, model.network.activation()};
+}
+
+/// What the proofs of monotone and convex networks, and bounds on hidden units, suppose.
+void check_activation(const Constraints& constraints, const NetworkShape& shape) {
+  const Activation& activation = shape.activation;
+  for (std::size_t i = 0; i < constraints.hidden.size(); ++i) {
+    const auto layers = static_cast<Index>(shape.widths.size()) - 2;
+    const Index layer = constraints.hidden[i].layer.value_or(1);
+    if (layer < 1 || layer > layers) {
+      fail(fmt::format("hidden[{}].layer: {}, of {} hidden layers", i, layer, layers));
+    }
+    if (!is_homogeneous(activation)) {
+      fail(fmt::format("hidden[{}]: with the activation {}, expected relu, leaky-relu or absolute", i,
+                       to_string(activation)));
+    }
+  }
+  if (shape.widths.size() <= 2) return;
+  if (!constraints.monotone.empty() && !is_increasing(activation)) {
+    fail(fmt::format("monotone: with the activation {}, expected one that increases", to_string(activation)));
+  }
+  if (!constraints.convex) return;
+  if (!is_convex(activation) || (shape.widths.size() > 3 && !is_increasing(activation))) {
+    fail(fmt::format("convex: with the activation {}, expected a convex one, increasing with several hidden layers",
+                     to_string(activation)));
+  }
+}
 
 }  // namespace
 
@@ -240,6 +267,7 @@ bool Constraints::names_units() const {
 }
 
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape) {
+  check_activation(constraints, shape);
   std::vector<LayerBounds> layers;
   for (std::size_t l = 1; l < shape.widths.size(); ++l) {
     layers.emplace_back(static_cast<Index>(l), shape.widths[l], shape.widths[l - 1]);
@@ -344,12 +372,16 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     const OutputBound& bound = constraints.outputs[i];
     if (bound.at_samples() && samples.cols() == 0) continue;
     const BoundedPoints points =
-        bounded_points({{}, {}, {}, {}, {}, false, {bound}}, shape, bound.at_samples() ? samples : no_samples);
+        bounded_points({{}, {}, {}, {}, {}, false, {bound}, {}}, shape, bound.at_samples() ? samples : no_samples);
     const Matrix outputs = model.predict(points.inputs);
     const double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
     checks.push_back({fmt::format("outputs[{}]: {} at {} {}", i, bound.target, points.inputs.cols(),
                                   bound.at_samples() ? "samples" : "points"),
                       slack});
+  }
+  for (std::size_t i = 0; i < constraints.hidden.size() && samples.cols() > 0; ++i) {
+    checks.push_back({fmt::format("hidden[{}]: at {} samples", i, samples.cols()),
+                      hidden_slack(constraints.hidden[i], samples, model)});
   }
   return checks;
 }

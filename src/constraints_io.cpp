@@ -158,6 +158,15 @@ OutputBound output_bound_from(const Node& node, const std::string& source) {
   return bound;
 }
 
+HiddenBound hidden_bound_from(const Node& node) {
+  node.expect_members({"layer", "at_most"});
+  HiddenBound bound;
+  if (node.has("layer")) bound.layer = node["layer"].position();
+  bound.at_most = node["at_most"].number();
+  if (!(bound.at_most > 0)) node["at_most"].fail("a number > 0");
+  return bound;
+}
+
 LinearBound linear_bound_from(const Node& node) {
   node.expect_members({"layer", "sum", "lower", "upper", "value"});
   LinearBound bound{node["layer"].position(), {}, -kInfinity, kInfinity};
@@ -184,7 +193,7 @@ Constraints parse_constraints(const std::string& text, const std::string& source
     throw std::invalid_argument(fmt::format("{}: not JSON, at byte {}", source, error.byte));
   }
   const Node root(file, source);
-  root.expect_members({"weights", "linear", "monotone", "norms", "lipschitz", "convex", "outputs"});
+  root.expect_members({"weights", "linear", "monotone", "norms", "lipschitz", "convex", "outputs", "hidden"});
   Constraints constraints;
   if (root.has("weights")) {
     for (const Node& node : root["weights"].items()) constraints.weights.push_back(weight_bound_from(node));
@@ -205,6 +214,9 @@ Constraints parse_constraints(const std::string& text, const std::string& source
   if (root.has("convex")) constraints.convex = root["convex"].truth();
   if (root.has("outputs")) {
     for (const Node& node : root["outputs"].items()) constraints.outputs.push_back(output_bound_from(node, source));
+  }
+  if (root.has("hidden")) {
+    for (const Node& node : root["hidden"].items()) constraints.hidden.push_back(hidden_bound_from(node));
   }
   if (constraints.empty()) throw std::invalid_argument(fmt::format("{}: no constraint in it", source));
   return constraints;

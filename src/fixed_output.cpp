@@ -30,6 +30,9 @@ void check_problem(const LiftedProblem& problem) {
   }
   if (problem.widths.back() != 1)
     fail(fmt::format("widths: {} outputs, fixed output weights expect 1", problem.widths.back()));
+  if (problem.activation != Activation::relu) {
+    fail(fmt::format("activation: {}, fixed output weights expect relu", to_string(problem.activation)));
+  }
   if (problem.output != OutputActivation::linear) {
     fail(fmt::format("output: {}, fixed output weights expect linear", to_string(problem.output)));
   }

@@ -7,13 +7,18 @@ namespace relufit {
 
 NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
   activations_.push_back(problem.inputs);
+  slopes_.emplace_back();
   for (std::size_t l = 1; l < problem.widths.size(); ++l) {
     const Index rows = problem.widths[l];
     offsets_.push_back(parameters_);
     parameters_ += rows * problem.widths[l - 1] + biases(l - 1);
     activations_.emplace_back(rows, problem.samples());
-    backward_.emplace_back(rows);
+    const bool hidden = l + 1 < problem.widths.size();
+    slopes_.emplace_back(hidden ? rows : 0, hidden ? problem.samples() : 0);
+    backward_.emplace_back(problem.samples(), rows);
   }
+  inputs_of_.resize(offsets_.size());
+  slopes_of_.resize(offsets_.size());
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     ridge_.segment(offsets_[l] + problem.widths[l] * problem.widths[l + 1], biases(l)).setZero();
@@ -50,7 +55,9 @@ void NetworkErrors::forward(const Vector& parameters) {
     Matrix& next = activations_[l + 1];
     next.noalias() = w * activations_[l];
     if (problem_.bias) next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
-    if (l + 1 < offsets_.size()) next = next.cwiseMax(0.0);
+    if (l + 1 == offsets_.size()) break;
+    slopes_[l + 1] = next.unaryExpr([this](double z) { return slope(problem_.activation, z); });
+    apply(problem_.activation, next);
   }
   errors_ = activations_.back() - problem_.targets;
   if (problem_.output == OutputActivation::linear) return;
@@ -60,35 +67,46 @@ void NetworkErrors::forward(const Vector& parameters) {
 void NetworkErrors::values(const Vector& parameters, Vector& values) {
   forward(parameters);
   values.resize(value_count());
-  values.head(errors_.size()) = errors_.reshaped();
+  values.head(errors_.size()) = errors_.transpose().reshaped();
   if (problem_.ridge > 0) values.tail(parameters_) = ridge_.cwiseProduct(parameters);
 }
 
 void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
   forward(parameters);
-  jacobian.setZero(value_count(), parameters_);
-  for (Index n = 0; n < problem_.samples(); ++n) {
-    for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, n, o, jacobian);
+  jacobian.resize(value_count(), parameters_);
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    inputs_of_[l] = activations_[l].transpose();
+    slopes_of_[l] = slopes_[l].transpose();
   }
-  if (problem_.ridge > 0) jacobian.bottomRows(parameters_).diagonal() = ridge_;
+  for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, o, jacobian);
+  if (problem_.ridge > 0) {
+    jacobian.bottomRows(parameters_).setZero();
+    jacobian.bottomRows(parameters_).diagonal() = ridge_;
+  }
 }
 
-void NetworkErrors::fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian) {
-  const bool must_vanish = problem_.output == OutputActivation::relu && !(problem_.targets(output, sample) > 0);
-  if (must_vanish && !(errors_(output, sample) > 0)) return;
-  auto row = jacobian.row(sample * errors_.rows() + output);
-  backward_.back().setZero();
-  backward_.back()(output) = 1;
+/// Rows of one output. A column is a product over the samples: derivative by the argument times the weight's input.
+void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian) {
+  const Index samples = problem_.samples();
+  auto rows = jacobian.middleRows(output * samples, samples);
+  Matrix& last = backward_.back();
+  last.setZero();
+  last.col(output).setOnes();
+  if (problem_.output == OutputActivation::relu) {  // where the output must vanish, and does, its error is constant
+    const auto free = problem_.targets.row(output).array() > 0 || errors_.row(output).array() > 0;
+    last.col(output) = free.cast<double>().transpose();
+  }
   for (std::size_t l = offsets_.size(); l-- > 0;) {
-    const auto inputs = activations_[l].col(sample);
-    const Vector& slope = backward_[l];
-    for (Index j = 0; j < inputs.size(); ++j) {
-      row.segment(offsets_[l] + j * slope.size(), slope.size()) = inputs(j) * slope.transpose();
+    const Matrix& slope = backward_[l];
+    const Index inputs = inputs_of_[l].cols();
+    for (Index j = 0; j < inputs; ++j) {
+      rows.middleCols(offsets_[l] + j * slope.cols(), slope.cols()).array() =
+          slope.array().colwise() * inputs_of_[l].col(j).array();
     }
-    row.segment(offsets_[l] + inputs.size() * slope.size(), biases(l)) = slope.head(biases(l)).transpose();
+    rows.middleCols(offsets_[l] + inputs * slope.cols(), biases(l)) = slope.leftCols(biases(l));
     if (l == 0) continue;
-    backward_[l - 1].noalias() = weights(parameters, l).transpose() * slope;
-    backward_[l - 1] = (inputs.array() > 0).select(backward_[l - 1], 0.0);
+    backward_[l - 1].noalias() = slope * weights(parameters, l);
+    backward_[l - 1].array() *= slopes_of_[l].array();
   }
 }
 
@@ -117,8 +135,7 @@ double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
     if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
     if (l == 0) continue;
-    slope = (w.transpose() * slope).eval();
-    slope = (activations_[l].array() > 0).select(slope, 0.0);
+    slope = (w.transpose() * slope).cwiseProduct(slopes_[l]).eval();
   }
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
@@ -133,9 +150,11 @@ bool NetworkErrors::has_curvature() const {
 /// Rows of each sample become L' times them, L L' being the curvature. Cross-entropy, p the softmax and q its root:
 /// diag(p) - p p' = L L' with L = diag(q) - p q'.
 void NetworkErrors::multiply_by_curvature_root(Matrix& jacobian) const {
+  using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
   const Index outputs = errors_.rows();
   for (Index n = 0; n < problem_.samples(); ++n) {
-    auto rows = jacobian.middleRows(n * outputs, outputs);
+    Eigen::Map<Matrix, 0, Stride> rows(jacobian.data() + n, outputs, jacobian.cols(),
+                                       Stride(jacobian.rows(), problem_.samples()));
     const auto z = activations_.back().col(n);
     if (problem_.loss.kind == Loss::Kind::cross_entropy) {
       Vector p = (z.array() - z.maxCoeff()).exp();

@@ -19,7 +19,7 @@ class NetworkErrors {
   Index offset(std::size_t layer) const { return offsets_[layer]; }
   /// Whether the loss is half the squared norm of the values: exact or squared, without sample weights.
   bool is_least_squares() const;
-  /// Entries of Z - Y, sample by sample, then sqrt(ridge) times all weights if there is a ridge.
+  /// Entries of Z - Y, output by output, then sqrt(ridge) times all weights if there is a ridge.
   Index value_count() const { return problem_.targets.size() + (problem_.ridge > 0 ? parameters_ : 0); }
 
   Vector pack(const std::vector<Layer>& layers) const;
@@ -45,16 +45,18 @@ class NetworkErrors {
   double output_loss(Matrix& slope) const;
   void multiply_by_curvature_root(Matrix& jacobian) const;
   double curvature(double output, double target) const;
-  void fill_jacobian(const Vector& parameters, Index sample, Index output, Matrix& jacobian);
+  void fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian);
 
   const LiftedProblem& problem_;
   Index parameters_ = 0;
   std::vector<Index> offsets_;       // of every layer's parameters
   Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
-  std::vector<Matrix> activations_;  // H_0 = U, H_1, ..
+  std::vector<Matrix> activations_;  // of the units: inputs, hidden layers.., outputs
+  std::vector<Matrix> slopes_;       // of the hidden layers' activations, with the same index; first and last empty
   Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
   Matrix scratch_;                   // a Jacobian
-  std::vector<Vector> backward_;     // derivatives of one output by the arguments of every layer
+  // For it, with one row per sample: the above, and derivatives of one output by the arguments of every layer.
+  std::vector<Matrix> inputs_of_, slopes_of_, backward_;
 };
 
 }  // namespace relufit

@@ -59,6 +59,7 @@ void check(const LiftedProblem& problem) {
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
   check(problem.weight_terms, widths);
   check_output_bounds(problem);
+  check(problem.activation);
   check(problem.loss);
   check_targets(problem.loss, problem.targets);
   check_sample_weights(problem.loss, problem.sample_weights, problem.samples());
@@ -74,13 +75,15 @@ void check(const LiftedProblem& problem) {
 
 LiftedPoint zero_point(const LiftedProblem& problem) {
   LiftedPoint point;
+  point.activation = problem.activation;
   const Index samples = problem.samples();
+  const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
   for (std::size_t l = 1; l < problem.widths.size(); ++l) {
     const Index rows = problem.widths[l];
     point.layers.push_back({Matrix::Zero(rows, problem.widths[l - 1]), Vector::Zero(rows)});
     if (l + 1 == problem.widths.size()) break;
-    point.active.push_back(Matrix::Zero(rows, samples));
-    point.slack.push_back(Matrix::Zero(rows, samples));
+    point.active.push_back(Matrix::Zero(pieces * rows, samples));
+    point.slack.push_back(Matrix::Zero(pieces * rows, samples));
   }
   point.output = Matrix::Zero(problem.widths.back(), samples);
   return point;
@@ -89,6 +92,8 @@ LiftedPoint zero_point(const LiftedProblem& problem) {
 LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   LiftedPoint point;
   point.layers = layers;
+  point.activation = problem.activation;
+  const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
   Matrix values = problem.inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
@@ -96,11 +101,34 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
       point.output = z;
       break;
     }
-    values = z.cwiseMax(0.0);
-    point.active.push_back(values);
-    point.slack.push_back((-z).cwiseMax(0.0));
+    Matrix& active = point.active.emplace_back(static_cast<Index>(pieces.size()) * z.rows(), z.cols());
+    Matrix& slack = point.slack.emplace_back(active.rows(), z.cols());
+    for (std::size_t p = 0; p < pieces.size(); ++p) {
+      const Index first = static_cast<Index>(p) * z.rows();
+      active.middleRows(first, z.rows()) = (z.array() - pieces[p].threshold).max(0.0);
+      slack.middleRows(first, z.rows()) = (pieces[p].threshold - z.array()).max(0.0);
+    }
+    values = point.values(l);
   }
   return point;
+}
+
+Matrix LiftedPoint::arguments(std::size_t layer) const {
+  const Index rows = layers[layer].weights.rows();
+  const double threshold = lift_of(activation).pieces.front().threshold;
+  return (active[layer].topRows(rows) - slack[layer].topRows(rows)).array() + threshold;
+}
+
+Matrix LiftedPoint::values(std::size_t layer) const {
+  const Index rows = layers[layer].weights.rows();
+  const ActivationLift lift = lift_of(activation);
+  Matrix sum = Matrix::Constant(rows, active[layer].cols(), lift.offset);
+  for (std::size_t p = 0; p < lift.pieces.size(); ++p) {
+    const Index first = static_cast<Index>(p) * rows;
+    sum += lift.pieces[p].above * active[layer].middleRows(first, rows) +
+           lift.pieces[p].below * slack[layer].middleRows(first, rows);
+  }
+  return sum;
 }
 
 std::vector<BilinearEquality> bilinear_equalities(const LiftedProblem& problem) {
@@ -116,8 +144,8 @@ BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& e
   if (equality.kind == BilinearEquality::Kind::complementarity) {
     return {point.active[l], point.slack[l], Matrix::Zero(point.active[l].rows(), point.active[l].cols())};
   }
-  const Matrix affine = l < point.active.size() ? Matrix(point.active[l] - point.slack[l]) : point.output;
-  return {point.layers[l].weights, point.active[l - 1], affine.colwise() - point.layers[l].bias};
+  const Matrix affine = l < point.active.size() ? point.arguments(l) : point.output;
+  return {point.layers[l].weights, point.values(l - 1), affine.colwise() - point.layers[l].bias};
 }
 
 Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality) {
@@ -138,15 +166,30 @@ double output_violation(const LiftedProblem& problem, const Matrix& output) {
   return largest(positive.select(difference.array(), difference.array().max(0.0)).matrix());
 }
 
+/// How far the arguments of the units by their further pieces are from those by the first.
+double piece_violation(const LiftedPoint& point, std::size_t layer) {
+  const std::vector<ActivationPiece> pieces = lift_of(point.activation).pieces;
+  if (pieces.size() == 1) return 0;
+  const Index rows = point.layers[layer].weights.rows();
+  const Matrix arguments = point.arguments(layer);
+  double violation = 0;
+  for (std::size_t p = 1; p < pieces.size(); ++p) {
+    const Index first = static_cast<Index>(p) * rows;
+    const Matrix own = point.active[layer].middleRows(first, rows) - point.slack[layer].middleRows(first, rows);
+    violation = std::max(violation, largest(((own - arguments).array() + pieces[p].threshold).matrix()));
+  }
+  return violation;
+}
+
 }  // namespace
 
 Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
   Violations result;
   const Layer& first = point.layers.front();
   const Matrix z = (first.weights * problem.inputs).colwise() + first.bias;
-  result.affine =
-      point.active.empty() ? largest(z - point.output) : largest(z - point.active.front() + point.slack.front());
+  result.affine = point.active.empty() ? largest(z - point.output) : largest(z - point.arguments(0));
   for (std::size_t l = 0; l < point.active.size(); ++l) {
+    result.affine = std::max(result.affine, piece_violation(point, l));
     result.sign = std::max({result.sign, -point.active[l].minCoeff(), -point.slack[l].minCoeff()});
   }
   result.output = output_violation(problem, point.output);

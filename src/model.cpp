@@ -82,7 +82,7 @@ Network Model::folded() const {
   Layer& last = layers.back();
   last.weights = target_scaling.scale.asDiagonal() * last.weights;
   last.bias = target_scaling.scale.cwiseProduct(last.bias) + target_scaling.offset;
-  return Network(std::move(layers), network.output_activation());
+  return Network(std::move(layers), network.output_activation(), network.activation());
 }
 
 Evaluation evaluate(const Matrix& predictions, const Matrix& targets) {

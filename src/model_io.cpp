@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -138,6 +139,9 @@ std::string model_text(const Model& model) {
   add("input_names", model.input_names);
   add("target_names", model.target_names);
   if (!model.classification.empty()) add("classification", classification_to_json(model.classification));
+  const Activation& activation = model.network.activation();
+  if (activation != Activation::relu) add("activation", to_string(activation));
+  if (has_parameter(activation)) add("activation_parameter", activation.parameter);
   add("output_activation", to_string(model.network.output_activation()));
   add("input_scaling", scaling_to_json(model.input_scaling));
   add("target_scaling", scaling_to_json(model.target_scaling));
@@ -336,6 +340,19 @@ Classification read_classification(const Field& field) {
   link.expected("'softmax', 'logistic' or 'none'");
 }
 
+/// Files of ReLU networks need not say so.
+Activation read_activation(const Field& root) {
+  if (!root.has("activation")) return Activation::relu;
+  std::optional<double> parameter;
+  if (root.has("activation_parameter")) parameter = root.member("activation_parameter").number();
+  try {
+    return activation_from(root.member("activation").text(), parameter);
+  } catch (const std::invalid_argument& error) {
+    root.require(error.what());
+    throw;
+  }
+}
+
 Model read_model(const Field& root) {
   const Field format = root.member("format");
   if (format.text() != kFormat) format.expected(shown(kFormat));
@@ -355,7 +372,7 @@ Model read_model(const Field& root) {
   const std::size_t targets = model.target_names.size();
   model.input_scaling = read_scaling(root.member("input_scaling"), inputs, false);
   model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
-  model.network = Network(read_layers(root.member("layers"), inputs, targets), output);
+  model.network = Network(read_layers(root.member("layers"), inputs, targets), output, read_activation(root));
   model.training = read_training(root.member("training"));
   if (root.has("classification")) {
     model.classification = read_classification(root.member("classification"));

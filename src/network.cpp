@@ -19,7 +19,9 @@ OutputActivation output_activation_from(const std::string& name) {
       fmt::format("{} is not an output activation, expected 'linear' or 'relu'", detail::shown(name)));
 }
 
-Network::Network(const std::vector<Index>& widths, OutputActivation output) : output_(output) {
+Network::Network(const std::vector<Index>& widths, OutputActivation output, Activation activation)
+    : output_(output), activation_(activation) {
+  check(activation_);
   if (widths.size() < 2) {
     throw std::invalid_argument(
         fmt::format("{} network widths, expected at least 2 (inputs and outputs)", widths.size()));
@@ -35,7 +37,9 @@ Network::Network(const std::vector<Index>& widths, OutputActivation output) : ou
   }
 }
 
-Network::Network(std::vector<Layer> layers, OutputActivation output) : layers_(std::move(layers)), output_(output) {
+Network::Network(std::vector<Layer> layers, OutputActivation output, Activation activation)
+    : layers_(std::move(layers)), output_(output), activation_(activation) {
+  check(activation_);
   if (layers_.empty()) throw std::invalid_argument("a network without layers, expected at least 1");
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
@@ -78,8 +82,8 @@ Matrix Network::forward(const Matrix& inputs) const {
     next.colwise() += layers_[i].bias;
     values = std::move(next);
     const bool is_last = i + 1 == layers_.size();
-    // Not cwiseMax, which may turn NaN (from an overflow upstream) into a plausible zero.
-    if (!is_last || output_ == OutputActivation::relu) values = (values.array() < 0).select(0, values).eval();
+    if (is_last && output_ == OutputActivation::linear) break;
+    apply(is_last ? Activation::relu : activation_, values);
   }
   return values;
 }

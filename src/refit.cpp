@@ -16,7 +16,7 @@ constexpr Index kIterations = 20000;
 LiftedProblem output_problem(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   LiftedProblem output = problem;
   const LiftedPoint point = lift_network(problem, layers);
-  if (!point.active.empty()) output.inputs = point.active.back();
+  if (!point.active.empty()) output.inputs = point.values(point.active.size() - 1);
   output.widths = {output.inputs.rows(), problem.widths.back()};
   if (output.loss == Loss::exact) output.loss = Loss::squared;
   output.weight_terms.clear();

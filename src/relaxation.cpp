@@ -70,7 +70,7 @@ RelaxationParameters parameters_at(const LiftedPoint& point) {
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     const Matrix& active = point.active[l];
     parameters.complementarity.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
-    parameters.product.push_back({-point.layers[l + 1].weights, -active, 1, 1, {}, {}});
+    parameters.product.push_back({-point.layers[l + 1].weights, -point.values(l), 1, 1, {}, {}});
   }
   return parameters;
 }
@@ -85,11 +85,12 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
     const auto& product = parameters.product[l];
     const Index inner = problem.widths[l + 1];
     const Index rows = problem.widths[l + 2];
+    const Index pairs = inner * static_cast<Index>(lift_of(problem.activation).pieces.size());
     const std::string pair_name = fmt::format("complementarity[{}]", l);
     const std::string name = fmt::format("product[{}]", l);
-    require_shape(pair.x, inner, problem.samples(), pair_name + ".x");
-    require_shape(pair.y, inner, problem.samples(), pair_name + ".y");
-    require_shape(pair.scale, inner, problem.samples(), pair_name + ".scale");
+    require_shape(pair.x, pairs, problem.samples(), pair_name + ".x");
+    require_shape(pair.y, pairs, problem.samples(), pair_name + ".y");
+    require_shape(pair.scale, pairs, problem.samples(), pair_name + ".scale");
     require_positive(pair.scale.minCoeff(), pair_name + ".scale");
     require_shape(product.x, rows, inner, name + ".x");
     require_shape(product.y, inner, problem.samples(), name + ".y");

@@ -357,6 +357,9 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
   if (!problem.weight_terms.empty()) {
     throw std::invalid_argument("weight_terms: constraints or regularizers on weights, the export expects none");
   }
+  if (problem.activation != Activation::relu) {
+    throw std::invalid_argument(fmt::format("activation: {}, the export expects relu", to_string(problem.activation)));
+  }
   check(parameters, problem);
   if (problem.hidden_layers() == 0) throw std::invalid_argument("widths: no hidden layer, the export expects one");
   if ((problem.loss != Loss::exact && problem.loss != Loss::squared) || problem.sample_weights.size() > 0) {

@@ -105,7 +105,7 @@ std::optional<SequenceStatus> stop_reason(const LiftedProblem& problem, const Se
 }
 
 Network plain_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  return Network(layers, problem.output);
+  return Network(layers, problem.output, problem.activation);
 }
 
 /// How well the plain network fits, whatever the loss is.
@@ -219,12 +219,38 @@ SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParame
   }
 }
 
+namespace {
+
+/// The values of a random network whose units have arguments of standard deviation `scale` and switch at the values of
+/// random samples.
+LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Random& random) {
+  std::vector<Layer> layers = zero_point(problem).layers;
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    const LiftedPoint below = lift_network(problem, layers);
+    const Matrix& values = l == 0 ? problem.inputs : below.values(l - 1);
+    layers[l].weights = random.normal(layers[l].weights.rows(), layers[l].weights.cols());
+    const Matrix arguments = layers[l].weights * values;
+    for (Index i = 0; i < arguments.rows(); ++i) {
+      const double spread = (arguments.row(i).array() - arguments.row(i).mean()).matrix().norm();
+      const double factor = scale * std::sqrt(static_cast<double>(problem.samples())) / std::max(spread, 1e-300);
+      const double through = arguments(i, random.index(problem.samples()));
+      layers[l].weights.row(i) *= factor;
+      if (problem.bias) layers[l].bias(i) = -factor * through;
+    }
+  }
+  layers.back().weights = scale * random.normal(layers.back().weights.rows(), layers.back().weights.cols());
+  return lift_network(problem, layers);
+}
+
+}  // namespace
+
 RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed) {
   Random random(seed);
+  if (lift_of(problem.activation).pieces.size() > 1) return parameters_at(random_network_point(problem, scale, random));
   LiftedPoint guess = zero_point(problem);
   for (std::size_t l = 0; l < guess.active.size(); ++l) {
     const Index rows = guess.active[l].rows();
-    guess.layers[l + 1].weights = scale * random.normal(problem.widths[l + 2], rows);
+    guess.layers[l + 1].weights = scale * random.normal(problem.widths[l + 2], problem.widths[l + 1]);
     guess.active[l] = scale * random.normal(rows, problem.samples());
     guess.slack[l] = scale * random.normal(rows, problem.samples());
   }

@@ -12,6 +12,7 @@
 #include "prox_pair.h"
 #include "residuals.h"
 #include "threshold.h"
+#include "unit_copies.h"
 
 namespace relufit {
 
@@ -69,6 +70,7 @@ class SubproblemSolver::Impl {
       : problem_(problem),
         weights_(weights),
         penalties_(penalties),
+        units_(problem.activation),
         chunks_(problem.samples()),
         workers_(threads),
         structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_)
@@ -118,7 +120,7 @@ class SubproblemSolver::Impl {
     point_ = point;
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
       state_.active[i] = point.active[i];
-      if (i > 0) state_.active_in[i] = point.active[i];
+      if (state_.values[i].size() > 0) state_.values[i] = point.values(i);
       state_.slack[i] = point.slack[i];
       set_block(i);
     }
@@ -222,7 +224,11 @@ class SubproblemSolver::Impl {
       metric_.segment(part.data() - state_.data().data(), part.size()).setConstant(penalty);
     };
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      set(state_.slack[i], penalties_.pair * pair_multiplicity(i));
+      if (state_.values[i].size() > 0) {
+        set(state_.values[i], penalties_.pair * units_.value_penalty());
+        set(state_.active[i], penalties_.pair * units_.active_penalty());
+        set(state_.slack[i], penalties_.pair * units_.slack_penalty());
+      }
       set(state_.block_left[i], penalties_.product);
       set(state_.block_right[i], penalties_.product);
     }
@@ -264,18 +270,27 @@ class SubproblemSolver::Impl {
     const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
     auto h = columns(reflected_.active[i]);
     auto s = columns(reflected_.slack[i]);
-    h = columns(state_.active[i]);
-    if (i > 0) h = 0.5 * (h + columns(state_.active_in[i]));
+    const bool shared = state_.values[i].size() == 0;
+    if (shared) {
+      h = columns(state_.active[i]);
+      s = columns(state_.slack[i]);
+    } else {
+      units_.merge(columns(state_.active[i]), columns(state_.slack[i]), columns(state_.values[i]), h, s);
+    }
     const ComplementarityParameters& pair = parameters_.complementarity[i];
     const Index offset = block.begin * h.rows();
     if (project_pairs_) {
-      project_relu_pairs(h.size(), h.data(), state_.slack[i].data() + offset, h.data(), s.data());
+      project_relu_pairs(h.size(), h.data(), s.data(), h.data(), s.data());
     } else {
-      prox_relu_pairs(h.size(), weights_.complementarity / (penalties_.pair * pair_multiplicity(i)), h.data(),
-                      state_.slack[i].data() + offset, pair.x.data() + offset, pair.y.data() + offset,
-                      pair.scale.data() + offset, h.data(), s.data());
+      const double penalty = penalties_.pair * (shared ? 1 : 2);
+      prox_relu_pairs(h.size(), weights_.complementarity / penalty, h.data(), s.data(), pair.x.data() + offset,
+                      pair.y.data() + offset, pair.scale.data() + offset, h.data(), s.data());
     }
-    if (i > 0) columns(reflected_.active_in[i]) = 2 * h - columns(state_.active_in[i]);
+    if (!shared) {
+      auto values = columns(reflected_.values[i]);
+      units_.evaluate(h, s, values);
+      values = 2 * values - columns(state_.values[i]);
+    }
     h = 2 * h - columns(state_.active[i]);
     s = 2 * s - columns(state_.slack[i]);
   }
@@ -351,6 +366,7 @@ class SubproblemSolver::Impl {
   RelaxationWeights weights_;
   Penalties penalties_;
   RelaxationParameters parameters_;
+  UnitCopies units_;
   bool project_pairs_ = false;
   Chunks chunks_;
   Workers workers_;

@@ -59,14 +59,14 @@ Index remove_constant_units(Network& network) {
         kept.push_back(unit);
         continue;
       }
-      layers[l + 1].bias += layers[l + 1].weights.col(unit) * std::max(layers[l].bias(unit), 0.0);
+      layers[l + 1].bias += layers[l + 1].weights.col(unit) * value(network.activation(), layers[l].bias(unit));
       ++removed;
     }
     layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
     layers[l].bias = layers[l].bias(kept).eval();
     layers[l + 1].weights = layers[l + 1].weights(Eigen::all, kept).eval();
   }
-  network = Network(std::move(layers), network.output_activation());
+  network = Network(std::move(layers), network.output_activation(), network.activation());
   return removed;
 }
 
@@ -280,7 +280,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
     result.starts.push_back(
         {start.status, !start.trace.empty(), start.best_value, start.polish_iterations, start.violations, start.trace});
   }
-  result.model = {Network(kept.best_layers, options.output),
+  result.model = {Network(kept.best_layers, options.output, options.activation),
                   scaled.input_scaling,
                   scaled.target_scaling,
                   data.input_names,
@@ -290,6 +290,9 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   if (has_fixed_output(options)) move_target_scale(result.model);
   if (options.group_lasso > 0 && !options.constraints.names_units())
     result.removed_units = remove_constant_units(result.model.network);
+  if (!options.constraints.hidden.empty()) {
+    keep_hidden_bounds(options.constraints.hidden, data.inputs, result.model);
+  }
   if (options.weight_grid > 0) {
     WeightGridResult grid = round_to_grid(result.model, data, options.loss, options.weight_grid, options.constraints);
     result.model = std::move(grid.model);

@@ -21,15 +21,16 @@ const char* to_string(Method method) {
   return "unknown";
 }
 
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
+TrainOptions default_train_options(std::vector<Index> hidden, Loss loss, Activation activation) {
   TrainOptions options;
   options.hidden = std::move(hidden);
   options.loss = loss;
+  options.activation = activation;
   if (loss == Loss::exact) options.ridge = 0;
   // Measured: under the squared loss the relaxation's own point predicts noisy targets better than the local minimum
-  // near it; for classes the minimum does, and the relaxation need only begin.
-  options.polish = loss != Loss::squared;
-  if (loss == Loss::exact && options.hidden.size() == 1) options.method = Method::search;
+  // near it; for classes the minimum does, and the relaxation need only begin. Units with ceilings need it, too.
+  options.polish = loss != Loss::squared || lift_of(activation).pieces.size() > 1;
+  if (loss == Loss::exact && !options.hidden.empty()) options.method = Method::search;
   SequenceOptions& sequence = options.sequence;
   // Measured: losses of classes have slopes below 1 and little curvature, and are outweighed by larger ones.
   const bool classes = is_for_classes(loss);
@@ -38,7 +39,10 @@ TrainOptions default_train_options(std::vector<Index> hidden, Loss loss) {
   sequence.penalties = {weight, weight, weight};
   const Strategy strategy = options.hidden.empty() ? Strategy::converged : Strategy::inexact;
   set_strategy(sequence, strategy, default_inner_iterations(strategy));
-  sequence.max_iterations = loss == Loss::hinge ? 300 : classes ? 60 : 1000;
+  // Several layers, exact loss: a short relaxation and the polish after it, from many starts, fit better than a long
+  // one.
+  const bool short_starts = loss == Loss::exact && options.hidden.size() > 1;
+  sequence.max_iterations = loss == Loss::hinge ? 300 : classes ? 60 : short_starts ? 20 : 1000;
   sequence.record_interval = 5;
   sequence.stall_window = 40;
   return options;
@@ -50,6 +54,7 @@ void check(const TrainOptions& options) {
     if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
   }
   check(options.loss);
+  check(options.activation);
   if (options.starts < 1) fail(fmt::format("starts: {}, expected at least 1", options.starts));
   if (options.threads < 1) fail(fmt::format("threads: {}, expected at least 1", options.threads));
   if (!(std::isfinite(options.ridge) && options.ridge >= 0)) {
@@ -69,15 +74,21 @@ void check(const TrainOptions& options) {
   const std::string method = to_string(options.method);
   if (options.method != Method::relaxation) {
     if (options.loss != Loss::exact) fail(fmt::format("loss: {}, {} expects exact", to_string(options.loss), method));
-    if (options.hidden.size() != 1) {
-      fail(fmt::format("hidden: {} hidden layers, {} expects 1", options.hidden.size(), method));
-    }
+    if (options.hidden.empty()) fail(fmt::format("hidden: no hidden layer, {} expects one", method));
     if (options.ridge != 0) fail(fmt::format("ridge: {}, {} expects 0", options.ridge, method));
     if (!options.constraints.empty() || options.lasso + options.group_lasso + options.nuclear > 0) {
       fail(fmt::format("method: {} knows no constraints and regularizers on weights, expected relaxation", method));
     }
     if (options.initialization != Initialization::random) {
       fail(fmt::format("initialization: {} starts at random, expected relaxation for other starts", method));
+    }
+  }
+  if (options.method == Method::fixed_output) {
+    if (options.hidden.size() != 1) {
+      fail(fmt::format("hidden: {} hidden layers, {} expects 1", options.hidden.size(), method));
+    }
+    if (options.activation != Activation::relu) {
+      fail(fmt::format("activation: {}, {} expects relu", to_string(options.activation), method));
     }
   }
   if (options.fixed_output_iterations < 1) {

@@ -98,12 +98,13 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
   problem.widths.push_back(data.targets.rows());
   problem.output = options.output;
+  problem.activation = options.activation;
   problem.loss = options.loss;
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
   problem.ridge = options.ridge * loss_terms(data, options.loss);
-  const NetworkShape shape{problem.widths, data.input_names, data.target_names};
+  const NetworkShape shape{problem.widths, data.input_names, data.target_names, problem.activation};
   problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
   add_regularizers(data, options, problem);
   add_output_bounds(data, constraints, shape, scaled);
@@ -119,7 +120,8 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
   RelaxationParameters parameters = parameters_at(zero_point(problem));
   if (options.initialization == Initialization::random) {
     const bool plain = options.hidden.size() == 1 && options.constraints.empty();
-    const double automatic = options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
+    const bool saturating = lift_of(options.activation).pieces.size() > 1;
+    const double automatic = saturating ? 2 : options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
     const double scale = options.random_scale > 0 ? options.random_scale : automatic;
     parameters = random_parameters(problem, scale, start_seed(options.seed, start));
   } else if (options.initialization == Initialization::network) {
@@ -127,6 +129,11 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
       throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
                                               fmt::join(options.start->network.widths(), "-"),
                                               fmt::join(problem.widths, "-")));
+    }
+    if (options.start->network.activation() != problem.activation) {
+      throw std::invalid_argument(
+          fmt::format("start: the model's activation is {}, expected {} with the same parameter",
+                      to_string(options.start->network.activation()), to_string(problem.activation)));
     }
     parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
   }

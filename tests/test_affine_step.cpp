@@ -105,7 +105,7 @@ struct Unknowns {
   Unknowns(const std::vector<Layer>& from, const Copies& image) : layers(from), output(image.output()) {
     for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
       active.push_back(image.active[i]);
-      active_in.push_back(i == 0 ? image.active[0] : image.active_in[i]);
+      active_in.push_back(i == 0 ? image.active[0] : image.values[i]);
       slack.push_back(image.slack[i]);
     }
   }
@@ -140,7 +140,7 @@ double objective(const Setting& setting, const Unknowns& x) {
   for (std::size_t i = 0; i < x.active.size(); ++i) {
     const Matrix slack = i == 0 ? Matrix(x.active[0] - first_preactivation(setting, x)) : x.slack[i];
     sum += 0.5 * rho.pair * (x.active[i] - target.active[i]).squaredNorm();
-    if (i > 0) sum += 0.5 * rho.pair * (x.active_in[i] - target.active_in[i]).squaredNorm();
+    if (i > 0) sum += 0.5 * rho.pair * (x.active_in[i] - target.values[i]).squaredNorm();
     sum += 0.5 * rho.pair * (i == 0 ? 1 : 2) * (slack - target.slack[i]).squaredNorm();
     const Matrix block = product_block(setting, x, i);
     const Index samples = problem.samples();

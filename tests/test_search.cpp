@@ -140,6 +140,21 @@ TEST(Search, TimeLimitEndsItEvenWithinARun) {
   EXPECT_EQ(Network(result.layers, problem.output).widths(), problem.widths);
 }
 
+/// Networks with several hidden layers of the teacher's own widths.
+TEST(Search, FitsDeepTeachersExactly) {
+  for (const unsigned long long seed : {1, 2, 3}) {
+    for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
+      LiftedProblem problem = teacher_problem({2, 3, 2, 1}, output, 80, seed);
+      if (problem.targets.isZero()) continue;  // a dead output
+      const SearchResult result = search_exact_fit(problem);
+      EXPECT_EQ(result.status, SearchStatus::converged) << "seed " << seed;
+      EXPECT_LE(forward_residual(problem, result.layers), 1e-9);
+      EXPECT_EQ(Network(result.layers, output).widths(), problem.widths);
+      EXPECT_EQ(search_exact_fit(problem).layers.back().weights, result.layers.back().weights);
+    }
+  }
+}
+
 TEST(Search, ObserverAndShouldStopEndIt) {
   const LiftedProblem problem = noise(OutputActivation::relu);
   Index seen = 0;
@@ -190,9 +205,7 @@ TEST(Search, OtherProblemsAreRefused) {
     change(problem);
     expect_error(message, [&] { search_exact_fit(problem); });
   };
-  expect_problem("widths: 2 hidden layers, the search for an exact fit expects 1", [](auto& p) {
-    p.widths = {3, 3, 3, 2};
-  });
+  expect_problem("loss: exact, which needs a hidden layer", [](auto& p) { p.widths = {3, 2}; });
   expect_problem("loss: squared, the search expects exact", [](auto& p) { p.loss = Loss::squared; });
   expect_problem("ridge: 0.1, the search for an exact fit expects 0", [](auto& p) { p.ridge = 0.1; });
   expect_problem("inputs: 3 rows, expected 4", [](auto& p) { p.widths = {4, 3, 2}; });

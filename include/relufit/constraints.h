@@ -65,6 +65,13 @@ struct OutputBound {
   bool at_samples() const { return points.values.rows() == 0; }
 };
 
+/// |value| <= at_most of the units of a hidden layer, at the samples trained on. A unit with homogeneous activation is
+/// scaled to keep it, the weights it feeds inversely, which leaves the network's function as it is.
+struct HiddenBound {
+  std::optional<Index> layer;  ///< 1 is the first hidden layer; none: all of them
+  double at_most = 1;          ///< > 0
+};
+
 struct Constraints {
   std::vector<WeightBound> weights;
   std::vector<LinearBound> linear;
@@ -73,12 +80,13 @@ struct Constraints {
   std::optional<double> lipschitz;  ///< product of the layers' spectral norms, so ||F(u) - F(v)|| <= it ||u - v||; > 0
   bool convex = false;              ///< every target is convex in the inputs: no weight below 0 after the first layer
   std::vector<OutputBound> outputs;
+  std::vector<HiddenBound> hidden;
 
   /// Whether single hidden units are named, so that none may be removed.
   bool names_units() const;
   bool empty() const {
     return weights.empty() && linear.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex &&
-           outputs.empty();
+           outputs.empty() && hidden.empty();
   }
   /// Whether inputs must have one scale in common, and targets one: norms of raw and scaled weights are then
   /// proportional.
@@ -97,11 +105,13 @@ struct NetworkShape {
   std::vector<Index> widths;  ///< inputs, hidden layers..., targets
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
+  Activation activation;  ///< of the hidden layers
 };
 
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
-/// Throws std::invalid_argument for names or layers that do not exist, and naming constraints that contradict each
-/// other.
+/// Throws std::invalid_argument for names or layers that do not exist, an activation that does not go with a constraint
+/// (monotone: an increasing one; convex: a convex one, increasing where there are several hidden layers; hidden: a
+/// homogeneous one), and naming constraints that contradict each other.
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
 
 /// The same for a network on scaled data, and `lipschitz` as a spectral ball on every layer. Where
@@ -132,6 +142,13 @@ struct BoundedPoints {
 /// Throws std::invalid_argument for targets or input columns that do not exist, and naming bounds that contradict each
 /// other at a sample.
 BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples);
+
+/// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw). Other
+/// constraints on weights may be broken by it. Throws std::invalid_argument for layers that do not exist.
+void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Model& model);
+
+/// The least at_most - |value| over units, samples and bounded layers.
+double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model& model);
 
 /// Upper bound of the Lipschitz constant of the model on raw data, Euclidean norms: product of the spectral norms.
 double lipschitz_bound(const Model& model);

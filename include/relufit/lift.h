@@ -12,6 +12,11 @@
 ///     complementarity   h * s = 0                for every hidden unit and sample
 ///     product           W_l H_{l-1} = C_l        for every layer l >= 2,
 ///                       C_l = H_l - S_l - b_l 1' (hidden)  or  Z - b_L 1' (output)
+///
+/// For another activation than the ReLU (activation.h) there is one pair (H_lp, S_lp) for each of its pieces p, with
+/// H_lp - S_lp + t_p in the place of H_l - S_l for every p, and the products are with the values of the units,
+///
+///     A_l = offset + sum_p above_p H_lp + below_p S_lp,           W_l A_{l-1} = C_l.
 #pragma once
 
 #include <vector>
@@ -28,6 +33,7 @@ struct LiftedProblem {
   Matrix targets;
   std::vector<Index> widths;  ///< n0, hidden layers (if any)..., nL
   OutputActivation output = OutputActivation::linear;
+  Activation activation;  ///< of the hidden layers
   Loss loss = Loss::exact;
   Vector sample_weights;  ///< of the loss, N values >= 0 and not all 0; empty: ones (always, for the exact loss)
   double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
@@ -49,9 +55,15 @@ void check(const LiftedProblem& problem);
 /// A value of every unknown. Nothing is implied about feasibility.
 struct LiftedPoint {
   std::vector<Layer> layers;   ///< W_l, b_l for l = 1..L
-  std::vector<Matrix> active;  ///< H_l, n_l x N, for l = 1..D
-  std::vector<Matrix> slack;   ///< S_l, n_l x N, for l = 1..D
+  std::vector<Matrix> active;  ///< H_l, (pieces n_l) x N, for l = 1..D: the n_l units' first pieces, then the second
+  std::vector<Matrix> slack;   ///< S_l, likewise
   Matrix output;               ///< Z, nL x N
+  Activation activation;       ///< of the hidden layers
+
+  /// n_l x N: arguments of the activations of layer l, by their first piece, t_1 + H_l1 - S_l1.
+  Matrix arguments(std::size_t layer) const;
+  /// n_l x N: values of the units of layer l, by the pairs; with a ReLU H_l. Layers count from 0 in both.
+  Matrix values(std::size_t layer) const;
 };
 
 /// All zero, of the problem's shapes.
@@ -64,7 +76,7 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
 struct BilinearEquality {
   enum class Kind {
     complementarity,  ///< element-wise: A = H_l, B = S_l, C = 0, each entry one scalar equality
-    product           ///< one matrix equality: A = W_l, B = H_{l-1}, C = C_l
+    product           ///< one matrix equality: A = W_l, B = H_{l-1} (the units' values), C = C_l
   };
   Kind kind;
   Index layer;  ///< l, counted from 1
@@ -84,7 +96,7 @@ Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equal
 
 /// How far a point is from the training problem's constraints, as largest absolute entries.
 struct Violations {
-  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1); without hidden layer - Z
+  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1), pieces of a unit; without hidden layer - Z
   double sign = 0;             ///< negative parts of H and S
   double output = 0;           ///< exact loss: Z against the targets
   double complementarity = 0;  ///< h s

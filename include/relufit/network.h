@@ -2,17 +2,15 @@
 /// The plain network: what relufit trains, evaluates, saves and exports.
 #pragma once
 
-#include <Eigen/Core>
 #include <string>
 #include <vector>
 
+#include "relufit/activation.h"
+#include "relufit/matrix.h"
+
 namespace relufit {
 
-using Matrix = Eigen::MatrixXd;
-using Vector = Eigen::VectorXd;
-using Index = Eigen::Index;
-
-/// What follows the last affine map. Hidden layers always end in a ReLU.
+/// What follows the last affine map.
 enum class OutputActivation { linear, relu };
 
 /// Name of an output activation as it stands in model files: "linear" or "relu".
@@ -27,23 +25,27 @@ struct Layer {
   Vector bias;     ///< outputs
 };
 
-/// A fully connected ReLU network. All data are column-wise: one column is one sample.
+/// A fully connected network whose hidden layers have one activation, a ReLU unless said otherwise. All data are
+/// column-wise: one column is one sample.
 class Network {
  public:
   Network() = default;
 
   /// All weights zero. `widths` = inputs, hidden layers..., outputs; at least two entries, each >= 1.
   /// Throws std::invalid_argument otherwise.
-  Network(const std::vector<Index>& widths, OutputActivation output);
+  Network(const std::vector<Index>& widths, OutputActivation output, Activation activation = Activation::relu);
 
-  /// From given layers; throws std::invalid_argument when their shapes do not chain or a value is not finite.
-  Network(std::vector<Layer> layers, OutputActivation output);
+  /// From given layers; throws std::invalid_argument when their shapes do not chain, a value is not finite, or the
+  /// activation's parameter is out of range.
+  Network(std::vector<Layer> layers, OutputActivation output, Activation activation = Activation::relu);
 
   /// Inputs, hidden layers..., outputs.
   std::vector<Index> widths() const;
   Index input_size() const { return layers_.front().weights.cols(); }
   Index output_size() const { return layers_.back().weights.rows(); }
   OutputActivation output_activation() const { return output_; }
+  /// Of the hidden layers.
+  const Activation& activation() const { return activation_; }
   const std::vector<Layer>& layers() const { return layers_; }
 
   /// Network outputs (outputs x samples) for inputs (inputs x samples).
@@ -53,6 +55,7 @@ class Network {
  private:
   std::vector<Layer> layers_;
   OutputActivation output_ = OutputActivation::linear;
+  Activation activation_;
 };
 
 }  // namespace relufit

@@ -30,7 +30,7 @@ double nuclear_norm(const Matrix& matrix);
 /// Sum of singular values of [a b; c d] = sqrt(||.||_F^2 + 2 |det|).
 double nuclear_norm(double a, double b, double c, double d);
 
-/// Parameters of the complementarities of one layer, element-wise: n_l x N each.
+/// Parameters of the complementarities of one layer, element-wise: (pieces n_l) x N each, as LiftedPoint::active.
 struct ComplementarityParameters {
   Matrix x, y;
   Matrix scale;  ///< w = V1 = V2 > 0 per entry
@@ -39,7 +39,7 @@ struct ComplementarityParameters {
 /// Parameters of one product equality.
 struct ProductParameters {
   Matrix x;                ///< n_l x n_{l-1}
-  Matrix y;                ///< n_{l-1} x N
+  Matrix y;                ///< n_{l-1} x N, like the units' values
   double left_scale = 1;   ///< V1 = left_scale * I, > 0
   double right_scale = 1;  ///< V2 = right_scale * I, > 0
   /// General V1 (n_l x n_l) and V2 (N x N), invertible; both or none. Where given they replace the scalar scales, and

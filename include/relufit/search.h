@@ -1,11 +1,11 @@
 /// \file
-/// Search for one hidden layer of ReLU units that fits the data exactly, by many short local fits.
+/// Search for a network that fits the data exactly, by many short local fits.
 ///
-/// One run is a Levenberg-Marquardt fit with output weights eliminated, given up early where it does not fall fast.
-/// Where it ends in a local minimum, one unit is replaced by a random one and the fit repeated, keeping what is better;
-/// after `patience` runs without progress the search starts afresh. With linear outputs, runs use some extra units and
-/// a linear term, which makes most of them succeed, and the exact fit is then reduced to the width asked for. See
-/// docs/method.md.
+/// One run is a Levenberg-Marquardt fit, given up early where it does not fall fast. Where it ends in a local minimum,
+/// one unit is replaced by a random one and the fit repeated, keeping what is better; after `patience` runs without
+/// progress the search starts afresh. With one hidden layer of ReLUs the fits eliminate the output weights and, for
+/// linear outputs, use some extra units and a linear term, which makes most of them succeed; the exact fit is then
+/// reduced to the width asked for. See docs/method.md.
 #pragma once
 
 #include <functional>
@@ -30,8 +30,8 @@ struct SearchOptions {
   double time_limit = 0;   ///< seconds; 0: none
   Index max_runs = 10000;  ///< local fits, >= 1
   Index patience = 60;     ///< runs in a row without progress before a fresh start, >= 0 (0: every start is fresh)
-  /// Linear outputs: extra units of a run, relative to the width, at least one; fewer, or none, where the data are few.
-  /// 0: runs have the asked width and no linear term. Finite, >= 0.
+  /// One hidden layer of ReLUs, linear outputs: extra units of a run, relative to the width, at least one; fewer, or
+  /// none, where the data are few. 0: runs have the asked width and no linear term. Finite, >= 0.
   double extra_units = 0.2;
   double tolerance = 1e-9;            ///< on the relative residual of the plain network, > 0
   std::function<bool()> should_stop;  ///< asked at every iteration of a run; true ends the search
@@ -52,8 +52,7 @@ struct SearchResult {
 
 /// Searches for an exact fit. The same seed gives the same network unless time limit or callbacks end the search.
 /// Data should be scaled: inputs of size about 1.
-/// Throws std::invalid_argument for a problem or options out of range, a problem with more than one hidden layer,
-/// another than the exact loss, or a ridge.
+/// Throws std::invalid_argument for a problem or options out of range, another than the exact loss, or a ridge.
 SearchResult search_exact_fit(const LiftedProblem& problem, const SearchOptions& options = {},
                               const SearchObserver& observer = {});
 

@@ -81,8 +81,10 @@ Index default_inner_iterations(Strategy strategy);
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer = {});
 
-/// Parameters whose entries are those of a random guess (W, H, S), independent normal with standard deviation `scale`.
-/// The same seed gives the same guess on every platform.
+/// Parameters at a random guess. W, H and S are independent and normal with standard deviation `scale`; for activations
+/// of several pieces, where such a guess mostly leads to units that stay between their thresholds, they are the values
+/// of a random network whose units' arguments have that standard deviation. The same seed gives the same guess on every
+/// platform.
 RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed);
 
 /// `parameters` with the given scales.

@@ -24,8 +24,8 @@ enum class Initialization {
 
 /// Which algorithm trains.
 enum class Method {
-  relaxation,  ///< sequential convex relaxation (sequence.h)
-  search,  ///< exact loss, one hidden layer: search by short local fits (search.h), which the relaxation rarely beats
+  relaxation,   ///< sequential convex relaxation (sequence.h)
+  search,       ///< exact loss: search by short local fits (search.h), which the relaxation rarely beats
   fixed_output  ///< exact loss, one hidden layer, one linear output of given weights: projections (fixed_output.h)
 };
 
@@ -35,6 +35,7 @@ struct TrainOptions {
   Method method = Method::relaxation;
   std::vector<Index> hidden;  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
   OutputActivation output = OutputActivation::linear;
+  Activation activation;      ///< of the hidden layers; Method::fixed_output expects a ReLU
   Loss loss = Loss::squared;  ///< the delta of huber in raw units, in which all targets then have one scale
   bool bias = true;           ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
@@ -49,8 +50,9 @@ struct TrainOptions {
   double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
   Constraints constraints;  ///< on the network for raw data; Method::relaxation only
   Initialization initialization = Initialization::random;
-  /// Standard deviation of random guesses, >= 0; 0: 1, and for the exact loss 0.05, or 0.3 with several hidden layers
-  /// or constraints. Small guesses more often end in a network that is constant.
+  /// Standard deviation of random guesses (random_parameters), >= 0; 0: 1, and for the exact loss 0.05, or 0.3 with
+  /// several hidden layers or constraints; clipped-relu and hard-tanh: 2. Small guesses more often end in a network
+  /// that is constant, or linear.
   double random_scale = 0;
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
@@ -65,9 +67,10 @@ struct TrainOptions {
   int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel
 };
 
-/// The defaults of `relufit train`: search for exact fits with one hidden layer; else relaxation, X and Y being updated
-/// every few inner iterations (docs/method.md), or without hidden layer the one convex problem solved to the end.
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss);
+/// The defaults of `relufit train`: search for exact fits; else relaxation, X and Y
+/// being updated every few inner iterations (docs/method.md), or without hidden layer the one convex problem solved to
+/// the end.
+TrainOptions default_train_options(std::vector<Index> hidden, Loss loss, Activation activation = Activation::relu);
 
 /// One record of one start, as seen by an observer.
 struct TrainProgress {

@@ -65,9 +65,11 @@ std::optional<Classification> classification_of(const Model& model) {
 Model make_model(nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
                  nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
                  const std::optional<std::vector<std::string>>& target_names,
-                 const std::optional<TrainingRecord>& training, const std::optional<Classification>& classification) {
+                 const std::optional<TrainingRecord>& training, const std::optional<Classification>& classification,
+                 const std::string& activation, std::optional<double> activation_parameter) {
   Model model;
-  model.network = Network(layers_from(layers), output_activation_from(output_activation));
+  model.network = Network(layers_from(layers), output_activation_from(output_activation),
+                          activation_from(activation, activation_parameter));
   const Index inputs = model.network.input_size();
   const Index outputs = model.network.output_size();
   model.input_scaling = scaling_from(input_scaling, "input_scaling", inputs);
@@ -133,6 +135,11 @@ nb::object predict_labels(const Model& model, nb::handle inputs) {
   return nb::module_::import_("numpy").attr("take")(classification.classes, to_array(std::move(positions)));
 }
 
+std::optional<double> parameter_of(const Activation& activation) {
+  if (!has_parameter(activation)) return std::nullopt;
+  return activation.parameter;
+}
+
 /// Pickling: the arguments of the constructor.
 nb::tuple reduced(nb::handle self) {
   const auto& model = nb::cast<const Model&>(self);
@@ -140,7 +147,8 @@ nb::tuple reduced(nb::handle self) {
       self.type(),
       nb::make_tuple(view_layers(model.network.layers(), self), to_string(model.network.output_activation()),
                      scaling_view(model.input_scaling, self), scaling_view(model.target_scaling, self),
-                     model.input_names, model.target_names, model.training, classification_of(model)));
+                     model.input_names, model.target_names, model.training, classification_of(model),
+                     to_string(model.network.activation()), parameter_of(model.network.activation())));
 }
 
 void bind_training_record(nb::module_& module) {
@@ -186,6 +194,12 @@ void bind_data(nb::class_<Model>& model) {
       .def_prop_ro(
           "output_activation", [](const Model& m) { return to_string(m.network.output_activation()); },
           "'linear' or 'relu'.")
+      .def_prop_ro(
+          "activation", [](const Model& m) { return to_string(m.network.activation()); },
+          "Of the hidden units: 'relu', 'leaky-relu', 'absolute', 'clipped-relu' or 'hard-tanh'.")
+      .def_prop_ro(
+          "activation_parameter", [](const Model& m) { return parameter_of(m.network.activation()); },
+          "leaky-relu: slope left of 0; clipped-relu: ceiling. None for others.")
       .def_prop_ro(
           "input_scaling",
           [](nb::handle self) { return scaling_view(nb::cast<const Model&>(self).input_scaling, self); },
@@ -254,16 +268,18 @@ void bind_model(nb::module_& module) {
       [](Model* self, nb::sequence layers, const std::string& output_activation, nb::handle input_scaling,
          nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
          const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training,
-         const std::optional<Classification>& classification) {
+         const std::optional<Classification>& classification, const std::string& activation,
+         std::optional<double> activation_parameter) {
         new (self) Model(make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names,
-                                    training, classification));
+                                    training, classification, activation, activation_parameter));
       },
       "layers"_a, "output_activation"_a = "linear", "input_scaling"_a = nb::none(), "target_scaling"_a = nb::none(),
       "input_names"_a = nb::none(), "target_names"_a = nb::none(), "training"_a = nb::none(),
-      "classification"_a = nb::none(),
+      "classification"_a = nb::none(), "activation"_a = "relu", "activation_parameter"_a = nb::none(),
       "From pairs (weights, bias), weights being (outputs, inputs), on data scaled by pairs (offset, scale), by\n"
       "default not at all. Names are x0, x1, ... and y0, y1, ... (label=class) by default. With a Classification the\n"
-      "outputs are scores of its classes. ValueError where shapes do not fit.");
+      "outputs are scores of its classes. Activations have the names of the property. ValueError where shapes do not "
+      "fit.");
   bind_data(model);
   bind_exports(model);
   model.def(
@@ -289,7 +305,10 @@ void bind_model(nb::module_& module) {
       "The same function with the scalings folded into the first and the last layer.");
   model.def("__reduce__", &reduced);
   model.def("__repr__", [](const Model& self) {
-    return fmt::format("<relufit.Model {}, {} outputs>", fmt::join(self.network.widths(), "-"),
+    const Activation& activation = self.network.activation();
+    return fmt::format("<relufit.Model {}{}{}, {} outputs>", fmt::join(self.network.widths(), "-"),
+                       activation == Activation::relu ? "" : " ",
+                       activation == Activation::relu ? "" : to_string(activation),
                        to_string(self.network.output_activation()));
   });
 }

@@ -1,6 +1,7 @@
 #include "relufit/relaxation.h"
 
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
 
 #include <array>
 #include <utility>
@@ -33,8 +34,10 @@ nb::list view_list(const std::vector<Matrix>& matrices, nb::handle owner) {
 
 LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
                            const std::string& output_activation, const std::string& loss, double loss_parameter,
-                           double ridge, bool bias, nb::handle sample_weights) {
+                           double ridge, bool bias, nb::handle sample_weights, const std::string& activation,
+                           std::optional<double> activation_parameter) {
   LiftedProblem problem;
+  problem.activation = activation_from(activation, activation_parameter);
   problem.inputs = samples_from(inputs, "inputs");
   problem.targets = samples_from(targets, "targets");
   problem.widths = {problem.inputs.rows()};
@@ -54,7 +57,8 @@ void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
   const LiftedPoint expected = zero_point(problem);
   const auto same = [](const Matrix& a, const Matrix& b) { return a.rows() == b.rows() && a.cols() == b.cols(); };
   bool fits = point.layers.size() == expected.layers.size() && point.active.size() == expected.active.size() &&
-              point.slack.size() == expected.slack.size() && same(point.output, expected.output);
+              point.slack.size() == expected.slack.size() && same(point.output, expected.output) &&
+              point.activation == expected.activation;
   for (std::size_t l = 0; fits && l < expected.layers.size(); ++l) {
     fits = same(point.layers[l].weights, expected.layers[l].weights) &&
            point.layers[l].bias.size() == expected.layers[l].bias.size();
@@ -70,7 +74,7 @@ void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
 }
 
 LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
-  const Network network(layers_from(layers), problem.output);
+  const Network network(layers_from(layers), problem.output, problem.activation);
   if (network.widths() != problem.widths) {
     throw std::invalid_argument(fmt::format("layers: widths {}, expected {}", fmt::join(network.widths(), "-"),
                                             fmt::join(problem.widths, "-")));
@@ -85,40 +89,46 @@ void bind_lift(nb::module_& module) {
           "__init__",
           [](LiftedProblem* self, nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
              const std::string& output_activation, const std::string& loss, double loss_parameter, double ridge,
-             bool bias, nb::handle sample_weights) {
+             bool bias, nb::handle sample_weights, const std::string& activation,
+             std::optional<double> activation_parameter) {
             new (self) LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, loss_parameter,
-                                                  ridge, bias, sample_weights));
+                                                  ridge, bias, sample_weights, activation, activation_parameter));
           },
           "inputs"_a, "targets"_a, "hidden"_a, "output_activation"_a = "linear", "loss"_a = "exact",
           "loss_parameter"_a = 0.0, "ridge"_a = 0.0, "bias"_a = true, "sample_weights"_a = nb::none(),
+          "activation"_a = "relu", "activation_parameter"_a = nb::none(),
           "Inputs (samples, n_0), targets (samples, n_L), units of the hidden layers. Losses are 'exact', 'squared',\n"
           "'absolute', 'huber' and 'quantile' (with a parameter), 'logistic', 'hinge' and 'cross-entropy'; the ridge\n"
-          "adds ridge / 2 * the sum of squared weights; sample_weights (samples,) weigh the loss.")
+          "adds ridge / 2 * the sum of squared weights; sample_weights (samples,) weigh the loss. Activations are "
+          "those\n"
+          "of a Model.")
       .def_prop_ro("inputs", [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).inputs, self); })
       .def_prop_ro("targets",
                    [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).targets, self); })
       .def_ro("widths", &LiftedProblem::widths, "n_0, hidden layers, n_L.")
       .def_prop_ro("output_activation", [](const LiftedProblem& p) { return to_string(p.output); })
+      .def_prop_ro("activation", [](const LiftedProblem& p) { return to_string(p.activation); })
       .def_prop_ro("loss", [](const LiftedProblem& p) { return to_string(p.loss); })
       .def_ro("bias", &LiftedProblem::bias)
       .def_ro("ridge", &LiftedProblem::ridge);
   nb::class_<LiftedPoint>(module, "LiftedPoint", "A value of every unknown; nothing is implied about feasibility.")
       .def(
           "__init__",
-          [](LiftedPoint* self, nb::sequence layers, nb::sequence active, nb::sequence slack, nb::handle output) {
+          [](LiftedPoint* self, nb::sequence layers, nb::sequence active, nb::sequence slack, nb::handle output,
+             const std::string& activation, std::optional<double> activation_parameter) {
             new (self) LiftedPoint{layers_from(layers), sample_list(active, "active"), sample_list(slack, "slack"),
-                                   samples_from(output, "output")};
+                                   samples_from(output, "output"), activation_from(activation, activation_parameter)};
           },
-          "layers"_a, "active"_a, "slack"_a, "output"_a)
+          "layers"_a, "active"_a, "slack"_a, "output"_a, "activation"_a = "relu", "activation_parameter"_a = nb::none())
       .def_prop_ro(
           "layers", [](nb::handle self) { return view_layers(nb::cast<LiftedPoint&>(self).layers, self); },
           "Pairs (W_l, b_l), l = 1..L.")
       .def_prop_ro(
           "active", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).active, self); },
-          "H_l, (samples, n_l), of the hidden layers.")
+          "H_l, (samples, pieces n_l), of the hidden layers; with ReLUs one piece.")
       .def_prop_ro(
           "slack", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).slack, self); },
-          "S_l, (samples, n_l), of the hidden layers.")
+          "S_l, likewise.")
       .def_prop_ro(
           "output", [](nb::handle self) { return view_samples(nb::cast<LiftedPoint&>(self).output, self); },
           "Z, (samples, n_L).");

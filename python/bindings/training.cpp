@@ -132,11 +132,13 @@ void bind_options(nb::module_& module) {
       "The strategy of the relaxation and its inner iterations, by default those that suit it.");
   module.def(
       "default_train_options",
-      [](std::vector<Index> hidden, const std::string& loss, double loss_parameter) {
-        return default_train_options(std::move(hidden), loss_from(loss, loss_parameter));
+      [](std::vector<Index> hidden, const std::string& loss, double loss_parameter, const std::string& activation,
+         std::optional<double> activation_parameter) {
+        return default_train_options(std::move(hidden), loss_from(loss, loss_parameter),
+                                     activation_from(activation, activation_parameter));
       },
-      "hidden"_a, "loss"_a, "loss_parameter"_a = 0.0,
-      "The defaults of the library for these hidden layers and this loss.");
+      "hidden"_a, "loss"_a, "loss_parameter"_a = 0.0, "activation"_a = "relu", "activation_parameter"_a = nb::none(),
+      "The defaults of the library for these hidden layers, this loss and this activation.");
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         hidden=(10,),
         *,
         loss="cross-entropy",
+        activation="relu",
+        activation_parameter=None,
         ridge=None,
         lasso=0,
         group_lasso=0,
@@ -70,6 +72,8 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         super().__init__(
             hidden,
             loss=loss,
+            activation=activation,
+            activation_parameter=activation_parameter,
             ridge=ridge,
             lasso=lasso,
             group_lasso=group_lasso,

@@ -77,6 +77,8 @@ class ReluEstimator(BaseEstimator):
         hidden,
         *,
         loss,
+        activation="relu",
+        activation_parameter=None,
         ridge=None,
         lasso=0,
         group_lasso=0,
@@ -94,6 +96,8 @@ class ReluEstimator(BaseEstimator):
     ):
         self.hidden = hidden
         self.loss = loss
+        self.activation = activation
+        self.activation_parameter = activation_parameter
         self.ridge = ridge
         self.lasso = lasso
         self.group_lasso = group_lasso
@@ -119,6 +123,8 @@ class ReluEstimator(BaseEstimator):
             targets,
             tuple(np.atleast_1d(self.hidden).tolist()),
             loss=self.loss,
+            activation=self.activation,
+            activation_parameter=self.activation_parameter,
             method=self.method,
             polish=self.polish,
             weight_grid=self.weight_grid,
@@ -167,6 +173,10 @@ class ReluEstimator(BaseEstimator):
 SHARED = {
     "parameters": """hidden : tuple of int, default=(10,)
         Units of the hidden layers. (): a linear model, whose training problem is convex.
+    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh"}, default="relu"
+        Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1.
+    activation_parameter : float, default=None
+        "leaky-relu": slope c, in (-1, 1); None: 0.01. "clipped-relu": ceiling, > 0, scaled units; None: 1.
     ridge : float, default=None
         Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.003, with the exact loss
         0.
@@ -177,11 +187,11 @@ SHARED = {
         Hard constraints on the network for raw data, such as monotonicity in a feature: docs/constraints.md. Features
         without names are x0, x1, ...; targets y0, y1, ..., of classes "class=NAME".
     method : {"auto", "relaxation", "search"}, default="auto"
-        "relaxation": sequential convex relaxation. "search": exact fits with one hidden layer by many short local fits,
-        for the exact loss. "auto": the search where it applies.
+        "relaxation": sequential convex relaxation. "search": exact fits by many short local fits, for the exact loss.
+        "auto": the search where it applies.
     polish : bool, default=None
         Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
-        all losses but the squared one.
+        all losses but the squared one, and with "clipped-relu" and "hard-tanh".
     weight_grid : float, default=0
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, the fit being
         repaired; 0: none.

@@ -33,7 +33,7 @@ def to_onnx(
     """The network as an ONNX model, which is returned and, with a path, written.
 
     One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32"
-    or "float64"; nodes Gemm and Relu of the given opset, at least 7. Scalings are folded into the first and the last
+    or "float64"; nodes Gemm and Relu (other activations: Mul, Max, Min, Abs) of the given opset, at least 7. Scalings are folded into the first and the last
     layer. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
     relufit.target_names.
 
@@ -77,7 +77,7 @@ def to_onnx(
 def _layers(model: Model, dtype: str) -> tuple[list, list]:
     """Nodes from "inputs" to "outputs", and their constants."""
     onnx = _onnx()
-    nodes, constants, value = [], [], "inputs"
+    nodes, constants, value = [], _activation_constants(model, dtype), "inputs"
     layers = model.folded().layers
     for number, (weights, bias) in enumerate(layers, start=1):
         last = number == len(layers)
@@ -87,14 +87,38 @@ def _layers(model: Model, dtype: str) -> tuple[list, list]:
             if not np.isfinite(constant).all():
                 raise ValueError(f"dtype: float32, but {name} has a value that does not fit it")
             constants.append(onnx.numpy_helper.from_array(constant, name))
-        activated = not last or model.output_activation == "relu"
-        affine = f"affine{number}" if activated else "outputs"
+        activation = (model.activation if not last else model.output_activation).replace("linear", "")
+        affine = f"affine{number}" if activation else "outputs"
         nodes.append(onnx.helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
         value = affine
-        if activated:
+        if activation:
             value = "outputs" if last else f"hidden{number}"
-            nodes.append(onnx.helper.make_node("Relu", [affine], [value]))
+            nodes += _activation_nodes(activation, affine, value)
     return nodes, constants
+
+
+def _activation_constants(model: Model, dtype: str) -> list:
+    """What the nodes of the hidden layers' activation refer to by name."""
+    values: dict[str, dict[str, Any]] = {
+        "leaky-relu": {"slope": model.activation_parameter},
+        "clipped-relu": {"ceiling": model.activation_parameter},
+        "hard-tanh": {"least": -1.0, "most": 1.0},
+    }
+    named = values.get(model.activation, {}) if len(model.widths) > 2 else {}
+    return [_onnx().numpy_helper.from_array(np.array(value, dtype=dtype), name) for name, value in named.items()]
+
+
+def _activation_nodes(activation: str, source: str, result: str) -> list:
+    """By nodes that keep double precision: the attributes of LeakyRelu are single, as is Clip in old opsets."""
+    node = _onnx().helper.make_node
+    between = f"{result}_part"
+    return {
+        "relu": lambda: [node("Relu", [source], [result])],
+        "leaky-relu": lambda: [node("Mul", [source, "slope"], [between]), node("Max", [source, between], [result])],
+        "absolute": lambda: [node("Abs", [source], [result])],
+        "clipped-relu": lambda: [node("Relu", [source], [between]), node("Min", [between, "ceiling"], [result])],
+        "hard-tanh": lambda: [node("Max", [source, "least"], [between]), node("Min", [between, "most"], [result])],
+    }[activation]()
 
 
 def _add_classes(classification: Classification, dtype: str, nodes: list, constants: list, ends: list) -> None:
@@ -124,6 +148,7 @@ class _Chain:
 
     def __init__(self, inputs: int) -> None:
         self.layers: list[tuple[np.ndarray, np.ndarray]] = []
+        self.activations: list[tuple[str, float | None]] = []  # after them
         self.weights: np.ndarray | None = None  # affine map since the last Relu; None: none yet
         self.bias = np.zeros(inputs)
 
@@ -147,11 +172,28 @@ class _Chain:
     def untouched(self) -> bool:
         return self.weights is None and not self.bias.any()
 
-    def relu(self) -> None:
-        if self.layers and self.untouched():
+    def activate(self, name: str, parameter: float | None = None) -> None:
+        if self.activations[-1:] == [("relu", None)] and name == "relu" and self.untouched():
             return  # a second Relu in a row
         self.close()
         self.bias = np.zeros(len(self.bias))
+        self.activations.append((name, parameter))
+
+    def at_least(self, value: float) -> None:
+        """max(z, value): a Relu, or the first half of a hard tanh."""
+        if value not in (0, -1):
+            raise ValueError(f"maximum with {value}, expected 0 or -1")
+        self.activate("relu" if value == 0 else "at least -1")
+
+    def at_most(self, value: float) -> None:
+        """min(z, value) after a Relu, or the second half of a hard tanh."""
+        before = self.activations[-1][0] if self.activations and self.untouched() else "nothing"
+        if before == "relu" and value > 0:
+            self.activations[-1] = ("clipped-relu", value)
+        elif before == "at least -1" and value == 1:
+            self.activations[-1] = ("hard-tanh", None)
+        else:
+            raise ValueError(f"minimum with {value} after {before}, expected one after a Relu, or of 1 after -1")
 
     def close(self) -> None:
         self.layers.append((np.eye(self.size) if self.weights is None else self.weights, self.bias))
@@ -166,6 +208,25 @@ def _gemm(chain: _Chain, attributes: dict[str, Any], weights: np.ndarray, bias: 
     chain.compose(matrix, np.broadcast_to(shift, (len(matrix),)))
 
 
+def _number(value: np.ndarray) -> float:
+    if np.size(value) != 1:
+        raise ValueError(f"an operand of shape {np.shape(value)}, expected one number")
+    return float(np.reshape(value, ()))
+
+
+def _clip(chain: _Chain, attributes: dict[str, Any], *bounds: np.ndarray) -> None:
+    least, most = (_number(value) for value in bounds) if len(bounds) == 2 else (
+        attributes.get("min", -np.inf), attributes.get("max", np.inf)
+    )  # fmt: skip
+    chain.at_least(least)
+    if np.isfinite(most):
+        chain.at_most(most)
+
+
+def _leaky(chain: _Chain, slope: float) -> None:
+    chain.activate(*(("absolute", None) if slope == -1 else ("leaky-relu", slope)))
+
+
 _NODES: dict[str, Callable[..., None]] = {
     "Gemm": _gemm,
     "MatMul": lambda chain, _, weights: chain.compose(weights.T, np.zeros(weights.shape[1])),
@@ -173,17 +234,25 @@ _NODES: dict[str, Callable[..., None]] = {
     "Sub": lambda chain, _, value: chain.elementwise(np.ones(1), -value),
     "Mul": lambda chain, _, value: chain.elementwise(value, np.zeros(1)),
     "Div": lambda chain, _, value: chain.elementwise(1 / value, np.zeros(1)),
-    "Relu": lambda chain, _: chain.relu(),
+    "Relu": lambda chain, _: chain.activate("relu"),
+    "Abs": lambda chain, _: chain.activate("absolute"),
+    "LeakyRelu": lambda chain, attributes: _leaky(chain, attributes.get("alpha", 0.01)),
+    "PRelu": lambda chain, _, slope: _leaky(chain, _number(slope)),
+    "Max": lambda chain, _, value: chain.at_least(_number(value)),
+    "Min": lambda chain, _, value: chain.at_most(_number(value)),
+    "Clip": _clip,
     "Identity": lambda chain, _: None,
     "Dropout": lambda chain, _, *__: None,
     "Flatten": lambda chain, _: None,
 }
-_COMMUTES = ("Add", "Mul")  # the value may be the second operand
+_COMMUTES = ("Add", "Mul", "Max", "Min")  # the value may be the second operand
 
 
 def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
 
+    Hidden layers may have another activation in common: LeakyRelu (or PRelu with one slope), Abs, or Clip from 0 or from
+    -1 to 1, also as maxima and minima with constants.
     Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
     them are multiplied out. Samples are rows. Names of columns, and classes, are read where `to_onnx` wrote them.
     ValueError names the node that does not fit.
@@ -200,9 +269,17 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
         raise ValueError(f"{len(inputs)} inputs and {len(graph.output)} outputs, expected 1 and 1")
     chain = _Chain(_columns(inputs[0], graph, constants))
     value = inputs[0].name
+    leaky = _leaky_parts(graph.node, constants)
     for node in graph.node:
         if classes is not None and value == graph.output[0].name:
             break  # what follows makes probabilities and labels of the scores
+        if node.output[0] in leaky:
+            continue
+        if node.op_type == "Max" and {value, *leaky} >= set(node.input) and value in node.input:
+            (part,) = set(node.input) - {value}
+            _leaky(chain, leaky[part])
+            value = node.output[0]
+            continue
         if node.op_type == "Constant":
             value_of = onnx.helper.get_attribute_value(node.attribute[0])
             tensor = isinstance(value_of, onnx.TensorProto)
@@ -214,13 +291,33 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     activated = bool(chain.layers) and chain.untouched()
     if not activated:
         chain.close()
+    elif chain.activations.pop() != ("relu", None):
+        raise ValueError("outputs: after another activation than Relu, expected Relu or none")
+    if len(set(chain.activations)) > 1:
+        kinds = ", ".join(sorted(name for name, _ in set(chain.activations)))
+        raise ValueError(f"activations of hidden layers: {kinds}, expected the same after all of them")
+    activation, parameter = chain.activations[0] if chain.activations else ("relu", None)
     return Model(
         chain.layers,
         "relu" if activated else "linear",
         input_names=names.get(_NAMES[0]),
         target_names=names.get(_NAMES[1]),
         classification=None if classes is None else Classification(**classes),
+        activation=activation,
+        activation_parameter=parameter,
     )
+
+
+def _leaky_parts(nodes: Any, constants: dict[str, np.ndarray]) -> dict[str, float]:
+    """The slopes c of the products c z that are only used in max(z, c z), by their names."""
+    parts = {}
+    for scaled, largest in zip(nodes, nodes[1:]):
+        if scaled.op_type != "Mul" or largest.op_type != "Max" or len(largest.input) != 2:
+            continue
+        factor = [name for name in scaled.input if name in constants and constants[name].size == 1]
+        if len(factor) == 1 and {*scaled.input, *scaled.output} - {*factor} == {*largest.input}:
+            parts[scaled.output[0]] = _number(constants[factor[0]])
+    return parts
 
 
 def _array(tensor: onnx.TensorProto) -> np.ndarray:

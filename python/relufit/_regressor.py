@@ -12,8 +12,8 @@ from ._estimator import ReluEstimator, documented, merged
 _LOSSES = ("squared", "exact", "absolute", "huber", "quantile")
 
 
-def _with_constants(trained: Model | None, widths: list[int], output_activation: str, input_names: list[str],
-                    target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
+def _with_constants(trained: Model | None, widths: list[int], activations: tuple[str, str, float | None],
+                    input_names: list[str], target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
     """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
     widths = widths if trained is None else trained.widths[:-1]
     layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
@@ -25,7 +25,9 @@ def _with_constants(trained: Model | None, widths: list[int], output_activation:
         weights[varying], bias[varying] = trained.layers[-1]
         offset[varying], scale[varying] = trained.target_scaling
     layers = [*layers, (weights, bias)]
-    return Model(layers, output_activation, input_scaling, (offset, scale), input_names, target_names, training)
+    output_activation, activation, parameter = activations
+    return Model(layers, output_activation, input_scaling, (offset, scale), input_names, target_names, training,
+                 activation=activation, activation_parameter=parameter)  # fmt: skip
 
 
 @documented
@@ -69,6 +71,8 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         *,
         loss="squared",
         loss_parameter=None,
+        activation="relu",
+        activation_parameter=None,
         ridge=None,
         lasso=0,
         group_lasso=0,
@@ -88,6 +92,8 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         super().__init__(
             hidden,
             loss=loss,
+            activation=activation,
+            activation_parameter=activation_parameter,
             ridge=ridge,
             lasso=lasso,
             group_lasso=group_lasso,
@@ -152,7 +158,8 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             if varying.all():
                 return trained
         widths = [X.shape[1], *np.atleast_1d(self.hidden).astype(int).tolist()]
-        return _with_constants(trained, widths, self.output_activation, self._names(X), names, targets, varying)
+        activations = (self.output_activation, self.activation, self.activation_parameter)
+        return _with_constants(trained, widths, activations, self._names(X), names, targets, varying)
 
     def predict(self, X):
         """Predictions (samples,) or (samples, outputs), as y was in fit."""

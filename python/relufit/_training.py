@@ -94,7 +94,7 @@ def _choose_method(method: str, exact_fit: bool, given: dict[str, Any]) -> str:
         return "relaxation"
     chosen = "fixed-output" if fixed else "search"
     if not exact_fit:
-        raise ValueError(f"method: {chosen!r} needs the exact loss and one hidden layer")
+        raise ValueError(f"method: {chosen!r} needs the exact loss and a hidden layer")
     if special:
         raise ValueError(f"{special[0]}: not with method {chosen!r}, an option of the relaxation")
     return chosen
@@ -112,7 +112,12 @@ def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
 
 
 def _default_options(
-    hidden: Sequence[int], loss: str, parameter: float | None, output_activation: str
+    hidden: Sequence[int],
+    loss: str,
+    parameter: float | None,
+    output_activation: str,
+    activation: str,
+    activation_parameter: float | None,
 ) -> _core.TrainOptions:
     """The library's options for a loss with its parameter, which must be given where it is needed and nowhere else."""
     if not isinstance(loss, str):
@@ -129,7 +134,12 @@ def _default_options(
         units = [operator.index(count) for count in hidden]
     except TypeError:
         raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
-    options = _core.default_train_options(units, loss, 0.0 if parameter is None else float(parameter))
+    if not isinstance(activation, str):
+        raise ValueError(f"activation: {activation!r}, expected the name of an activation")
+    if activation_parameter is not None and not isinstance(activation_parameter, numbers.Real):
+        raise ValueError(f"activation_parameter: {activation_parameter!r}, expected a number")
+    loss_parameter = 0.0 if parameter is None else float(parameter)
+    options = _core.default_train_options(units, loss, loss_parameter, activation, activation_parameter)
     if loss == "exact" and not units:
         raise ValueError("hidden: no layer with the exact loss, expected at least 1")
     if output_activation == "relu" and loss not in ("exact", "squared"):
@@ -177,6 +187,8 @@ def train(
     loss_parameter: float | None = None,
     sample_weight: ArrayLike | None = None,
     classes: Sequence[Any] | None = None,
+    activation: str = "relu",
+    activation_parameter: float | None = None,
     output_activation: str = "linear",
     method: str = "auto",
     bias: bool = True,
@@ -226,10 +238,14 @@ def train(
     sample_weight      (samples,): weights of the samples in the loss, finite, >= 0 and not all 0; default 1. Data are
                        scaled without them. Not with the exact loss
     classes            labels in the order of the network's outputs, 2 to 1000; default: those among the targets, sorted
+    activation         of the hidden units: "relu", "leaky-relu", "absolute", "clipped-relu" (from 0 to a ceiling) or
+                       "hard-tanh" (from -1 to 1)
+    activation_parameter
+                       leaky-relu: slope left of 0, in (-1, 1), default 0.01; clipped-relu: ceiling, > 0, scaled units,
+                       default 1
     output_activation  "linear" or, with the squared and the exact loss, "relu"
-    method             "relaxation", "search" (exact loss, one hidden layer), "fixed-output" (with fixed_output), or
-                       "auto": the last where it applies, else the search where it applies and no option of the
-                       relaxation is given
+    method             "relaxation", "search" (exact loss), "fixed-output" (with fixed_output), or "auto": the last where it
+                       applies, else the search where it applies and no option of the relaxation is given
     bias               whether layers have biases; without, data are scaled and not centered
     fixed_output       output weights (outputs, units) of the network for raw data, held fixed, or "ones" (exact loss,
                        one hidden layer, one linear output, which then has no bias)
@@ -240,11 +256,12 @@ def train(
                        are the targets "class=NAME"
     init               start of the relaxation: "random", "zero" or a Model with the same layers
     random_scale       standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden
-                       layers or constraints 0.3
+                       layers or constraints 0.3; clipped-relu and hard-tanh 2, of the arguments of a random network
     seed               of the random guesses, 0 to 2^32 - 1
     starts             random starts, >= 1; the best network is kept
     iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
-                       1000, cross-entropy and logistic 60, hinge 300 (2000; 6000)
+                       1000, cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000;
+                       6000)
     strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
                        "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
                        inner_iterations 0)
@@ -252,7 +269,7 @@ def train(
     lambda_relu, lambda_product, relu_scale, left_scale, right_scale
                        weights (default 100, for classes 10) and scales (default 1) of the relaxation, > 0
     polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
-                       default: with all losses but the squared one
+                       default: with all losses but the squared one, and with clipped-relu and hard-tanh
     weight_grid        step of the grid that weights and biases of the network for raw data are rounded to at the end,
                        > 0, the fit being repaired (docs/constraints.md); 0: none
     tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and
@@ -271,7 +288,7 @@ def train(
     network found does not keep.
     """
     given = dict(locals())
-    options = _default_options(hidden, loss, loss_parameter, output_activation)
+    options = _default_options(hidden, loss, loss_parameter, output_activation, activation, activation_parameter)
     classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
     if sample_weight is not None and loss == "exact":
         raise ValueError("sample_weight: given, expected none with the exact loss")

@@ -192,10 +192,11 @@ def activation_regions(
     data = None if inputs is None else np.asarray(inputs, dtype=float)
     first, second = _grid_2d(model, data, ranges, points)
     values = np.column_stack([grid.ravel() for grid in np.meshgrid(first, second)])
-    arguments = []
+    arguments = []  # of the units, less the thresholds where they switch
     for weights, bias in model.folded().layers[:-1]:
-        arguments.append(values @ weights.T + bias)
-        values = np.maximum(arguments[-1], 0)
+        argument = values @ weights.T + bias
+        arguments.append(np.hstack([argument - threshold for threshold in _thresholds(model)]))
+        values = _activated(model, argument)
     patterns = np.packbits(np.hstack(arguments) > 0, axis=1)
     regions = np.unique(patterns, axis=0, return_inverse=True)[1].reshape(points, points)
     # Golden-ratio steps of the hue keep regions with neighbouring numbers apart.
@@ -212,6 +213,22 @@ def activation_regions(
         axes.plot(data[:, 0], data[:, 1], ".", color="black", markersize=3)
     axes.set(xlabel=model.input_names[0], ylabel=model.input_names[1], title=f"{regions.max() + 1} regions")
     return axes
+
+
+def _thresholds(model: Model) -> tuple[float, ...]:
+    """Where the hidden units' activation is not smooth."""
+    return {"clipped-relu": (0, model.activation_parameter), "hard-tanh": (-1, 1)}.get(model.activation, (0,))
+
+
+def _activated(model: Model, arguments: np.ndarray) -> np.ndarray:
+    parameter = model.activation_parameter
+    if model.activation == "relu":
+        return np.maximum(arguments, 0)
+    if model.activation == "leaky-relu":
+        return np.maximum(arguments, parameter * arguments)
+    if model.activation == "absolute":
+        return np.abs(arguments)
+    return np.clip(arguments, *_thresholds(model))
 
 
 def _pastel(hue: float) -> tuple[float, float, float]:

@@ -61,13 +61,27 @@ def load_model(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def activated(model: dict[str, Any], z: np.ndarray) -> np.ndarray:
+    """Values of hidden units for their arguments, as docs/command-line.md defines them."""
+    parameter = model.get("activation_parameter")
+    return {
+        "relu": lambda: np.maximum(0.0, z),
+        "leaky-relu": lambda: np.where(z < 0, parameter * z, z),
+        "absolute": lambda: np.abs(z),
+        "clipped-relu": lambda: np.clip(z, 0, parameter),
+        "hard-tanh": lambda: np.clip(z, -1, 1),
+    }[model.get("activation", "relu")]()
+
+
 def forward(model: dict[str, Any], table: dict[str, np.ndarray]) -> np.ndarray:
     """Outputs, samples x targets, as docs/command-line.md defines them."""
     values = np.column_stack([table[name] for name in model["input_names"]])
     values = (values - np.array(model["input_scaling"]["offset"])) / np.array(model["input_scaling"]["scale"])
     for index, layer in enumerate(model["layers"]):
         values = values @ np.array(layer["weights"]).T + np.array(layer["bias"])
-        if index + 1 < len(model["layers"]) or model["output_activation"] == "relu":
+        if index + 1 < len(model["layers"]):
+            values = activated(model, values)
+        elif model["output_activation"] == "relu":
             values = np.maximum(0.0, values)
     return np.array(model["target_scaling"]["offset"]) + np.array(model["target_scaling"]["scale"]) * values
 

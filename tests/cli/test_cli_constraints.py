@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tools import Program, forward, load_model, read_csv, write_csv
+from cli_tools import Program, activated, forward, load_model, read_csv, write_csv
 
 TRAIN = ("--targets", "progression", "--iterations", 300, "--model", "model.json")
 
@@ -18,6 +18,17 @@ def raw_weights(model: dict) -> list[np.ndarray]:
     weights[0] = weights[0] / np.array(model["input_scaling"]["scale"])
     weights[-1] = np.array(model["target_scaling"]["scale"])[:, None] * weights[-1]
     return weights
+
+
+def hidden_values(model: dict, table: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Of the hidden layers, (units, samples) each."""
+    scaling, found = model["input_scaling"], []
+    values = np.array([table[name] for name in model["input_names"]])
+    values = (values - np.array(scaling["offset"])[:, None]) / np.array(scaling["scale"])[:, None]
+    for layer in model["layers"][:-1]:
+        values = activated(model, np.array(layer["weights"]) @ values + np.array(layer["bias"])[:, None])
+        found.append(values)
+    return found
 
 
 def train(relufit: Program, data: Path, constraints: dict, hidden: str = "6") -> dict:
@@ -44,6 +55,25 @@ def test_bounds(relufit: Program, diabetes: Path) -> None:
     kept = raw_weights(train(relufit, diabetes, {"weights": bounds}))
     assert kept[1].max() <= 20 + 1e-9 and kept[1].min() >= -25 - 1e-9
     assert kept[0][1, 2] == 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "absolute"])
+def test_hidden_values(relufit: Program, diabetes: Path, activation: str) -> None:
+    """Bounds at the samples, by scaling alone: predictions are those of the free network."""
+    train_it = ("train", diabetes, *TRAIN, "--hidden", "6,4", "--activation", activation)
+    relufit.json(*train_it)
+    free = load_model(relufit.folder / "model.json")
+    table = read_csv(diabetes)
+    first, second = (np.abs(values).max() for values in hidden_values(free, table))
+    (relufit.folder / "constraints.json").write_text(json.dumps({"hidden": [{"layer": 1, "at_most": first / 3}]}))
+    relufit.json(*train_it, "--constraints", "constraints.json")
+    bounded = load_model(relufit.folder / "model.json")
+    scaled, free_one = (np.abs(values).max() for values in hidden_values(bounded, table))
+    assert first / 3 * (1 - 1e-9) < scaled <= first / 3
+    assert abs(free_one - second) <= 1e-9 * second, "the second layer has no bound"
+    np.testing.assert_allclose(forward(bounded, table), forward(free, table), rtol=1e-10)
+    (check,) = relufit.json("evaluate", "model.json", diabetes, "--constraints", "constraints.json")["constraints"]
+    assert check["holds"] and 0 <= check["slack"] < 1e-3
 
 
 @pytest.mark.parametrize("kind", ["frobenius", "rows", "spectral"])
@@ -258,6 +288,9 @@ BAD = {
     "column not in the points": (
         '{"outputs": [{"target": "progression", "points": "few.csv", "lower": "z"}]}', "outputs[0].lower", "column",
     ),
+    "no such hidden layer": ('{"hidden": [{"layer": 2, "at_most": 1}]}', "hidden[0].layer: 2", "1 hidden layers"),
+    "hidden at most 0": ('{"hidden": [{"at_most": 0}]}', "hidden[0].at_most", "> 0"),
+    "hidden without bound": ('{"hidden": [{"layer": 1}]}', "hidden[0]", "at_most"),
     "lipschitz 0": ('{"lipschitz": 0}', "lipschitz", "> 0"),
 }  # fmt: skip
 
@@ -272,6 +305,40 @@ def test_bad_constraints(relufit: Program, diabetes: Path, name: str) -> None:
     assert completed.stderr.count("\n") == 1
     assert all(part in completed.stderr for part in expected), completed.stderr
     assert not (relufit.folder / "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    "activation, constraints",
+    [
+        ("absolute", {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}]}),
+        ("hard-tanh", {"convex": True}),
+        ("clipped-relu", {"hidden": [{"at_most": 1}]}),
+    ],
+)
+def test_constraints_that_an_activation_cannot_keep(
+    relufit: Program, diabetes: Path, activation: str, constraints: dict
+) -> None:
+    (relufit.folder / "c.json").write_text(json.dumps(constraints))
+    completed = relufit.run(
+        "train", diabetes, *TRAIN, "--hidden", 6, "--activation", activation, "--constraints", "c.json"
+    )
+    assert completed.returncode == 2 and f"with the activation {activation}, expected" in completed.stderr
+    assert not (relufit.folder / "model.json").exists()
+
+
+def test_monotone_with_hard_tanh(relufit: Program, diabetes: Path) -> None:
+    demand = [{"input": "bmi", "target": "progression", "direction": "increasing"}]
+    (relufit.folder / "c.json").write_text(json.dumps({"monotone": demand}))
+    relufit.json("train", diabetes, *TRAIN, "--hidden", 6, "--activation", "hard-tanh", "--constraints", "c.json")
+    model = load_model(relufit.folder / "model.json")
+    random = np.random.default_rng(0)
+    scaling = model["input_scaling"]
+    points = np.array(scaling["offset"]) + 4 * np.array(scaling["scale"]) * random.standard_normal((200_000, 10))
+    table = dict(zip(model["input_names"], points.T))
+    before = forward(model, table)
+    table["bmi"] = table["bmi"] + np.abs(random.standard_normal(len(points)))
+    assert (forward(model, table) - before).min() >= -1e-9
+    assert (forward(model, table) - before).max() > 1
 
 
 def test_constraints_need_the_relaxation(relufit: Program, teacher_csv: Path) -> None:

@@ -6,8 +6,11 @@ import relufit
 from relufit import core
 
 
+ACTIVATIONS = (("relu", None), ("leaky-relu", 0.1), ("absolute", None), ("clipped-relu", 0.7), ("hard-tanh", None))
+
+
 def random_model(seed: int, widest: int = 50) -> relufit.Model:
-    """One to four layers, widths 1 to `widest`, both output activations, scalings far from the identity."""
+    """One to four layers, widths 1 to `widest`, all activations, scalings far from the identity."""
     rng = np.random.default_rng(seed)
     widths = rng.integers(1, widest, size=rng.integers(2, 6), endpoint=True)
     layers = [
@@ -18,7 +21,11 @@ def random_model(seed: int, widest: int = 50) -> relufit.Model:
     scale = 10.0 ** rng.uniform(-2, 2, widths[0])
     target_scale = 10.0 ** rng.uniform(-2, 2, widths[-1])
     target_offset = target_scale * rng.standard_normal(widths[-1]) * (output == "linear")
-    return relufit.Model(layers, output, (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale))
+    input_scaling, target_scaling = (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale)
+    activation, parameter = ACTIVATIONS[seed // 2 % 5 if len(layers) > 1 else 0]
+    return relufit.Model(
+        layers, output, input_scaling, target_scaling, activation=activation, activation_parameter=parameter
+    )
 
 
 def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
@@ -35,6 +42,8 @@ def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
         [*regression.layers[:-1], last],
         input_scaling=regression.input_scaling,
         classification=core.Classification("kind", names, link),
+        activation=regression.activation,
+        activation_parameter=regression.activation_parameter,
     )
 
 
@@ -44,12 +53,26 @@ def random_inputs(model: relufit.Model, samples: int, seed: int = 0) -> np.ndarr
     return offset + scale * np.random.default_rng(seed).standard_normal((samples, len(offset)))
 
 
+def activated(model: relufit.Model, z: np.ndarray) -> np.ndarray:
+    """The hidden units' activation by its definition."""
+    c = model.activation_parameter
+    return {
+        "relu": lambda: np.where(z < 0, 0, z),
+        "leaky-relu": lambda: np.where(z < 0, c * z, z),
+        "absolute": lambda: np.abs(z),
+        "clipped-relu": lambda: np.clip(z, 0, c),
+        "hard-tanh": lambda: np.clip(z, -1, 1),
+    }[model.activation]()
+
+
 def forward(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
     """The network's function by its definition."""
     values = (inputs - model.input_scaling[0]) / model.input_scaling[1]
     for index, (weights, bias) in enumerate(model.layers):
         values = values @ weights.T + bias
-        if index + 1 < len(model.layers) or model.output_activation == "relu":
+        if index + 1 < len(model.layers):
+            values = activated(model, values)
+        elif model.output_activation == "relu":
             values = np.maximum(values, 0)
     return model.target_scaling[0] + model.target_scaling[1] * values
 
@@ -61,6 +84,7 @@ def same(a: relufit.Model, b: relufit.Model) -> bool:
         len(a.layers) == len(b.layers)
         and all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b)))
         and a.output_activation == b.output_activation
+        and (a.activation, a.activation_parameter) == (b.activation, b.activation_parameter)
         and a.input_names == b.input_names
         and a.target_names == b.target_names
         and a.classification == b.classification

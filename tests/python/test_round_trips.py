@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_program import run_c
-from models import random_classifier, random_inputs, random_model, same
+from models import ACTIVATIONS, activated, random_classifier, random_inputs, random_model, same
 
 import relufit
 
@@ -28,6 +28,7 @@ def test_they_are_of_all_kinds() -> None:
     links = {model.classification and model.classification.link for model in made}
     assert links == {None, "softmax", "logistic", "none"}
     assert {model.output_activation for model in made} == {"linear", "relu"}
+    assert {(model.activation, model.activation_parameter) for model in made} == set(ACTIVATIONS)
 
 
 def test_json(tmp_path: Path) -> None:
@@ -51,6 +52,7 @@ def test_torch() -> None:
     for model in models():
         again, folded = relufit.from_torch(model.to_torch()), model.folded()
         assert again.output_activation == folded.output_activation and len(again.layers) == len(folded.layers)
+        assert (again.activation, again.activation_parameter) == (folded.activation, folded.activation_parameter)
         for (weights, bias), (expected, shift) in zip(again.layers, folded.layers):
             assert np.array_equal(weights, expected) and np.array_equal(bias, shift)
 
@@ -63,8 +65,10 @@ def in_order(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
         sums = np.tile(bias, (len(values), 1))
         for column, value in zip(weights.T, values.T):
             sums += np.multiply.outer(value, column)
-        relu = number < len(model.layers) or model.output_activation == "relu"
-        values = np.where(sums < 0, 0, sums) if relu else sums
+        if number < len(model.layers):
+            values = activated(model, sums)
+        else:
+            values = np.where(sums < 0, 0, sums) if model.output_activation == "relu" else sums
     return model.target_scaling[0] + model.target_scaling[1] * values
 
 

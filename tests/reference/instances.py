@@ -14,7 +14,7 @@ Array = np.ndarray
 
 @dataclasses.dataclass
 class Complementarity:
-    """Parameters of the complementarities of one hidden layer, arrays of shape (units, samples)."""
+    """Parameters of the complementarities of one hidden layer, arrays of shape (pieces * units, samples)."""
 
     x: Array
     y: Array
@@ -29,6 +29,17 @@ class Product:
     y: Array
     left: float | Array = 1.0
     right: float | Array = 1.0
+
+
+# a(z) = offset + sum of above * max(z - threshold, 0) + below * max(threshold - z, 0) over the pieces.
+LIFTS: dict[str, tuple[float, list[tuple[float, float, float]]]] = {
+    "relu": (0, [(0, 1, 0)]),
+    "leaky-relu": (0, [(0, 1, -0.3)]),
+    "absolute": (0, [(0, 1, 1)]),
+    "clipped-relu": (0, [(0, 1, 0), (0.7, -1, 0)]),
+    "hard-tanh": (-1, [(-1, 1, 0), (1, -1, 0)]),
+}
+PARAMETERS = {"leaky-relu": 0.3, "clipped-relu": 0.7}
 
 
 @dataclasses.dataclass
@@ -51,6 +62,12 @@ class Instance:
     sample_weights: list[float] = dataclasses.field(default_factory=list)
     output_lower: np.ndarray | None = None
     output_upper: np.ndarray | None = None
+    activation: str = "relu"
+
+    @property
+    def lift(self) -> tuple[float, list[tuple[float, float, float]]]:
+        """Offset of the activation, and (threshold, above, below) of its pieces."""
+        return LIFTS[self.activation]
 
     @property
     def samples(self) -> int:
@@ -63,7 +80,7 @@ class Instance:
     @property
     def constant(self) -> float:
         """What the objective subtracts from the nuclear norms: sum of lambda ||P||_*."""
-        pairs = sum(self.hidden) * self.samples
+        pairs = sum(self.hidden) * self.samples * len(self.lift[1])
         return self.lambda_complementarity * pairs + self.lambda_product * sum(self.hidden)
 
     def to_json(self, **settings: object) -> str:
@@ -90,15 +107,15 @@ class Instance:
                     for term in self.weight_terms
                 ],
                 "bias": self.bias,
+                "activation": self.activation,
+                **({"activation_parameter": PARAMETERS[self.activation]} if self.activation in PARAMETERS else {}),
                 "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},
                 "parameters": {
                     "complementarity": [
                         {"x": term.x.tolist(), "y": term.y.tolist(), "scale": term.scale.tolist()}
                         for term in self.complementarity
                     ],
-                    "product": [
-                        {"x": term.x.tolist(), "y": term.y.tolist(), **scales(term)} for term in self.product
-                    ],
+                    "product": [{"x": term.x.tolist(), "y": term.y.tolist(), **scales(term)} for term in self.product],
                 },
                 **{name: bound.tolist() for name, bound in bounds.items() if bound is not None},
                 **settings,
@@ -158,6 +175,20 @@ def random_instance(
         u, targets, hidden, complementarity, product, output, loss, ridge,
         lambda_complementarity=lambda_complementarity, lambda_product=lambda_product,
     )  # fmt: skip
+
+
+def activation_instance(
+    seed: int, samples: int, hidden: list[int], activation: str, loss: str, ridge: float
+) -> Instance:
+    """An instance whose complementarities and products have random parameters, unrelated to any network."""
+    instance = random_instance(seed, samples, hidden, "linear", loss, ridge, inputs=2)
+    instance.activation = activation
+    rng = np.random.default_rng(20_000 + seed)
+    for units, term in zip(hidden, instance.complementarity):
+        shape = (units * len(instance.lift[1]), samples)
+        term.x, term.y = -np.abs(rng.standard_normal((2, *shape)))
+        term.scale = rng.uniform(0.3, 1.5, shape)
+    return instance
 
 
 LOSSES = {

@@ -8,7 +8,17 @@ from pathlib import Path
 import cvxpy as cp
 import numpy as np
 import pytest
-from instances import LOSSES, Complementarity, Instance, Product, loss_instance, random_instance, solve
+from instances import (
+    LIFTS,
+    LOSSES,
+    Complementarity,
+    Instance,
+    Product,
+    activation_instance,
+    loss_instance,
+    random_instance,
+    solve,
+)
 
 
 def rank_block(a, b, c, p, x, y, v1, v2) -> cp.Expression:
@@ -95,20 +105,36 @@ def reference_objective(instance: Instance, whole: bool) -> float:
     samples, widths = instance.samples, instance.widths
     weights = [cp.Variable((after, before)) for before, after in zip(widths, widths[1:])]
     biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in widths[1:]]
-    active = [cp.Variable((units, samples)) for units in instance.hidden]
-    slack = [cp.Variable((units, samples)) for units in instance.hidden]
+    offset, pieces = instance.lift
+    active = [cp.Variable((units * len(pieces), samples)) for units in instance.hidden]
+    slack = [cp.Variable((units * len(pieces), samples)) for units in instance.hidden]
     z = cp.Variable((widths[-1], samples))
     ones = np.ones((1, samples))
 
+    def rows(layer: int, piece: int) -> slice:
+        return slice(piece * instance.hidden[layer], (piece + 1) * instance.hidden[layer])
+
+    def argument(layer: int, piece: int) -> cp.Expression:
+        part = rows(layer, piece)
+        return pieces[piece][0] + active[layer][part] - slack[layer][part]
+
+    def value(layer: int) -> cp.Expression:
+        parts = [(above, below, rows(layer, piece)) for piece, (_, above, below) in enumerate(pieces)]
+        return offset + sum(above * active[layer][part] + below * slack[layer][part] for above, below, part in parts)
+
     objective, constraints = output_terms(instance, z)
-    constraints += [weights[0] @ instance.inputs + biases[0] @ ones == (active[0] - slack[0] if active else z)]
+    constraints += [weights[0] @ instance.inputs + biases[0] @ ones == (argument(0, 0) if active else z)]
+    constraints += [
+        argument(layer, piece) == argument(layer, 0) for layer in range(len(active)) for piece in range(1, len(pieces))
+    ]
     complementarity = whole_complementarity if whole else single_complementarities
     for layer, (h, s) in enumerate(zip(active, slack)):
         constraints += [h >= 0, s >= 0]
         objective += instance.lambda_complementarity * complementarity(h, s, instance.complementarity[layer])
-        affine = active[layer + 1] - slack[layer + 1] if layer + 1 < len(active) else z
+        affine = argument(layer + 1, 0) if layer + 1 < len(active) else z
         c = affine - biases[layer + 1] @ ones
-        objective += instance.lambda_product * product_relaxation(weights[layer + 1], h, c, instance.product[layer])
+        product = product_relaxation(weights[layer + 1], value(layer), c, instance.product[layer])
+        objective += instance.lambda_product * product
     if instance.output_lower is not None:
         constraints += [z >= instance.output_lower, z <= instance.output_upper]
     for term in instance.weight_terms:
@@ -253,6 +279,16 @@ def test_output_bounds(program: Path, tmp_path: Path, hidden: list[int], loss: s
     instance.output_lower[0, 0] = instance.output_upper[0, 0] = -0.2
     assert reference_objective(instance, whole=False) > free + 1e-3
     check(program, tmp_path, instance)
+
+
+ACTIVATION_KINDS = list(enumerate(itertools.product(LIFTS, ["exact", "squared"], [[3], [3, 2]])))
+
+
+@pytest.mark.parametrize("seed, kind", ACTIVATION_KINDS)
+def test_activations(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    activation, loss, hidden = kind
+    ridge = 0.1 if seed % 4 < 2 else 0.0
+    check(program, tmp_path, activation_instance(1000 + seed, 8, hidden, activation, loss, ridge))
 
 
 LOSS_KINDS = list(enumerate(itertools.product(LOSSES, [False, True])))

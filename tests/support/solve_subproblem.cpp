@@ -4,7 +4,7 @@
 // In:   inputs, targets, hidden (list of widths), parameters {
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
-//       optional: output "linear", loss "exact", loss_parameter, sample_weights, ridge 0,
+//       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter, sample_weights, ridge 0,
 //           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
 //           output_upper, weights {complementarity, product}, penalties {pair, product, output}, tolerance,
 //           max_iterations, repeat 1 (cold solves, for the time), export (path of an SDPA file), split_products false
@@ -82,6 +82,11 @@ relufit::LiftedProblem problem_from(const json& in) {
   problem.widths.insert(problem.widths.begin(), problem.inputs.rows());
   problem.widths.push_back(problem.targets.rows());
   problem.output = relufit::output_activation_from(in.value("output", "linear"));
+  if (in.contains("activation")) {
+    std::optional<double> parameter;
+    if (in.contains("activation_parameter")) parameter = in["activation_parameter"].get<double>();
+    problem.activation = relufit::activation_from(in["activation"].get<std::string>(), parameter);
+  }
   problem.loss = relufit::loss_from(in.value("loss", "exact"), in.value("loss_parameter", 0.0));
   const auto sample_weights = in.value("sample_weights", std::vector<double>());
   problem.sample_weights =

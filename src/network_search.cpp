@@ -1,0 +1,101 @@
+// Plain networks of any depth and activation. A random unit has a hyperplane through the values of a random sample, at
+// which its layer's other units stand, and arguments of size 1; the first weights of what it feeds are 0, so that
+// nothing is lost by the replacement.
+
+#include <cmath>
+
+#include "iterated_search.h"
+#include "network_fit.h"
+#include "relufit/polish.h"
+#include "searches.h"
+
+namespace relufit {
+
+namespace {
+
+class NetworkFitting {
+ public:
+  using Model = std::vector<Layer>;
+  static constexpr Index kDraws = 5;
+
+  NetworkFitting(const LiftedProblem& problem, const SearchOptions& options) : problem_(problem), fit_(problem) {
+    fit_options_.max_iterations = 200;
+    fit_options_.race_interval = 5;
+    fit_options_.race_factor = 0.9;
+    fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
+    for (std::size_t l = 1; l + 1 < problem.widths.size(); ++l) units_ += problem.widths[l];
+  }
+
+  std::vector<Layer> random_model(Random& random) const {
+    std::vector<Layer> layers = zero_point(problem_).layers;
+    Matrix values = problem_.inputs;
+    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+      for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) randomize(random, values, unit, layers[l]);
+      values = Network({layers[l]}, OutputActivation::linear).forward(values);
+      apply(problem_.activation, values);
+    }
+    Layer& last = layers.back();
+    const double size = 1 / std::sqrt(std::max(values.squaredNorm() / static_cast<double>(values.cols()), 1e-300));
+    last.weights = size * random.normal(last.weights.rows(), last.weights.cols());
+    return layers;
+  }
+
+  void replace_random_unit(Random& random, std::vector<Layer>& layers) const {
+    Index unit = random.index(units_);
+    std::size_t l = 0;
+    for (; unit >= layers[l].weights.rows(); ++l) unit -= layers[l].weights.rows();
+    Matrix values = problem_.inputs;
+    for (std::size_t below = 0; below < l; ++below) {
+      values = Network({layers[below]}, OutputActivation::linear).forward(values);
+      apply(problem_.activation, values);
+    }
+    randomize(random, values, unit, layers[l]);
+    layers[l + 1].weights.col(unit).setZero();
+  }
+
+  double fit(std::vector<Layer>& layers, const std::function<bool()>& stop) {
+    fit_options_.should_stop = stop;
+    Vector parameters = fit_.errors().pack(layers);
+    const double residual = fit_.run(parameters, fit_options_);
+    layers = fit_.errors().unpack(parameters);
+    return residual;
+  }
+
+  /// To rounding: normal equations leave about the square root of it.
+  std::vector<Layer> exact(const std::vector<Layer>& layers) const { return polish(problem_, layers).layers; }
+
+  std::vector<Layer> nearest(const std::vector<Layer>& layers, bool in_haste) const {
+    return in_haste ? layers : polish(problem_, layers).layers;
+  }
+
+ private:
+  static constexpr double kFitTolerance = 1e-11;
+  static constexpr double kFitShare = 1e-2;
+
+  /// `values`: of the layer below, one column per sample.
+  void randomize(Random& random, const Matrix& values, Index unit, Layer& layer) const {
+    layer.weights.row(unit) = random.normal(1, values.rows());
+    Eigen::RowVectorXd arguments = layer.weights.row(unit) * values;
+    const double through = problem_.bias ? arguments(random.index(values.cols())) : 0;
+    const double mean = arguments.mean();
+    const double spread = (arguments.array() - mean).matrix().norm() / std::sqrt(static_cast<double>(arguments.size()));
+    const double scale = spread > 0 ? 1 / spread : 1;
+    layer.weights.row(unit) *= scale;
+    layer.bias(unit) = -scale * through;
+  }
+
+  const LiftedProblem& problem_;
+  NetworkFit fit_;
+  UnitFitOptions fit_options_;
+  Index units_ = 0;  // hidden, of all layers
+};
+
+}  // namespace
+
+SearchResult search_networks(const LiftedProblem& problem, const SearchOptions& options,
+                             const SearchObserver& observer) {
+  NetworkFitting fitting(problem, options);
+  return IteratedSearch<NetworkFitting>(problem, options, observer, fitting).run();
+}
+
+}  // namespace relufit
