@@ -1,4 +1,4 @@
-"""Pictures of training and of networks (needs matplotlib: pip install 'relufit[plot]').
+"""Pictures of training and of networks (needs matplotlib: `pip install relufit[plot]`).
 
 Every function draws into `ax`, by default the current axes of pyplot, and returns it. A `network` is a relufit.Model,
 or an estimator or result that holds one.
@@ -158,8 +158,10 @@ def function_1d(
     Parameters
     ----------
     network : Model, or what holds one
-    inputs, targets : array (samples,) or (samples, 1), and (samples,) or (samples, outputs)
-        Data to draw, too.
+    inputs : array (samples,) or (samples, 1)
+        Range and, with targets, data to draw.
+    targets : array (samples,) or (samples, outputs)
+        Data to draw, with `inputs`.
     x_range : (float, float)
         Default: that of the inputs, else two standard deviations about the mean of the training inputs.
     target : int
@@ -274,7 +276,9 @@ def activation_regions(
         arguments.append(values @ weights.T + bias)
         values = np.maximum(arguments[-1], 0)
     patterns = np.packbits(np.hstack(arguments) > 0, axis=1)
-    regions = np.unique(patterns, axis=0, return_inverse=True)[1].reshape(points, points)
+    _, first_seen, regions = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
+    # Numbered as they appear, not by their patterns: the same regions look the same whatever the order of the units.
+    regions = np.argsort(np.argsort(first_seen))[regions.ravel()].reshape(points, points)
     colors = ListedColormap([_pastel(number) for number in range(regions.max() + 1)])
     axes.pcolormesh(first, second, regions, cmap=colors, vmin=-0.5, vmax=regions.max() + 0.5, shading="nearest",
                     rasterized=True)  # fmt: skip

@@ -78,6 +78,19 @@ def test_activation_regions_are_counted(ax, tmp_path: Path) -> None:
     ax.figure.savefig(tmp_path / "regions.png")
 
 
+def test_equal_regions_have_equal_colors(ax) -> None:
+    """Another order and orientation of the units: other patterns, the same regions."""
+    weights, bias = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([0.1, 0.0, -0.7])
+    colors = []
+    for sign in (1, -1):
+        model = relufit.Model([(sign * weights[::sign], sign * bias[::sign]), (np.ones((1, 3)), np.zeros(1))])
+        plot.activation_regions(model, ranges=((-1, 1), (-1, 1)), points=80, ax=ax)
+        colors.append(np.asarray(ax.collections[0].get_array()))
+        ax.clear()
+    assert len(np.unique(colors[0])) == 7
+    np.testing.assert_array_equal(colors[0], colors[1])
+
+
 def test_function_2d(ax, tmp_path: Path) -> None:
     model = relufit.Model([(np.array([[1.0, -1.0]]), np.zeros(1))], "relu", target_names=["height"])
     plot.function_2d(model, np.ones((3, 2)), ranges=((-1, 1), (0, 2)), ax=ax)
