@@ -19,6 +19,8 @@ def process_docstring(app, what, name, obj, options, lines: list[str]) -> None:
     for i, line in enumerate(lines):
         parts = [part if part.startswith("`") else re.sub(r"([|*])", r"\\\1", part) for part in _QUOTED.split(line)]
         lines[i] = _FILE.sub(r":doc:`/docs/\1`", "".join(parts))
+    if what == "property":
+        lines.insert(0, "")  # or napoleon takes what stands before a colon for a type
 
 
 def process_signature(app, what, name, obj, options, signature: str | None, returns: str | None):
