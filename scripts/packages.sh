@@ -6,10 +6,12 @@ build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev libl
        libgtest-dev libbenchmark-dev gnuplot-nox)
 python=(python3 python3-dev python3-venv)
 checks=(coinor-csdp clang clang-format clang-tidy)
+docs=(doxygen)
 
 wanted=("${build[@]}")
 case "${1:-}" in
   python) wanted+=("${python[@]}") ;;
+  docs) wanted+=("${python[@]}" "${docs[@]}") ;;
   all) wanted+=("${python[@]}" "${checks[@]}") ;;
 esac
 missing=()

@@ -11,9 +11,5 @@ cmake --preset release
 cmake --build --preset release
 ctest --preset release -j 2
 
-# The extension links the library just built; `pip install .` would compile a portable one.
-cmake --install build/release --prefix build/installed >/dev/null
-# Debian 12's pip knows only the long name of --config-settings.
-.venv/bin/python -m pip install -q --no-build-isolation --no-deps . --config-settings=cmake.source-dir=python \
-  --config-settings=cmake.define.relufit_ROOT="$PWD/build/installed" --config-settings=build-dir=build/python-tests
+scripts/python.sh
 .venv/bin/python -m pytest -q tests

@@ -41,12 +41,11 @@ class Network {
 
   /// Inputs, hidden layers..., outputs.
   std::vector<Index> widths() const;
-  Index input_size() const { return layers_.front().weights.cols(); }
-  Index output_size() const { return layers_.back().weights.rows(); }
-  OutputActivation output_activation() const { return output_; }
-  /// Of the hidden layers.
-  const Activation& activation() const { return activation_; }
-  const std::vector<Layer>& layers() const { return layers_; }
+  Index input_size() const { return layers_.front().weights.cols(); }  ///< rows of the inputs
+  Index output_size() const { return layers_.back().weights.rows(); }  ///< rows of the outputs
+  OutputActivation output_activation() const { return output_; }       ///< of the last layer
+  const Activation& activation() const { return activation_; }         ///< of the hidden layers
+  const std::vector<Layer>& layers() const { return layers_; }         ///< hidden layers, then the output layer
 
   /// Network outputs (outputs x samples) for inputs (inputs x samples).
   /// Throws std::invalid_argument when the number of rows is not input_size().

@@ -136,7 +136,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
-        """Probabilities (samples, classes), classes as in classes_. Not with the hinge loss."""
+        """Probabilities (samples, classes), classes as in `classes_`. Not with the hinge loss."""
         X = self._inputs(X)
         return self.model_.predict_proba(X)
 

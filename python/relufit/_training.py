@@ -227,65 +227,100 @@ def train(
     of the interpreter is free meanwhile. Ctrl-C ends training within a second (or one iteration of the method, where
     that takes longer); the best network so far is returned with the status "interrupted", and no exception is raised.
 
-    inputs, targets    arrays (samples, inputs) and (samples, outputs); outputs (samples,) count as one column. For a
-                       loss of classes targets are labels (samples,): texts, numbers or others that str() tells apart
-    hidden             units of the hidden layers; none of them, (): a linear model, whose training problem is convex
-    loss               "squared", "exact" (outputs equal targets), "absolute", "huber", "quantile"; of classes:
-                       "cross-entropy", "logistic" (2 classes), "hinge" (no probabilities). Formulas:
-                       docs/command-line.md
-    loss_parameter     huber: error from which on it is linear, units of the targets, > 0; quantile: the quantile, in
-                       (0, 1). These losses need it, others have none
-    sample_weight      (samples,): weights of the samples in the loss, finite, >= 0 and not all 0; default 1. Data are
-                       scaled without them. Not with the exact loss
-    classes            labels in the order of the network's outputs, 2 to 1000; default: those among the targets, sorted
-    activation         of the hidden units: "relu", "leaky-relu", "absolute", "clipped-relu" (from 0 to a ceiling) or
-                       "hard-tanh" (from -1 to 1)
-    activation_parameter
-                       leaky-relu: slope left of 0, in (-1, 1), default 0.01; clipped-relu: ceiling, > 0, scaled units,
-                       default 1
-    output_activation  "linear" or, with the squared and the exact loss, "relu"
-    method             "relaxation", "search" (exact loss), "fixed-output" (with fixed_output), or "auto": the last where it
-                       applies, else the search where it applies and no option of the relaxation is given
-    bias               whether layers have biases; without, data are scaled and not centered
-    fixed_output       output weights (outputs, units) of the network for raw data, held fixed, or "ones" (exact loss,
-                       one hidden layer, one linear output, which then has no bias)
-    ridge, lasso, group_lasso, nuclear
-                       penalties on the weights per target value (cross-entropy: per sample), >= 0
-                       (docs/constraints.md); default 0, but for a ridge of 0.003 with other losses than the exact one
-    constraints        hard constraints: a file, or a mapping with its members (docs/constraints.md); outputs of classes
-                       are the targets "class=NAME"
-    init               start of the relaxation: "random", "zero" or a Model with the same layers
-    random_scale       standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden
-                       layers or constraints 0.3; clipped-relu and hard-tanh 2, of the arguments of a random network
-    seed               of the random guesses, 0 to 2^32 - 1
-    starts             random starts, >= 1; the best network is kept
-    iterations         outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default
-                       1000, cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000;
-                       6000)
-    strategy           how X and Y follow from a solution: "converged", "inexact", "extrapolated", "continuation",
-                       "reweighted", "safeguarded" or "projection"; default "inexact" ("converged" with
-                       inner_iterations 0)
-    inner_iterations   between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy
-    lambda_relu, lambda_product, relu_scale, left_scale, right_scale
-                       weights (default 100, for classes 10) and scales (default 1) of the relaxation, > 0
-    polish             whether to refine the best network of every start of the relaxation locally (docs/strategies.md);
-                       default: with all losses but the squared one, and with clipped-relu and hard-tanh
-    weight_grid        step of the grid that weights and biases of the network for raw data are rounded to at the end,
-                       > 0, the fit being repaired (docs/constraints.md); 0: none
-    tolerance          at which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and
-                       fixed-output: relative residual, default 1e-9
-    stall_window       records without progress before a start is given up, 0: never; default 40
-    record_interval    outer iterations between records, >= 1; default 5
-    time_limit         seconds for all starts together, >= 0; 0: none
-    threads            starts, or the samples of a single start, run in parallel; the result does not depend on it
-    input_names, target_names
-                       of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...; for classes the one
-                       name of the label, default "class"
-    callback           called with a TrainProgress after every record, in the calling thread; returns False to stop. An
-                       exception it raises ends training and is passed on.
+    Parameters
+    ----------
+    inputs : array (samples, inputs)
+    targets : array (samples, outputs) or (samples,)
+        The latter counts as one column. For a loss of classes labels (samples,): texts, numbers or others that str()
+        tells apart.
+    hidden : sequence of int
+        Units of the hidden layers. None of them, (): a linear model, whose training problem is convex.
+    loss : {"squared", "exact", "absolute", "huber", "quantile", "cross-entropy", "logistic", "hinge"}
+        "exact": outputs equal targets. The last three are for classes: "logistic" for 2 of them, "hinge" without
+        probabilities. Formulas: docs/command-line.md.
+    loss_parameter : float
+        "huber": error from which on it is linear, units of the targets, > 0. "quantile": the quantile, in (0, 1). These
+        losses need it, others have none.
+    sample_weight : array (samples,)
+        Weights of the samples in the loss, finite, >= 0 and not all 0; default 1. Data are scaled without them. Not
+        with the exact loss.
+    classes : sequence
+        Labels in the order of the network's outputs, 2 to 1000; default: those among the targets, sorted.
+    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh"}
+        Of the hidden units: max(z, 0); max(z, 0) + c min(z, 0); |z|; z from 0 to c; z from -1 to 1.
+    activation_parameter : float
+        The c of "leaky-relu", in (-1, 1), default 0.01, and of "clipped-relu", > 0, scaled units, default 1.
+    output_activation : {"linear", "relu"}
+        "relu" with the squared and the exact loss only.
+    method : {"auto", "relaxation", "search", "fixed-output"}
+        "search": exact loss. "fixed-output": with `fixed_output`. "auto": the last where it applies,
+        else the search where it applies and no option of the relaxation is given, else the relaxation.
+    bias : bool
+        Whether layers have biases; without, data are scaled and not centered.
+    fixed_output : array (outputs, units) or "ones"
+        Output weights of the network for raw data, held fixed (exact loss, one hidden layer, one linear output, which
+        then has no bias).
+    ridge, lasso, group_lasso, nuclear : float
+        Penalties on the weights per target value (cross-entropy: per sample), >= 0 (docs/constraints.md); default 0,
+        but for a ridge of 0.003 with other losses than the exact one.
+    constraints : path of a file, or mapping with its members
+        Hard constraints (docs/constraints.md); outputs of classes are the targets "class=NAME".
+    init : "random", "zero" or Model
+        Start of the relaxation; a model with the same layers.
+    random_scale : float
+        Standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden layers or constraints
+        0.3; "clipped-relu" and "hard-tanh" 2, of the arguments of a random network's units.
+    seed : int
+        Of the random guesses, 0 to 2^32 - 1.
+    starts : int
+        Random starts, >= 1; the best network is kept.
+    iterations : int
+        Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000,
+        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000).
+    strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
+        How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
+        0).
+    inner_iterations : int
+        Between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy.
+    lambda_relu, lambda_product : float
+        Weights of the relaxation, > 0; default 100, for classes 10.
+    relu_scale, left_scale, right_scale : float
+        Scales of the relaxation, > 0; default 1.
+    polish : bool
+        Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default: with
+        all losses but the squared one, and with "clipped-relu" and "hard-tanh".
+    weight_grid : float
+        Step of the grid that weights and biases of the network for raw data are rounded to at the end, > 0, the fit
+        being repaired (docs/constraints.md); 0: none.
+    tolerance : float
+        At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed-output:
+        relative residual, default 1e-9.
+    stall_window : int
+        Records without progress before a start is given up, 0: never; default 40.
+    record_interval : int
+        Outer iterations between records, >= 1; default 5.
+    time_limit : float
+        Seconds for all starts together, >= 0; 0: none.
+    threads : int
+        Starts, or the samples of a single start, run in parallel; the result does not depend on it.
+    input_names, target_names : sequence of str
+        Of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...; for classes the one name of the
+        label, default "class".
+    callback : callable
+        Called with a TrainProgress after every record, in the calling thread; returns False to stop. An exception it
+        raises ends training and is passed on.
 
-    ValueError says which argument is out of range, and what is expected; RuntimeError, which constraint the best
-    network found does not keep.
+    Returns
+    -------
+    TrainResult
+        The model, how training ended, the trace, and measures of fit.
+
+    Raises
+    ------
+    ValueError
+        Names the argument that is out of range, and what is expected.
+    RuntimeError
+        Names the constraint that the best network found does not keep.
     """
     given = dict(locals())
     options = _default_options(hidden, loss, loss_parameter, output_activation, activation, activation_parameter)

@@ -3,7 +3,7 @@
 Names and formulas are those of docs/method.md. Arrays have one row per sample: what is n x N there has shape (N, n)
 here. Weights (outputs, inputs) and the matrices of `rank_block` are oriented as in the formulas.
 
-One convex subproblem, and the outer loop by hand:
+One convex subproblem, and the outer loop by hand::
 
     problem = LiftedProblem(inputs, targets, hidden=[3])
     solver = SubproblemSolver(problem)

@@ -1,4 +1,4 @@
-"""Pictures of training and of networks (needs matplotlib: pip install 'relufit[plot]').
+"""Pictures of training and of networks (needs matplotlib: `pip install relufit[plot]`).
 
 Every function draws into `ax`, by default the current axes of pyplot, and returns it. A `network` is a relufit.Model,
 or an estimator or result that holds one.
@@ -6,7 +6,7 @@ or an estimator or result that holds one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,40 +50,73 @@ def _positive(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0, values, np.nan)
 
 
+def _fit_label(sources: Iterable[Any]) -> str:
+    """What "fit" of a trace is. A bare trace does not say; the losses of numbers are meant then."""
+    models = [getattr(source, "model_", getattr(source, "model", None)) for source in sources]
+    classes = [model is not None and model.classification is not None for model in models]
+    return "share on the wrong side" if classes and all(classes) else "relative residual"
+
+
 def trace(source: Any, *, ax: Axes | None = None) -> Axes:
-    """Violations, relative residual and objective per iteration; `source` is a TrainResult, a fitted estimator, or a
-    trace of one of them. Logarithmic; values that are zero are not drawn."""
+    """Violations, fit, objective and merit per iteration, on a logarithmic axis.
+
+    Violations are the largest ``|h s|`` of a hidden unit and sample, and the largest entry of ``|W H - C|``, of the
+    relaxation's solution; the fit is that of the plain network with its weights: relative residual, for classes the
+    share of samples on the wrong side. The merit is the exact penalty, which the objective bounds from above while the
+    scales are small (docs/strategies.md). All in scaled units; values that are zero are not drawn.
+
+    Parameters
+    ----------
+    source : TrainResult, fitted estimator, or trace of one of them
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
     axes, records = _axes(ax), _trace(source)
     curves = (
-        ("fit", "relative residual", "C0", "-"),
-        ("complementarity", "largest |h s|", "C1", "-"),
-        ("product", "largest |W H - C|", "C2", "-"),
-        ("objective", "objective of the relaxation", "0.5", "--"),
+        ("merit", "merit: loss + weighted violations", "0.7", "-", 2.4),
+        ("objective", "objective of the relaxation", "0.2", "--", 1.2),
+        ("fit", _fit_label([source]), "C0", "-", 1.4),
+        ("complementarity", "largest |h s|", "C1", "-", 1.4),
+        ("product", "largest |W H - C|", "C2", "-", 1.4),
     )
-    for name, label, color, style in curves:
+    for name, label, color, style, width in curves:
         values = _positive(np.asarray(records[name]))
         if np.isfinite(values).any():
-            axes.plot(records["iteration"], values, style, color=color, label=label, linewidth=1.4)
-    axes.set(yscale="log", xlabel="iteration")
+            axes.plot(records["iteration"], values, style, color=color, label=label, linewidth=width)
+    axes.set(yscale="log", xlabel="iteration", ylabel="scaled units")
     axes.grid(True, which="major", alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(framealpha=0.8, edgecolor="none")
     return axes
 
 
 def comparison(sources: Mapping[str, Any], *, against: str = "seconds", ax: Axes | None = None) -> Axes:
-    """Smallest relative residual so far against "seconds" or "iteration", one curve per entry of `sources`."""
+    """Smallest fit so far against time or iterations, one curve per run.
+
+    The axis of the fit is logarithmic where it spans a factor of ten, that of the seconds always.
+
+    Parameters
+    ----------
+    sources : mapping
+        From labels to what `trace` takes.
+    against : {"seconds", "iteration"}
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
     if against not in ("seconds", "iteration"):
         raise ValueError(f"against: {against!r}, expected 'seconds' or 'iteration'")
     axes = _axes(ax)
-    for label, source in sources.items():
-        records = _trace(source)
-        best = np.minimum.accumulate(np.asarray(records["fit"]))
-        axes.step(records[against], _positive(best), where="post", label=label, linewidth=1.4)
-    axes.set(yscale="log", xlabel=against, ylabel="smallest relative residual so far")
+    curves = {label: np.minimum.accumulate(np.asarray(_trace(source)["fit"])) for label, source in sources.items()}
+    for label, best in curves.items():
+        axes.step(_trace(sources[label])[against], _positive(best), where="post", label=label, linewidth=1.4)
+    axes.set(xlabel=against, ylabel=f"smallest {_fit_label(sources.values())} so far")
+    values = np.concatenate([np.empty(0), *curves.values()])
+    values = values[values > 0]
+    if values.size and values.max() >= 10 * values.min():
+        axes.set(yscale="log")
     if against == "seconds":
         axes.set(xscale="log")  # methods differ by orders of magnitude
     axes.grid(True, which="major", alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(framealpha=0.8, edgecolor="none")
     return axes
 
 
@@ -120,8 +153,24 @@ def function_1d(
     kinks: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """The function of a network with one input, with the data where given and a mark at every kink of the first hidden
-    layer's units. The range is that of the data, else two standard deviations about the mean of the training inputs."""
+    """The function of a network with one input.
+
+    Parameters
+    ----------
+    network : Model, or what holds one
+    inputs : array (samples,) or (samples, 1)
+        Range and, with targets, data to draw.
+    targets : array (samples,) or (samples, outputs)
+        Data to draw, with `inputs`.
+    x_range : (float, float)
+        Default: that of the inputs, else two standard deviations about the mean of the training inputs.
+    target : int
+        Which output, from 0.
+    kinks : bool
+        Whether to mark where units of the first hidden layer switch.
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
     model, axes = _model(network), _axes(ax)
     _check_sizes(model, 1, target)
     data = None if inputs is None else np.asarray(inputs, dtype=float).reshape(-1, 1)
@@ -140,7 +189,7 @@ def function_1d(
         heights = model.predict(places[:, np.newaxis])[:, target]
         axes.plot(places, heights, "o", color="C3", markersize=5, fillstyle="none", label="kinks of hidden units")
     axes.set(xlabel=model.input_names[0], ylabel=model.target_names[target])
-    axes.legend(frameon=False)
+    axes.legend(framealpha=0.8, edgecolor="none")
     return axes
 
 
@@ -158,8 +207,23 @@ def function_2d(
     points: int = 200,
     ax: Axes | None = None,
 ) -> Axes:
-    """The function of a network with two inputs as filled contours with a color bar, with the inputs where given.
-    Ranges, a pair of (low, high), are those of the data by default, else as in function_1d."""
+    """The function of a network with two inputs, as filled contours with a color bar.
+
+    Parameters
+    ----------
+    network : Model, or what holds one
+    inputs : array (samples, 2)
+        Data to draw, too.
+    ranges : pair of (float, float)
+        Of the two inputs; default: those of the data, else two standard deviations about the mean of the training
+        inputs.
+    target : int
+        Which output, from 0.
+    points : int
+        Of the grid, in each direction.
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
     model, axes = _model(network), _axes(ax)
     _check_sizes(model, 2, target)
     data = None if inputs is None else np.asarray(inputs, dtype=float)
@@ -183,8 +247,23 @@ def activation_regions(
     points: int = 400,
     ax: Axes | None = None,
 ) -> Axes:
-    """The regions of a network with two inputs on which it is affine: one color per pattern of active hidden units, and
-    a line where a unit switches, thinner for later layers. Ranges as in function_2d."""
+    """The regions of a network with two inputs on which it is affine.
+
+    One color per pattern of active hidden units, and a line where a unit switches, thinner for later layers. The title
+    counts the patterns that the grid meets.
+
+    Parameters
+    ----------
+    network : Model, or what holds one
+    inputs : array (samples, 2)
+        Data to draw, too.
+    ranges : pair of (float, float)
+        As in `function_2d`.
+    points : int
+        Of the grid, in each direction.
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
     from matplotlib.colors import ListedColormap
 
     model, axes = _model(network), _axes(ax)
@@ -198,10 +277,10 @@ def activation_regions(
         arguments.append(np.hstack([argument - threshold for threshold in _thresholds(model)]))
         values = _activated(model, argument)
     patterns = np.packbits(np.hstack(arguments) > 0, axis=1)
-    regions = np.unique(patterns, axis=0, return_inverse=True)[1].reshape(points, points)
-    # Golden-ratio steps of the hue keep regions with neighbouring numbers apart.
-    hues = np.mod(0.1 + 0.61803398875 * np.arange(regions.max() + 1), 1)
-    colors = ListedColormap([_pastel(hue) for hue in hues])
+    _, first_seen, regions = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
+    # Numbered as they appear, not by their patterns: the same regions look the same whatever the order of the units.
+    regions = np.argsort(np.argsort(first_seen))[regions.ravel()].reshape(points, points)
+    colors = ListedColormap([_pastel(number) for number in range(regions.max() + 1)])
     axes.pcolormesh(first, second, regions, cmap=colors, vmin=-0.5, vmax=regions.max() + 0.5, shading="nearest",
                     rasterized=True)  # fmt: skip
     for layer, argument in enumerate(arguments):
@@ -231,7 +310,8 @@ def _activated(model: Model, arguments: np.ndarray) -> np.ndarray:
     return np.clip(arguments, *_thresholds(model))
 
 
-def _pastel(hue: float) -> tuple[float, float, float]:
+def _pastel(number: int) -> tuple[float, float, float]:
+    """Golden-ratio steps of the hue, and steps of the lightness, keep regions with neighbouring numbers apart."""
     from colorsys import hls_to_rgb
 
-    return hls_to_rgb(hue, 0.82, 0.55)
+    return hls_to_rgb((0.1 + 0.61803398875 * number) % 1, (0.9, 0.74, 0.82)[number % 3], 0.55)

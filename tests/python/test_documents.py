@@ -53,3 +53,9 @@ def test_onnx_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_version_is_that_of_the_build_files() -> None:
     text = (REPOSITORY / "CMakeLists.txt").read_text()
     assert relufit.__version__ == re.search(r"project\(relufit VERSION ([0-9.]+)", text).group(1)
+
+
+def test_every_header_has_its_place_in_the_reference() -> None:
+    pages = "".join(page.read_text() for page in (REPOSITORY / "docs" / "reference").glob("cpp-*.rst"))
+    listed = re.findall(r"^\.\. header:: (.+)$", pages, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in (REPOSITORY / "include" / "relufit").glob("*.h"))

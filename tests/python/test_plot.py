@@ -34,10 +34,28 @@ def test_trace(ax, tmp_path: Path) -> None:
     assert plot.trace(result, ax=ax) is ax
     np.testing.assert_array_equal(lines(ax)["relative residual"][1], result.trace["fit"])
     np.testing.assert_array_equal(lines(ax)["largest |W H - C|"][0], result.trace["iteration"])
+    np.testing.assert_array_equal(lines(ax)["merit: loss + weighted violations"][1], result.trace["merit"])
     assert ax.get_yscale() == "log"
     plot.comparison({"a": result, "b": result.trace}, against="iteration", ax=ax)
     assert (np.diff(lines(ax)["b"][1]) <= 0).all()
     ax.figure.savefig(tmp_path / "trace.png")
+
+
+def test_fit_of_classes_is_not_called_a_residual(ax) -> None:
+    X = np.linspace(-1, 1, 30).reshape(-1, 1)
+    result = relufit.train(X, X[:, 0] ** 2 > 0.3, [2], loss="logistic", iterations=20)
+    plot.trace(result, ax=ax)
+    np.testing.assert_array_equal(lines(ax)["share on the wrong side"][0], result.trace["iteration"])
+    assert "relative residual" not in lines(ax)
+    plot.comparison({"a": result}, ax=ax)
+    assert ax.get_ylabel() == "smallest share on the wrong side so far"
+
+
+@pytest.mark.parametrize(("last", "scale"), [(0.5, "linear"), (0.05, "log")])
+def test_comparison_is_logarithmic_over_a_factor_of_ten(ax, last: float, scale: str) -> None:
+    plot.comparison({"a": {"fit": np.array([1.0, last]), "iteration": np.array([1, 2])}}, against="iteration", ax=ax)
+    assert ax.get_yscale() == scale
+    assert ax.get_ylabel() == "smallest relative residual so far"
 
 
 def test_function_1d_marks_its_kinks(ax, tmp_path: Path) -> None:
@@ -58,6 +76,19 @@ def test_activation_regions_are_counted(ax, tmp_path: Path) -> None:
     plot.activation_regions(model, ranges=((-1, 1), (-1, 1)), ax=ax)
     assert ax.get_title() == "7 regions"
     ax.figure.savefig(tmp_path / "regions.png")
+
+
+def test_equal_regions_have_equal_colors(ax) -> None:
+    """Another order and orientation of the units: other patterns, the same regions."""
+    weights, bias = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([0.1, 0.0, -0.7])
+    colors = []
+    for sign in (1, -1):
+        model = relufit.Model([(sign * weights[::sign], sign * bias[::sign]), (np.ones((1, 3)), np.zeros(1))])
+        plot.activation_regions(model, ranges=((-1, 1), (-1, 1)), points=80, ax=ax)
+        colors.append(np.asarray(ax.collections[0].get_array()))
+        ax.clear()
+    assert len(np.unique(colors[0])) == 7
+    np.testing.assert_array_equal(colors[0], colors[1])
 
 
 def test_function_2d(ax, tmp_path: Path) -> None:
