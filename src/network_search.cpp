@@ -20,7 +20,7 @@ class NetworkFitting {
 
   NetworkFitting(const LiftedProblem& problem, const SearchOptions& options) : problem_(problem), fit_(problem) {
     fit_options_.max_iterations = 200;
-    fit_options_.race_interval = 5;
+    fit_options_.race_interval = 10;
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
     for (std::size_t l = 1; l + 1 < problem.widths.size(); ++l) units_ += problem.widths[l];

@@ -4,7 +4,8 @@
 // In:   inputs, targets, hidden (list of widths), parameters {
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
-//       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter, sample_weights, ridge 0,
+//       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter,
+//           sample_weights, ridge 0,
 //           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
 //           output_upper, weights {complementarity, product}, penalties {pair, product, output}, tolerance,
 //           max_iterations, repeat 1 (cold solves, for the time), export (path of an SDPA file), split_products false
