@@ -40,7 +40,7 @@ class EveryActivation : public ::testing::TestWithParam<Activation> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Activation, EveryActivation, ::testing::ValuesIn(kAll),
-                         [](const auto& instance) { return "Number" + std::to_string(instance.index); });
+                         [](const auto& instance) { return std::string("Number").append(std::to_string(instance.index)); });
 
 TEST(Activation, ValuesAreTheirDefinitions) {
   const double c = 0.3;
