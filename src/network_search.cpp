@@ -1,6 +1,5 @@
-// Plain networks of any depth and activation. A random unit has a hyperplane through the values of a random sample, at
-// which its layer's other units stand, and arguments of size 1; the first weights of what it feeds are 0, so that
-// nothing is lost by the replacement.
+// Plain networks of any depth and activation. A random unit has arguments of standard deviation 1 that are 0 at a random
+// sample. Where it takes the place of another, what it feeds begins with weight 0: only the other's part is lost.
 
 #include <cmath>
 
