@@ -8,7 +8,8 @@ processor time on one core, ends early with an exact fit, and its best network c
 training data of at most 1e-9 is an exact fit. Levenberg-Marquardt, Adam and L-BFGS begin at PyTorch's default
 initialization; relufit is `relufit train --loss exact` as a process, all that it takes included.
 
-Races are written to --out one by one; those already there are not run again (--again NAME: but that contestant's are).
+Races are written to --out one by one, and at the end tables beside it (.md); races already there are not run again
+(--again NAME: but that contestant's are).
 """
 
 from __future__ import annotations
@@ -83,6 +84,19 @@ def warm_up(contestants: list[Contestant]) -> None:
         entry.run(problem, 0.05)
 
 
+def heading(facts: dict) -> str:
+    versions = ", ".join(f"{name} {value}" for name, value in facts["versions"].items() if value != "not installed")
+    options = facts["options"] or "none, the defaults"
+    return f"""# Several hidden layers: relufit and peers
+
+`python bench/deep`, {facts["seconds"]:g} processor seconds per race, {facts["date"]}; options of relufit: {options}.
+
+{facts["processor"]}, {facts["cores"]} cores, one used; {facts["system"]}; {versions}.
+
+How to read it: [README.md](README.md#several-hidden-layers-against-peers).
+"""
+
+
 def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
@@ -106,6 +120,8 @@ def main() -> None:
                     write(options.out, facts, races)
                     print(races[-1], file=sys.stderr, flush=True)
         print(report.table(races, kind.name), flush=True)
+    tables = [f"## {report.table(races, name)}" for name in dict.fromkeys(record["problem"] for record in races)]
+    options.out.with_suffix(".md").write_text("\n".join([heading(facts), *tables]))
 
 
 if __name__ == "__main__":
