@@ -26,8 +26,6 @@ const char* to_string(SearchStatus status) {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 void check(const LiftedProblem& problem, const SearchOptions& options) {
   check(problem);
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
