@@ -62,6 +62,12 @@ def pilot() -> None:
             print(name, f"{time.process_time() - begin:.0f} s", chosen[name], flush=True)
 
 
+def order(names: list[str]) -> list[tuple[int, str]]:
+    """Seeds and tasks: those with fewer seeds come last."""
+    pairs = [(seed, name) for seed in range(SEEDS) for name in names if seed < FEWER.get(name, SEEDS)]
+    return sorted(pairs, key=lambda pair: pair[1] in FEWER)
+
+
 def run() -> None:
     from warm_start.arms import OPTIMIZERS, Settings, run_arm
     from warm_start.starts import STARTS, make_start, refusal
@@ -70,21 +76,20 @@ def run() -> None:
     warm_up()
     settings = {name: Settings(**chosen) for name, chosen in json.loads(PILOT.read_text()).items()}
     done = {(row["task"], row["seed"], row["start"], row["optimizer"]) for row in read_lines()}
-    for seed in range(SEEDS):
-        for name in BUDGETS:
-            task = make_task(name, seed)
-            for kind in STARTS:
-                missing = [item for item in OPTIMIZERS if (name, seed, kind, item) not in done]
-                if seed >= FEWER.get(name, SEEDS) or refusal(task, kind) or not missing:
-                    continue
-                start = make_start(task, kind, 0)
-                for optimizer in missing:
-                    variant = settings[name].variants[optimizer]
-                    first = make_start(task, kind, 0, variant) if kind == "kaiming" else start
-                    row = run_arm(task, kind, optimizer, first, settings[name])
-                    with LINES.open("a") as file:
-                        file.write(json.dumps(row) + "\n")
-        print(f"seed {seed}: {time.process_time():.0f} s", flush=True)
+    for seed, name in order(list(BUDGETS)):
+        task = make_task(name, seed)
+        for kind in STARTS:
+            missing = [item for item in OPTIMIZERS if (name, seed, kind, item) not in done]
+            if refusal(task, kind) or not missing:
+                continue
+            start = make_start(task, kind, 0)
+            for optimizer in missing:
+                variant = settings[name].variants[optimizer]
+                first = make_start(task, kind, 0, variant) if kind == "kaiming" else start
+                row = run_arm(task, kind, optimizer, first, settings[name])
+                with LINES.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+        print(f"{name}, seed {seed}: {time.process_time():.0f} s", flush=True)
     # Without name and time, so that equal results are equal files.
     with RESULTS.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
         packed.write(LINES.read_bytes())
