@@ -62,21 +62,15 @@ def pilot() -> None:
             print(name, f"{time.process_time() - begin:.0f} s", chosen[name], flush=True)
 
 
-def order(names: list[str]) -> list[tuple[int, str]]:
-    """Seeds and tasks: those with fewer seeds come last."""
-    pairs = [(seed, name) for seed in range(SEEDS) for name in names if seed < FEWER.get(name, SEEDS)]
-    return sorted(pairs, key=lambda pair: pair[1] in FEWER)
-
-
-def run() -> None:
+def run(tasks: list[str], seeds: int) -> None:
     from warm_start.arms import OPTIMIZERS, Settings, run_arm
     from warm_start.starts import STARTS, make_start, refusal
-    from warm_start.tasks import BUDGETS, make_task
+    from warm_start.tasks import make_task
 
     warm_up()
     settings = {name: Settings(**chosen) for name, chosen in json.loads(PILOT.read_text()).items()}
     done = {(row["task"], row["seed"], row["start"], row["optimizer"]) for row in read_lines()}
-    for seed, name in order(list(BUDGETS)):
+    for seed, name in ((seed, name) for seed in range(seeds) for name in tasks if seed < FEWER.get(name, SEEDS)):
         task = make_task(name, seed)
         for kind in STARTS:
             missing = [item for item in OPTIMIZERS if (name, seed, kind, item) not in done]
@@ -102,7 +96,10 @@ def read_lines() -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["pilot", "run", "report"])
-    command = parser.parse_args().command
+    parser.add_argument("--tasks", help="of run: some only, with commas")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="of run: the first so many, default %(default)s")
+    arguments = parser.parse_args()
+    command = arguments.command
     if command == "report":
         from warm_start import report
 
@@ -111,7 +108,12 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    {"pilot": pilot, "run": run}[command]()
+    if command == "pilot":
+        pilot()
+    else:
+        from warm_start.tasks import BUDGETS
+
+        run(arguments.tasks.split(",") if arguments.tasks else list(BUDGETS), arguments.seeds)
 
 
 if __name__ == "__main__":
