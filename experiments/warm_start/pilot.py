@@ -4,7 +4,7 @@ levels whose time is measured."""
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from warm_start.tasks import make_task
 THRESHOLD_FACTOR = 1.05
 
 
-def choose(name: str, seeds: Sequence[int]) -> Settings:
+def choose(name: str, seeds: Sequence[int], known: Mapping[str, float]) -> Settings:
     """By the median of final levels over the seeds. Rates and variants of one start run side by side and share the time
     they have; L-BFGS has no rate. The threshold of an optimizer is 1.05 times the median that the best Kaiming
-    variant (Adam: and rate) reached, and at least the level at which arms stop."""
+    variant (Adam: and rate) reached, and at least the level at which arms stop. `known`: rates of starts that need not be tried again."""
     tasks = [make_task(name, seed) for seed in seeds]
-    rates, variants, thresholds = {}, {}, {}
+    rates, variants, thresholds = dict(known), {}, {}
     for kind in STARTS:
-        if refusal(tasks[0], kind):
+        if refusal(tasks[0], kind) or kind in known:
             continue
         kinds = KAIMING if kind == "kaiming" else ("",)
         levels = []  # seeds x rates x variants

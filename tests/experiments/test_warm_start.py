@@ -64,6 +64,19 @@ def test_a_start_predicts_what_the_model_does(name: str) -> None:
     np.testing.assert_allclose(network(task.inputs, task.relu_output).T, outputs, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("variant", ["torch", "he"])
+def test_starts_do_not_know_the_teacher(variant: str, number: int) -> None:
+    """Drawn from the same stream they would be the teacher's weights, but for a factor."""
+    correlations = []
+    for seed in range(20):
+        weights = kaiming(make_task("E", seed), number, variant).w1
+        teacher = np.random.default_rng(seed).standard_normal(weights.shape)  # as bench/teachers draws
+        correlations.append(np.corrcoef(weights.ravel(), teacher.ravel())[0, 1])
+    # Independent: of deviation 1 / sqrt(20 x 100).
+    assert abs(np.mean(correlations)) < 0.1
+
+
 @pytest.mark.parametrize("name", ["A", "F6", "iris", "diabetes"])
 def test_pytorch_computes_what_the_start_does(name: str) -> None:
     torch = pytest.importorskip("torch")
