@@ -15,12 +15,12 @@ import matplotlib.pyplot as plt  # noqa: E402
 TITLES = {"adam": "Adam", "l-bfgs": "L-BFGS"}
 STARTS = {
     "kaiming": ("Kaiming", "black", "o"),
-    "relaxation 10": ("relaxation, 10 iterations", "#9ecae1", "s"),
-    "relaxation 100": ("relaxation, 100", "#3182bd", "s"),
+    "relaxation 10": ("relaxation, 10 iterations", "#74b9e0", "s"),
+    "relaxation 100": ("relaxation, 100", "#2171b5", "s"),
     "relaxation 1000": ("relaxation, 1000", "#08306b", "s"),
     "gated": ("gated convex program", "#e6550d", "D"),
 }
-FLOOR, CEILING = 1e-3, 1e3  # ratios beyond are drawn there
+LIMITS = {True: (1e-3, 1e3), False: (0.8, 1.4)}  # of ratios, A to F and data sets; those beyond are drawn there
 
 
 def draw(cells: Mapping[tuple[str, str, str], Cell], path: Path) -> None:
@@ -32,16 +32,19 @@ def draw(cells: Mapping[tuple[str, str, str], Cell], path: Path) -> None:
 
 
 def picture(cells: Mapping[tuple[str, str, str], Cell]) -> plt.Figure:
-    """Above: final level over that from Kaiming's start, by task; below: share of seeds with success, A to F."""
+    """Final level over that from Kaiming's start, for A to F and for the data sets; share of seeds with success."""
     tasks = list(dict.fromkeys(task for task, _, _ in cells))
     exact = [task for task in tasks if cells[task, "kaiming", "adam"].share]
+    others = [task for task in tasks if task not in exact]
     figure, axes = plt.subplots(
-        2, 2, figsize=(10, 12), sharey="row", gridspec_kw={"height_ratios": [len(tasks), len(exact)]},
-        layout="constrained",
+        3, 2, figsize=(10, 13.5), sharey="row", layout="constrained",
+        gridspec_kw={"height_ratios": [len(exact) + 0.5, len(others) + 0.5, len(exact)]},
     )  # fmt: skip
     for column, optimizer in enumerate(TITLES):
-        ratios(axes[0, column], cells, tasks, optimizer)
-        shares(axes[1, column], cells, exact, optimizer)
+        ratios(axes[0, column], cells, exact, optimizer)
+        ratios(axes[1, column], cells, others, optimizer)
+        shares(axes[2, column], cells, exact, optimizer)
+        axes[0, column].set_title(TITLES[optimizer])
     entries = [
         plt.Line2D([], [], color=color, marker=marker, linestyle="none", label=label)
         for label, color, marker in STARTS.values()
@@ -51,12 +54,15 @@ def picture(cells: Mapping[tuple[str, str, str], Cell]) -> plt.Figure:
 
 
 def ratios(axes: plt.Axes, cells: Mapping, tasks: list[str], optimizer: str) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(0.7 * FLOOR, CEILING / 0.7)
+    exact = cells[tasks[0], "kaiming", optimizer].share is not None
+    low, high = LIMITS[exact]
+    if exact:
+        axes.set_xscale("log")
+    axes.set_xlim(low * 0.7 if exact else low - 0.02, high / 0.7 if exact else high + 0.02)
     axes.axvline(1, color="black", linewidth=0.8)
-    points(axes, cells, tasks, optimizer, lambda cell: cell.ratio, (FLOOR, CEILING), ["kaiming"])
-    axes.set_title(TITLES[optimizer])
-    axes.set_xlabel("final level over Kaiming's, same seed and time\n(left of 1: the warm start ends lower)")
+    points(axes, cells, tasks, optimizer, lambda cell: cell.ratio, (low, high), ["kaiming"])
+    level = "residual" if exact else "objective"
+    axes.set_xlabel(f"final {level} over Kaiming's, same seed and time\n(left of 1: this start ends lower)")
 
 
 def shares(axes: plt.Axes, cells: Mapping, tasks: list[str], optimizer: str) -> None:

@@ -27,7 +27,7 @@ def test_the_tables_follow_from_the_results(tmp_path: Path) -> None:
 
 def test_the_figure_shows_the_results() -> None:
     rows = summary.load(RESULTS)
-    drawn = figure.picture(summary.table(rows)).axes[0]  # Adam
+    drawn = figure.picture(summary.table(rows)).axes[2]  # data sets, Adam
     by_seed = {
         start: {
             r["seed"]: r["level"] for r in rows if (r["task"], r["start"], r["optimizer"]) == ("wine", start, "adam")
