@@ -10,10 +10,9 @@ import numpy as np
 from warm_start.descents import Record, adam, quasi_newton
 from warm_start.networks import dead_units, held_out
 from warm_start.starts import Start, make_start
-from warm_start.tasks import Task
+from warm_start.tasks import Task, curve_times
 
 OPTIMIZERS = ("adam", "l-bfgs")
-CURVE_POINTS = 40  # from a 400th of the budget to the budget, equally spaced in the logarithm
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Settings:
 
     rates: Mapping[str, float]  # of Adam, by start
     variants: Mapping[str, str]  # of Kaiming's rule, by optimizer
-    thresholds: Mapping[str, float]  # levels whose time is measured, by optimizer
+    thresholds: Mapping[str, float]  # levels whose time is reported, by optimizer; arms do without them
 
 
 def run_arm(task: Task, kind: str, optimizer: str, first: Start, settings: Settings) -> dict:
@@ -50,27 +49,17 @@ def run_arm(task: Task, kind: str, optimizer: str, first: Start, settings: Setti
         "descents": len(ended),
         "first_level": short(ended[0]),
         "solved": None if task.problem is None else bool(task.problem.solved_by(network)),
-        "reached_seconds": reached(record, settings.thresholds[optimizer]),
         "held_out_loss": None if loss is None else short(loss),
         "held_out_accuracy": None if accuracy is None else short(accuracy),
-        "curve": sampled(record, task.budget),
+        "curve": sampled(record, task.name),
     }
 
 
-def reached(record: Record, threshold: float) -> float | None:
-    """Seconds to this level; None where it was not reached within the budget."""
-    return next((short(seconds) for seconds, level in record.curve if level <= threshold), None)
-
-
-def sampled(record: Record, budget: float) -> list[float | None]:
+def sampled(record: Record, name: str) -> list[float | None]:
     """Lowest level at the times `curve_times`; None before the start was made."""
     seconds = np.array([seconds for seconds, _ in record.curve])
-    found = np.searchsorted(seconds, curve_times(budget), side="right") - 1
+    found = np.searchsorted(seconds, curve_times(name), side="right") - 1
     return [None if index < 0 else short(record.curve[index][1], 4) for index in found]
-
-
-def curve_times(budget: float) -> np.ndarray:
-    return budget * np.geomspace(1 / 400, 1, CURVE_POINTS)
 
 
 def short(value: float, digits: int = 6) -> float:

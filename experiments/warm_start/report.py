@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from warm_start.figure import draw
+from warm_start.starts import STARTS
 from warm_start.summary import Cell, Interval, load, table
 
 NAMES = {"adam": "Adam", "l-bfgs": "L-BFGS"}
@@ -15,8 +16,8 @@ Table = Mapping[tuple[str, str, str], Cell]
 
 
 def write(results: Path, pilot: Path, tables: Path, figure: Path) -> None:
-    cells = table(load(results))
     chosen = json.loads(pilot.read_text())
+    cells = table(load(results), chosen)
     parts = [
         "Written by `python experiments/warm_start report`; [README.md](README.md) says what is what.",
         "## Starts",
@@ -101,7 +102,7 @@ def held_out_table(cells: Table) -> str:
 def pilot_table(chosen: Mapping) -> str:
     rows = []
     for task, settings in chosen.items():
-        rates = ", ".join(f"{start} {rate}" for start, rate in settings["rates"].items())
+        rates = ", ".join(f"{start} {settings['rates'][start]}" for start in STARTS if start in settings["rates"])
         variants, levels = ([str(settings[key][name]) for name in NAMES] for key in ("variants", "thresholds"))
         rows.append([task, rates, *variants, *levels])
     header = ["task", "rates of Adam", "Kaiming's rule, Adam", "the same, L-BFGS", "level, Adam", "the same, L-BFGS"]

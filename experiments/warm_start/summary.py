@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
 from teachers.estimates import Interval, success_share
+
+from warm_start.starts import STARTS
+from warm_start.tasks import BUDGETS, curve_times
 
 RESAMPLES = 4000
 TIE = 0.01  # levels that differ by less than this, relatively, count as equal
@@ -21,8 +25,8 @@ TIE = 0.01  # levels that differ by less than this, relatively, count as equal
 class Cell:
     """A start with an optimizer on one task. `ratio`: median over seeds of the final level over that from Kaiming's
     start with the same seed. `better`, `worse`: seeds where the final level is lower and higher than Kaiming's by more
-    than TIE; `p`: of the sign test of these. `sooner`, `later`: seeds where the threshold is reached before Kaiming's
-    arm and after it."""
+    than TIE; `p`: of the sign test of these. `reached`: seeds that came to the threshold; `sooner`, `later`: those where
+    it is reached at an earlier and a later time of the curve than in Kaiming's arm."""
 
     seeds: int
     level: Interval
@@ -78,7 +82,13 @@ def goal(rows: Sequence[dict], task: str) -> float:
     return max((row["level"] for row in rows if row["task"] == task and row["solved"]), default=0.0)
 
 
-def compare(rows: Sequence[dict], task: str, start: str, optimizer: str) -> Cell:
+def reached(row: dict, threshold: float) -> float:
+    """The first of the times of the curve at which the level is not above the threshold; infinite if it stays above."""
+    times = zip(curve_times(row["task"]), row["curve"], strict=True)
+    return next((seconds for seconds, level in times if level is not None and level <= threshold), math.inf)
+
+
+def compare(rows: Sequence[dict], task: str, start: str, optimizer: str, threshold: float) -> Cell:
     own, kaiming = (select(rows, task, name, optimizer) for name in (start, "kaiming"))
     if sorted(own) != sorted(kaiming):
         raise ValueError(f"{task}, {start}, {optimizer}: seeds {sorted(own)}, expected {sorted(kaiming)}")
@@ -86,10 +96,7 @@ def compare(rows: Sequence[dict], task: str, start: str, optimizer: str) -> Cell
     pairs = [(max(own[seed]["level"], floor), max(kaiming[seed]["level"], floor)) for seed in own]
     better = sum(mine < (1 - TIE) * other for mine, other in pairs)
     worse = sum(other < (1 - TIE) * mine for mine, other in pairs)
-    times = [
-        tuple(math.inf if row["reached_seconds"] is None else row["reached_seconds"] for row in (own[s], kaiming[s]))
-        for s in own
-    ]
+    times = [(reached(own[seed], threshold), reached(kaiming[seed], threshold)) for seed in own]
     runs = list(own.values())
     solved = None if runs[0]["solved"] is None else [int(row["solved"]) for row in runs]
     held_out = [row["held_out_loss"] for row in runs]
@@ -116,7 +123,8 @@ def compare(rows: Sequence[dict], task: str, start: str, optimizer: str) -> Cell
     )
 
 
-def table(rows: Sequence[dict]) -> dict[tuple[str, str, str], Cell]:
-    """By task, start and optimizer, in the order of the results."""
-    keys = dict.fromkeys((row["task"], row["start"], row["optimizer"]) for row in rows)
-    return {key: compare(rows, *key) for key in keys}
+def table(rows: Sequence[dict], chosen: Mapping) -> dict[tuple[str, str, str], Cell]:
+    """By task, start and optimizer; `chosen`: what the pilot runs did, by task."""
+    there = {(row["task"], row["start"], row["optimizer"]) for row in rows}
+    keys = [key for key in itertools.product(BUDGETS, STARTS, ("adam", "l-bfgs")) if key in there]
+    return {key: compare(rows, *key, chosen[key[0]]["thresholds"][key[2]]) for key in keys}
