@@ -19,7 +19,7 @@ author = "the authors of relufit"
 release = re.search(r"project\(relufit VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
 
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**", "examples/**.md", "bench/results/*.md"]
+include_patterns = ["*.md", "docs/**", "examples/**.md", "experiments/**.md", "bench/results/*.md"]
 exclude_patterns = ["build", "**/.*"]
 
 extensions = [
