@@ -19,6 +19,7 @@ def write(results: Path, pilot: Path, tables: Path, figure: Path) -> None:
     chosen = json.loads(pilot.read_text())
     cells = table(load(results), chosen)
     parts = [
+        "# Convex starts: all figures",
         "Written by `python experiments/warm_start report`; [README.md](README.md) says what is what.",
         "## Starts",
         starts_table(cells),
