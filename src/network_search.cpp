@@ -1,5 +1,6 @@
-// Plain networks of any depth and activation. A random unit has arguments of standard deviation 1 that are 0 at a random
-// sample. Where it takes the place of another, what it feeds begins with weight 0: only the other's part is lost.
+// Plain networks of any depth and activation. A random unit has arguments of standard deviation 1 that are 0 at a
+// random sample. Where it takes the place of another, what it feeds begins with weight 0: only the other's part is
+// lost.
 
 #include <cmath>
 
