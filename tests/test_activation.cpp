@@ -39,8 +39,9 @@ class EveryActivation : public ::testing::TestWithParam<Activation> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Activation, EveryActivation, ::testing::ValuesIn(kAll),
-                         [](const auto& instance) { return std::string("Number").append(std::to_string(instance.index)); });
+INSTANTIATE_TEST_SUITE_P(Activation, EveryActivation, ::testing::ValuesIn(kAll), [](const auto& instance) {
+  return std::string("Number").append(std::to_string(instance.index));
+});
 
 TEST(Activation, ValuesAreTheirDefinitions) {
   const double c = 0.3;
