@@ -28,8 +28,8 @@ sys.path[:1] = [str(ROOT / "experiments"), str(ROOT / "bench")]  # in place of t
 HERE = Path(__file__).parent
 PILOT, LINES, RESULTS = HERE / "pilot.json", HERE / "results.jsonl", HERE / "results.jsonl.gz"
 PILOT_SEEDS = range(100, 103)
-SEEDS = 10
-FEWER = {"breast_cancer": 5, "digits": 5}  # seeds of tasks that take too long
+SEEDS = 20
+FEWER = {"breast_cancer": 10, "digits": 5}  # seeds of tasks that take too long
 
 
 def warm_up() -> None:
