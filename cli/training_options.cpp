@@ -52,6 +52,7 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("--activation-parameter", a.activation_parameter,
                      "leaky-relu: slope left of 0 (default 0.01); clipped-relu: ceiling, scaled units (default 1)");
   command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
+  command.add_flag("--skip-connections", a.skip_connections, "Every layer after the first sees the inputs as well");
   command.add_option("--loss", a.loss,
                      "regress: squared (default), exact (outputs equal targets), absolute, huber, quantile; classify: "
                      "cross-entropy (default), logistic (2 classes), hinge (no probabilities)");
@@ -165,6 +166,7 @@ TrainOptions train_options(const TrainingArguments& a) {
   options.ridge = a.ridge.value_or(options.ridge);
   options.random_scale = a.random_scale.value_or(options.random_scale);
   options.bias = !a.no_bias;
+  options.skip_connections = a.skip_connections;
   options.seed = a.seed;
   if (a.init == "zero") {
     options.initialization = Initialization::zero;

@@ -27,6 +27,7 @@ struct TrainingArguments {
   std::string init = "random";
   std::optional<double> random_scale;
   bool no_bias = false;
+  bool skip_connections = false;
   unsigned seed = 0;
   std::optional<double> lambda_relu, lambda_product;
   std::optional<double> relu_scale, left_scale, right_scale;

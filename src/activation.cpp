@@ -72,7 +72,7 @@ double value(const Activation& activation, double z) {
   return z < -1 ? -1 : z > 1 ? 1 : z;
 }
 
-void apply(const Activation& activation, Matrix& values) {
+void apply(const Activation& activation, Eigen::Ref<Matrix> values) {
   if (activation.kind == Kind::relu) {
     // Not cwiseMax, which may turn NaN (from an overflow upstream) into a plausible zero.
     values = (values.array() < 0).select(0, values).eval();

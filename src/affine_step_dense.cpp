@@ -207,6 +207,9 @@ void check_general_scales(const LiftedProblem& problem) {
     throw std::invalid_argument(
         "reweighting: general scales V1, V2 do not go with constraints or regularizers on weights");
   }
+  if (problem.skip_connections) {
+    throw std::invalid_argument("skip connections: general scales V1, V2 (reweighting) expect none");
+  }
   if (problem.activation != Activation::relu) {
     throw std::invalid_argument(
         fmt::format("activation: {}, general scales V1, V2 (reweighting) expect relu", to_string(problem.activation)));

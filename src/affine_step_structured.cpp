@@ -16,15 +16,15 @@ class StructuredAffineStep final : public AffineStep {
  public:
   StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks)
       : problem_(problem), units_(problem.activation) {
-    if (values_are_shared(problem, 1)) {
-      rows_.emplace(problem.inputs, problem.bias);
-    } else {
+    const bool shared = values_are_shared(problem, 1);
+    if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias);
+    if (!shared) {
       first_.emplace(problem, chunks.count());
       arguments_.assign(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths[1], Chunks::block));
     }
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
-      products_.emplace_back(problem, units_, i, i == 0 && rows_ ? &*rows_ : nullptr, chunks.count());
+      products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks.count());
     }
     layers_.resize(hidden + 1);
     copy_layers();
@@ -86,7 +86,7 @@ class StructuredAffineStep final : public AffineStep {
 
   const LiftedProblem& problem_;
   UnitCopies units_;
-  std::optional<RowSpace> rows_;    // where the first layer's H is shared
+  std::optional<RowSpace> rows_;    // where the first layer's H is shared, or the inputs skip to later layers
   std::optional<LinearFit> first_;  // where it is not
   std::vector<Matrix> arguments_;   // of the first layer's units, one block of samples per chunk
   std::vector<ProductStep> products_;

@@ -111,9 +111,10 @@ class Source {
 
   void head() {
     const Network& network = model_.network;
-    add("/* {} network {}, {} outputs, written by relufit {}. C99, no allocation.\n",
+    add("/* {} network {}{}, {} outputs, written by relufit {}. C99, no allocation.\n",
         network.activation() == Activation::relu ? "ReLU" : to_string(network.activation()),
-        fmt::join(network.widths(), "-"), to_string(network.output_activation()), version);
+        fmt::join(network.widths(), "-"), network.skip_connections() ? " with skip connections" : "",
+        to_string(network.output_activation()), version);
     names("inputs", model_.input_names);
     names("outputs", model_.target_names);
     add(" */\n#ifndef {0}_NETWORK_H\n#define {0}_NETWORK_H\n\n", macro_);
@@ -146,6 +147,9 @@ class Source {
     for (std::size_t i = 1; i < widths.size(); ++i) {
       add("  for (i = 0; i < {}; ++i) {{\n    {} sum = bias{}[i];\n", widths[i], real_, i);
       add("    for (j = 0; j < {}; ++j) sum += weights{}[i][j] * v{}[j];\n", widths[i - 1], i, i - 1);
+      if (i > 1 && network.skip_connections()) {
+        add("    for (j = 0; j < {}; ++j) sum += weights{}[i][{} + j] * v0[j];\n", widths[0], i, widths[i - 1]);
+      }
       add("    v{}[i] = {};\n  }}\n", i, i + 1 < widths.size() ? activated(network.activation()) : last);
     }
     add("  for (i = 0; i < {}; ++i) outputs[i] = output_offset[i] + output_scale[i] * v{}[i];\n", widths.back(),

@@ -38,7 +38,9 @@ class Copies {
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
       size += (2 * pieces * n[l] + value_rows(l)) * samples + (n[l + 1] + n[l]) * (samples + n[l]);
     }
-    for (const WeightTerm& term : problem.weight_terms) size += weight_rows(problem, term) * weight_cols(problem, term);
+    const std::vector<LayerShape> shapes = problem.shapes();
+    const auto shape_of = [&](const WeightTerm& term) { return shapes[static_cast<std::size_t>(term.layer) - 1]; };
+    for (const WeightTerm& term : problem.weight_terms) size += shape_of(term).rows * shape_of(term).columns;
     data_.setZero(size);
     double* at = data_.data();
     const auto take = [&at](std::vector<Part>& family, Index rows, Index cols) {
@@ -52,9 +54,7 @@ class Copies {
       take(block_left, n[l + 1] + n[l], samples);
       take(block_right, n[l + 1] + n[l], n[l]);
     }
-    for (const WeightTerm& term : problem.weight_terms) {
-      take(weights, weight_rows(problem, term), weight_cols(problem, term));
-    }
+    for (const WeightTerm& term : problem.weight_terms) take(weights, shape_of(term).rows, shape_of(term).columns);
     take(outputs, n.back(), samples);
   }
   Copies(const Copies&) = delete;
@@ -67,13 +67,6 @@ class Copies {
   const Vector& data() const { return data_; }
 
  private:
-  static Index weight_rows(const LiftedProblem& problem, const WeightTerm& term) {
-    return problem.widths[static_cast<std::size_t>(term.layer)];
-  }
-  static Index weight_cols(const LiftedProblem& problem, const WeightTerm& term) {
-    return problem.widths[static_cast<std::size_t>(term.layer) - 1];
-  }
-
   Vector data_;
 };
 
@@ -132,11 +125,13 @@ struct WeightPull {
   void set_mean(const LiftedProblem& problem, const Copies& target, Index layer) {
     if (penalty == 0) return;
     Index count = 0;
-    mean.setZero(problem.widths[static_cast<std::size_t>(layer)], problem.widths[static_cast<std::size_t>(layer) - 1]);
     for (std::size_t i = 0; i < target.weights.size(); ++i) {
       if (problem.weight_terms[i].layer != layer) continue;
-      mean += target.weights[i];
-      ++count;
+      if (count++ == 0) {
+        mean = target.weights[i];
+      } else {
+        mean += target.weights[i];
+      }
     }
     mean /= static_cast<double>(count);
   }

@@ -8,13 +8,12 @@
 #include <limits>
 #include <stdexcept>
 
-#include "text.h"
+#include "monotone.h"
 
 namespace relufit {
 
 namespace {
 
-using detail::shown;
 using Kind = WeightTerm::Kind;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -62,12 +61,6 @@ class LayerBounds {
   std::vector<std::string> lower_by_, upper_by_;
 };
 
-Index position(const std::vector<std::string>& names, const std::string& name, const char* what) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) fail(fmt::format("monotone: {} is not {}", shown(name), what));
-  return found - names.begin();
-}
-
 void add_weight_bound(const WeightBound& bound, std::size_t number, std::vector<LayerBounds>& layers) {
   const std::string name = fmt::format("weights[{}]", number);
   const auto in = [&](Index value, Index last, const char* member) {
@@ -91,10 +84,11 @@ WeightTerm linear_term(const LinearBound& bound, std::size_t number, const Netwo
   const auto in = [&](Index value, Index last, const std::string& member) {
     if (value < 1 || value > last) fail(fmt::format("{}.{}: {}, expected 1 to {}", name, member, value, last));
   };
-  in(bound.layer, static_cast<Index>(shape.widths.size()) - 1, "layer");
-  const auto layer = static_cast<std::size_t>(bound.layer);
+  const std::vector<LayerShape> layers = shape.layers();
+  in(bound.layer, static_cast<Index>(layers.size()), "layer");
+  const auto [rows, columns] = layers[static_cast<std::size_t>(bound.layer) - 1];
   WeightTerm term{Kind::linear, bound.layer, 0, {}, {}};
-  term.coefficients.setZero(shape.widths[layer], shape.widths[layer - 1]);
+  term.coefficients.setZero(rows, columns);
   for (std::size_t i = 0; i < bound.parts.size(); ++i) {
     const LinearBound::Part& part = bound.parts[i];
     in(part.unit, term.coefficients.rows(), fmt::format("sum[{}].unit", i));
@@ -109,62 +103,10 @@ WeightTerm linear_term(const LinearBound& bound, std::size_t number, const Netwo
   return term;
 }
 
-double unit_sign(Index unit) { return unit % 2 == 0 ? 1 : -1; }
-
 /// sign of the weight: of the unit it goes to times that of where it comes from.
 void narrow_sign(LayerBounds& layer, Index row, Index col, double sign, const std::string& by) {
   layer.narrow(row, col, sign > 0 ? 0 : -kInfinity, sign > 0 ? kInfinity : 0, by);
 }
-
-/// Signs of targets such that every demand's direction is sign of the input times sign of the target.
-class MonotoneSigns {
- public:
-  MonotoneSigns(const std::vector<Monotone>& demands, const NetworkShape& shape)
-      : inputs(shape.input_names.size(), 0), targets(shape.target_names.size(), 0) {
-    for (const Monotone& demand : demands) {
-      links_.push_back({static_cast<std::size_t>(position(shape.input_names, demand.input, "an input")),
-                        static_cast<std::size_t>(position(shape.target_names, demand.target, "a target")),
-                        demand.increasing ? 1 : -1});
-    }
-    for (const Link& first : links_) {
-      if (targets[first.target] != 0 || inputs[first.input] != 0) continue;
-      targets[first.target] = 1;
-      spread();
-    }
-    for (std::size_t i = 0; i < links_.size(); ++i) {
-      const Link& link = links_[i];
-      if (inputs[link.input] * targets[link.target] == link.direction) continue;
-      fail(
-          fmt::format("monotone[{}]: {} in {} contradicts the others: directions must be a sign of the input times a "
-                      "sign of the target",
-                      i, demands[i].target, demands[i].input));
-    }
-  }
-
-  std::vector<int> inputs, targets;  ///< 1, -1, or 0 for none
-
- private:
-  struct Link {
-    std::size_t input, target;
-    int direction;
-  };
-
-  /// Follows the links from what has a sign already.
-  void spread() {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (const Link& link : links_) {
-        int& input = inputs[link.input];
-        int& target = targets[link.target];
-        if ((input == 0) == (target == 0)) continue;
-        (input == 0 ? input : target) = link.direction * (input == 0 ? target : input);
-        changed = true;
-      }
-    }
-  }
-
-  std::vector<Link> links_;
-};
 
 void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shape, std::vector<LayerBounds>& layers) {
   if (demands.empty()) return;
@@ -173,56 +115,13 @@ void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shap
     const bool last = l + 1 == layers.size();
     for (Index i = 0; i < layers[l].rows(); ++i) {
       const double to = last ? signs.targets[static_cast<std::size_t>(i)] : unit_sign(i);
+      const Index units = l == 0 ? 0 : shape.widths[l];  // before the columns of inputs
       for (Index j = 0; j < layers[l].cols(); ++j) {
-        const double from = l == 0 ? signs.inputs[static_cast<std::size_t>(j)] : unit_sign(j);
+        const double from = j < units ? unit_sign(j) : signs.inputs[static_cast<std::size_t>(j - units)];
         if (to * from != 0) narrow_sign(layers[l], i, j, to * from, "monotone");
       }
     }
   }
-}
-
-/// The least sign * weight * other sign over the others that have a sign; inf where none has.
-template <class Weights>
-double least_agreement(double sign, const Weights& weights, const std::vector<int>& others) {
-  double least = kInfinity;
-  for (Index i = 0; i < weights.size(); ++i) {
-    const int other = others[static_cast<std::size_t>(i)];
-    if (other != 0) least = std::min(least, sign * weights(i) * other);
-  }
-  return least;
-}
-
-/// How far the network is from having signs of its units that prove the demands, whatever their order: from the outputs
-/// back every unit takes the sign that its outgoing weights (and, in the first layer, its incoming ones) agree with
-/// best. Units that reach no demanded target need none.
-double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
-                      const std::vector<Layer>& layers) {
-  const MonotoneSigns signs(demands, shape);
-  double slack = kInfinity;
-  std::vector<int> next = signs.targets;
-  for (std::size_t l = layers.size() - 1; l > 0; --l) {
-    std::vector<int> units;
-    for (Index i = 0; i < layers[l].weights.cols(); ++i) {
-      const auto outgoing = layers[l].weights.col(i);
-      const auto agreement = [&](double sign) {
-        const double incoming = l == 1 ? least_agreement(sign, layers[0].weights.row(i), signs.inputs) : kInfinity;
-        return std::min(least_agreement(sign, outgoing, next), incoming);
-      };
-      bool reaches = false;
-      for (Index t = 0; t < outgoing.size(); ++t) {
-        reaches = reaches || (next[static_cast<std::size_t>(t)] != 0 && outgoing(t) != 0);
-      }
-      units.push_back(!reaches ? 0 : agreement(1) >= agreement(-1) ? 1 : -1);
-      if (reaches) slack = std::min(slack, agreement(units.back()));
-    }
-    next = units;
-  }
-  if (layers.size() > 1) return std::isfinite(slack) ? slack : 0;  // no path at all
-  for (Index t = 0; t < layers[0].weights.rows(); ++t) {
-    const int sign = signs.targets[static_cast<std::size_t>(t)];
-    if (sign != 0) slack = std::min(slack, least_agreement(sign, layers[0].weights.row(t), signs.inputs));
-  }
-  return slack;
 }
 
 std::vector<Layer> folded_layers(const Model& model) { return model.folded().layers(); }
@@ -230,7 +129,22 @@ std::vector<Layer> folded_layers(const Model& model) { return model.folded().lay
 double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
 
 NetworkShape shape_of(const Model& model) {
-  return {model.network.widths(), model.input_names, model.target_names, model.network.activation()};
+  return {model.network.widths(), model.input_names, model.target_names, model.network.activation(),
+          model.network.skip_connections()};
+}
+
+/// The norm r of each layer's weights for which the network's Lipschitz bound is `lipschitz`: r^layers, or with skip
+/// connections L_1 = r, L_l = r sqrt(L_{l-1}^2 + 1), which grows with r.
+double common_norm(double lipschitz, Index layers, bool skip_connections) {
+  if (!skip_connections) return std::pow(lipschitz, 1.0 / static_cast<double>(layers));
+  double least = 0, most = lipschitz;  // r <= L_l for every l
+  for (int i = 0; i < 100; ++i) {
+    const double norm = 0.5 * (least + most);
+    double bound = norm;
+    for (Index l = 2; l <= layers; ++l) bound = norm * std::hypot(bound, 1);
+    (bound <= lipschitz ? least : most) = norm;
+  }
+  return least;
 }
 
 /// What the proofs of monotone and convex networks, and bounds on hidden units, suppose.
@@ -269,15 +183,16 @@ bool Constraints::names_units() const {
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape) {
   check_activation(constraints, shape);
   std::vector<LayerBounds> layers;
-  for (std::size_t l = 1; l < shape.widths.size(); ++l) {
-    layers.emplace_back(static_cast<Index>(l), shape.widths[l], shape.widths[l - 1]);
+  for (const LayerShape& layer : shape.layers()) {
+    layers.emplace_back(static_cast<Index>(layers.size()) + 1, layer.rows, layer.columns);
   }
   for (std::size_t i = 0; i < constraints.weights.size(); ++i) add_weight_bound(constraints.weights[i], i, layers);
   add_monotone(constraints.monotone, shape, layers);
   if (constraints.convex) {
     for (std::size_t l = 1; l < layers.size(); ++l) {
       for (Index i = 0; i < layers[l].rows(); ++i) {
-        for (Index j = 0; j < layers[l].cols(); ++j) narrow_sign(layers[l], i, j, 1, "convex");
+        // An affine part of the inputs keeps a function convex, whatever its weights.
+        for (Index j = 0; j < shape.widths[l]; ++j) narrow_sign(layers[l], i, j, 1, "convex");
       }
     }
   }
@@ -295,7 +210,7 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
     }
     terms.push_back({norm.norm, norm.layer, norm.at_most, {}, {}});
   }
-  check(terms, shape.widths);
+  check(terms, shape.layers());
   return terms;
 }
 
@@ -305,14 +220,17 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
   std::vector<WeightTerm> terms = weight_terms(constraints, shape);
   const auto layers = static_cast<Index>(shape.widths.size()) - 1;
   for (WeightTerm& term : terms) {
+    const bool sees_inputs = term.layer == 1 || shape.skip_connections;
     for (Matrix* bound : {&term.lower, &term.upper}) {
       if (term.kind != Kind::bounds) continue;
-      if (term.layer == 1) *bound = *bound * inputs.scale.asDiagonal();
+      if (sees_inputs) bound->rightCols(inputs.scale.size()) *= inputs.scale.asDiagonal();
       if (term.layer == layers) *bound = targets.scale.cwiseInverse().asDiagonal() * *bound;
       // 0 times infinity does not occur: scales are positive and finite.
     }
     if (term.kind == Kind::linear) {
-      if (term.layer == 1) term.coefficients *= inputs.scale.cwiseInverse().asDiagonal();
+      if (sees_inputs) {
+        term.coefficients.rightCols(inputs.scale.size()) *= inputs.scale.cwiseInverse().asDiagonal();
+      }
       if (term.layer == layers) term.coefficients = targets.scale.asDiagonal() * term.coefficients;
     }
     if (term.kind == Kind::bounds || term.kind == Kind::linear) continue;
@@ -322,10 +240,10 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
   if (constraints.lipschitz) {
     const double scaled = *constraints.lipschitz * inputs.scale(0) / targets.scale(0);
     // Rounding of the product of the layers' norms must not pass the bound.
-    const double each = std::pow(scaled, 1.0 / static_cast<double>(layers)) * (1 - 1e-13);
+    const double each = common_norm(scaled, layers, shape.skip_connections) * (1 - 1e-13);
     for (Index l = 1; l <= layers; ++l) terms.push_back({Kind::spectral_ball, l, each, {}, {}});
   }
-  check(terms, shape.widths);
+  check(terms, shape.layers());
   return terms;
 }
 
@@ -386,10 +304,24 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
   return checks;
 }
 
+// With skip connections the units h of a layer change by at most ||[W, V]|| sqrt(L^2 + 1), L being the bound of those
+// before it, and by at most ||W|| L + ||V||.
 double lipschitz_bound(const Model& model) {
-  double product = 1;
-  for (const Layer& layer : folded_layers(model)) product *= spectral_norm(layer.weights);
-  return product;
+  const std::vector<Layer> layers = folded_layers(model);
+  double bound = spectral_norm(layers.front().weights);
+  for (std::size_t l = 1; l < layers.size(); ++l) {
+    const Matrix& weights = layers[l].weights;
+    const double norm = spectral_norm(weights);
+    if (!model.network.skip_connections()) {
+      bound *= norm;
+      continue;
+    }
+    const Index inputs = model.network.input_size();
+    const double apart =
+        spectral_norm(weights.leftCols(weights.cols() - inputs)) * bound + spectral_norm(weights.rightCols(inputs));
+    bound = std::min(apart, norm * std::hypot(bound, 1));
+  }
+  return bound;
 }
 
 }  // namespace relufit

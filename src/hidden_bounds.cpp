@@ -14,9 +14,11 @@ bool bounds_layer(const HiddenBound& bound, std::size_t layer) {
   return !bound.layer || *bound.layer == static_cast<Index>(layer) + 1;
 }
 
-/// Values of a hidden layer for those of the layer below, one column per sample.
-Matrix layer_values(const Network& network, std::size_t layer, const Matrix& below) {
-  Matrix values = (network.layers()[layer].weights * below).colwise() + network.layers()[layer].bias;
+/// Values of a hidden layer's units for those of the layer below (the first: of the inputs), one column per sample.
+Matrix unit_values(const Network& network, const Layer& layer, bool is_first, const Matrix& below,
+                   const Matrix& inputs) {
+  const Matrix all = seen(below, inputs, network.skip_connections() && !is_first);
+  Matrix values = (layer.weights * all).colwise() + layer.bias;
   apply(network.activation(), values);
   return values;
 }
@@ -26,9 +28,10 @@ Matrix layer_values(const Network& network, std::size_t layer, const Matrix& bel
 void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Model& model) {
   constexpr double kMargin = 1e-13;  // of the bound, for rounding of the scaled weights
   std::vector<Layer> layers = model.network.layers();
-  Matrix values = model.input_scaling.apply(samples);
+  const Matrix inputs = model.input_scaling.apply(samples);
+  Matrix values = inputs;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    values = layer_values(Network(layers, model.network.output_activation(), model.network.activation()), l, values);
+    values = unit_values(model.network, layers[l], l == 0, values, inputs);
     double most = std::numeric_limits<double>::infinity();
     for (const HiddenBound& bound : bounds) {
       if (bounds_layer(bound, l)) most = std::min(most, bound.at_most * (1 - kMargin));
@@ -43,14 +46,15 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
       layers[l + 1].weights.col(unit) /= share;
     }
   }
-  model.network = Network(std::move(layers), model.network.output_activation(), model.network.activation());
+  model.network = model.network.with_layers(std::move(layers));
 }
 
 double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model& model) {
   double slack = std::numeric_limits<double>::infinity();
-  Matrix values = model.input_scaling.apply(samples);
+  const Matrix inputs = model.input_scaling.apply(samples);
+  Matrix values = inputs;
   for (std::size_t l = 0; l + 1 < model.network.layers().size(); ++l) {
-    values = layer_values(model.network, l, values);
+    values = unit_values(model.network, model.network.layers()[l], l == 0, values, inputs);
     if (bounds_layer(bound, l)) slack = std::min(slack, bound.at_most - values.cwiseAbs().maxCoeff());
   }
   return slack;

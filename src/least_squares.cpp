@@ -5,15 +5,17 @@
 
 namespace relufit {
 
-NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
+NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), shapes_(problem.shapes()) {
   activations_.push_back(problem.inputs);
   slopes_.emplace_back();
-  for (std::size_t l = 1; l < problem.widths.size(); ++l) {
-    const Index rows = problem.widths[l];
+  for (std::size_t l = 0; l < shapes_.size(); ++l) {
+    const Index rows = shapes_[l].rows;
     offsets_.push_back(parameters_);
-    parameters_ += rows * problem.widths[l - 1] + biases(l - 1);
-    activations_.emplace_back(rows, problem.samples());
-    const bool hidden = l + 1 < problem.widths.size();
+    parameters_ += rows * shapes_[l].columns + biases(l);
+    const bool hidden = l + 1 < shapes_.size();
+    // What the next layer sees; the inputs below the units stay.
+    activations_.emplace_back(hidden ? shapes_[l + 1].columns : rows, problem.samples());
+    if (hidden && problem.skip_connections) activations_.back().bottomRows(problem.inputs.rows()) = problem.inputs;
     slopes_.emplace_back(hidden ? rows : 0, hidden ? problem.samples() : 0);
     backward_.emplace_back(problem.samples(), rows);
   }
@@ -21,7 +23,7 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
   slopes_of_.resize(offsets_.size());
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
-    ridge_.segment(offsets_[l] + problem.widths[l] * problem.widths[l + 1], biases(l)).setZero();
+    ridge_.segment(offsets_[l] + shapes_[l].rows * shapes_[l].columns, biases(l)).setZero();
   }
 }
 
@@ -46,13 +48,13 @@ std::vector<Layer> NetworkErrors::unpack(const Vector& parameters) const {
 }
 
 NetworkErrors::Weights NetworkErrors::weights(const Vector& parameters, std::size_t layer) const {
-  return {parameters.data() + offsets_[layer], problem_.widths[layer + 1], problem_.widths[layer]};
+  return {parameters.data() + offsets_[layer], shapes_[layer].rows, shapes_[layer].columns};
 }
 
 void NetworkErrors::forward(const Vector& parameters) {
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     const Weights w = weights(parameters, l);
-    Matrix& next = activations_[l + 1];
+    auto next = activations_[l + 1].topRows(w.rows());
     next.noalias() = w * activations_[l];
     if (problem_.bias) next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (l + 1 == offsets_.size()) break;
@@ -105,7 +107,7 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix
     }
     rows.middleCols(offsets_[l] + inputs * slope.cols(), biases(l)) = slope.leftCols(biases(l));
     if (l == 0) continue;
-    backward_[l - 1].noalias() = slope * weights(parameters, l);
+    backward_[l - 1].noalias() = slope * weights(parameters, l).leftCols(backward_[l - 1].cols());
     backward_[l - 1].array() *= slopes_of_[l].array();
   }
 }
@@ -135,7 +137,7 @@ double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
     if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
     if (l == 0) continue;
-    slope = (w.transpose() * slope).cwiseProduct(slopes_[l]).eval();
+    slope = (w.leftCols(slopes_[l].rows()).transpose() * slope).cwiseProduct(slopes_[l]).eval();
   }
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);

@@ -48,10 +48,11 @@ class NetworkErrors {
   void fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian);
 
   const LiftedProblem& problem_;
+  std::vector<LayerShape> shapes_;
   Index parameters_ = 0;
   std::vector<Index> offsets_;       // of every layer's parameters
   Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
-  std::vector<Matrix> activations_;  // of the units: inputs, hidden layers.., outputs
+  std::vector<Matrix> activations_;  // what every layer sees (inputs; hidden units, inputs again if skipped), outputs
   std::vector<Matrix> slopes_;       // of the hidden layers' activations, with the same index; first and last empty
   Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
   Matrix scratch_;                   // a Jacobian

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace relufit {
 
@@ -57,7 +58,7 @@ void check(const LiftedProblem& problem) {
   if (!problem.targets.allFinite()) fail("targets: not all values are finite");
   if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
-  check(problem.weight_terms, widths);
+  check(problem.weight_terms, problem.shapes());
   check_output_bounds(problem);
   check(problem.activation);
   check(problem.loss);
@@ -73,17 +74,21 @@ void check(const LiftedProblem& problem) {
   }
 }
 
+Network network_of(const LiftedProblem& problem, std::vector<Layer> layers) {
+  return Network(std::move(layers), problem.output, problem.activation, problem.skip_connections);
+}
+
 LiftedPoint zero_point(const LiftedProblem& problem) {
   LiftedPoint point;
   point.activation = problem.activation;
+  if (problem.skip_connections) point.skipped = problem.inputs;
   const Index samples = problem.samples();
   const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
-  for (std::size_t l = 1; l < problem.widths.size(); ++l) {
-    const Index rows = problem.widths[l];
-    point.layers.push_back({Matrix::Zero(rows, problem.widths[l - 1]), Vector::Zero(rows)});
-    if (l + 1 == problem.widths.size()) break;
-    point.active.push_back(Matrix::Zero(pieces * rows, samples));
-    point.slack.push_back(Matrix::Zero(pieces * rows, samples));
+  for (const LayerShape& shape : problem.shapes()) {
+    point.layers.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
+    if (point.layers.size() + 1 == problem.widths.size()) break;
+    point.active.push_back(Matrix::Zero(pieces * shape.rows, samples));
+    point.slack.push_back(Matrix::Zero(pieces * shape.rows, samples));
   }
   point.output = Matrix::Zero(problem.widths.back(), samples);
   return point;
@@ -93,6 +98,7 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
   LiftedPoint point;
   point.layers = layers;
   point.activation = problem.activation;
+  if (problem.skip_connections) point.skipped = problem.inputs;
   const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
   Matrix values = problem.inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -108,9 +114,14 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
       active.middleRows(first, z.rows()) = (z.array() - pieces[p].threshold).max(0.0);
       slack.middleRows(first, z.rows()) = (pieces[p].threshold - z.array()).max(0.0);
     }
-    values = point.values(l);
+    values = seen(point.values(l), problem.inputs, problem.skip_connections);
   }
   return point;
+}
+
+Matrix LiftedPoint::unit_weights(std::size_t layer) const {
+  const Matrix& weights = layers[layer].weights;
+  return weights.leftCols(layer == 0 ? weights.cols() : weights.cols() - skipped.rows());
 }
 
 Matrix LiftedPoint::arguments(std::size_t layer) const {
@@ -144,8 +155,9 @@ BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& e
   if (equality.kind == BilinearEquality::Kind::complementarity) {
     return {point.active[l], point.slack[l], Matrix::Zero(point.active[l].rows(), point.active[l].cols())};
   }
-  const Matrix affine = l < point.active.size() ? point.arguments(l) : point.output;
-  return {point.layers[l].weights, point.values(l - 1), affine.colwise() - point.layers[l].bias};
+  Matrix c = (l < point.active.size() ? point.arguments(l) : point.output).colwise() - point.layers[l].bias;
+  if (point.skipped.size() > 0) c -= point.layers[l].weights.rightCols(point.skipped.rows()) * point.skipped;
+  return {point.unit_weights(l), point.values(l - 1), c};
 }
 
 Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality) {

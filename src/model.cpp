@@ -75,14 +75,16 @@ Network Model::folded() const {
   if (network.output_activation() == OutputActivation::relu && !target_scaling.offset.isZero(0)) {
     throw std::invalid_argument("target scaling with a nonzero offset cannot be folded into ReLU outputs");
   }
-  Layer& first = layers.front();
-  first.weights = first.weights * input_scaling.scale.cwiseInverse().asDiagonal();
-  first.bias -= first.weights * input_scaling.offset;
+  for (std::size_t l = 0; l < layers.size() && (l == 0 || network.skip_connections()); ++l) {
+    auto of_inputs = layers[l].weights.rightCols(network.input_size());
+    of_inputs = (of_inputs * input_scaling.scale.cwiseInverse().asDiagonal()).eval();
+    layers[l].bias -= of_inputs * input_scaling.offset;
+  }
   // A positive factor passes through a ReLU, so this holds for both kinds of outputs.
   Layer& last = layers.back();
   last.weights = target_scaling.scale.asDiagonal() * last.weights;
   last.bias = target_scaling.scale.cwiseProduct(last.bias) + target_scaling.offset;
-  return Network(std::move(layers), network.output_activation(), network.activation());
+  return network.with_layers(std::move(layers));
 }
 
 Evaluation evaluate(const Matrix& predictions, const Matrix& targets) {

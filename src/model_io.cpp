@@ -142,6 +142,7 @@ std::string model_text(const Model& model) {
   const Activation& activation = model.network.activation();
   if (activation != Activation::relu) add("activation", to_string(activation));
   if (has_parameter(activation)) add("activation_parameter", activation.parameter);
+  if (model.network.skip_connections()) add("skip_connections", true);
   add("output_activation", to_string(model.network.output_activation()));
   add("input_scaling", scaling_to_json(model.input_scaling));
   add("target_scaling", scaling_to_json(model.target_scaling));
@@ -222,6 +223,11 @@ class Field {
     return value_.get<std::string>();
   }
 
+  bool truth() const {
+    if (!value_.is_boolean()) expected("true or false");
+    return value_.get<bool>();
+  }
+
   double number() const {
     if (!value_.is_number()) expected("a number");
     return value_.get<double>();
@@ -298,13 +304,14 @@ Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
   return layer;
 }
 
-std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs) {
+std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs, bool skip_connections) {
   std::vector<Layer> layers;
   const std::size_t count = field.size();
+  const std::size_t skipped = skip_connections ? inputs : 0;
   if (count == 0) field.fail("no layers, expected at least 1");
   for (std::size_t i = 0; i < count; ++i) {
     layers.push_back(read_layer(field.element(i), inputs, i + 1 == count ? outputs : 0));
-    inputs = static_cast<std::size_t>(layers.back().weights.rows());
+    inputs = static_cast<std::size_t>(layers.back().weights.rows()) + skipped;
   }
   return layers;
 }
@@ -372,7 +379,9 @@ Model read_model(const Field& root) {
   const std::size_t targets = model.target_names.size();
   model.input_scaling = read_scaling(root.member("input_scaling"), inputs, false);
   model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
-  model.network = Network(read_layers(root.member("layers"), inputs, targets), output, read_activation(root));
+  const bool skip_connections = root.has("skip_connections") && root.member("skip_connections").truth();
+  model.network = Network(read_layers(root.member("layers"), inputs, targets, skip_connections), output,
+                          read_activation(root), skip_connections);
   model.training = read_training(root.member("training"));
   if (root.has("classification")) {
     model.classification = read_classification(root.member("classification"));

@@ -19,8 +19,24 @@ OutputActivation output_activation_from(const std::string& name) {
       fmt::format("{} is not an output activation, expected 'linear' or 'relu'", detail::shown(name)));
 }
 
-Network::Network(const std::vector<Index>& widths, OutputActivation output, Activation activation)
-    : output_(output), activation_(activation) {
+std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, bool skip_connections) {
+  std::vector<LayerShape> shapes;
+  for (std::size_t l = 1; l < widths.size(); ++l) {
+    shapes.push_back({widths[l], widths[l - 1] + (skip_connections && l > 1 ? widths[0] : 0)});
+  }
+  return shapes;
+}
+
+Matrix seen(const Matrix& values, const Matrix& inputs, bool skip_connections) {
+  if (!skip_connections) return values;
+  Matrix all(values.rows() + inputs.rows(), values.cols());
+  all << values, inputs;
+  return all;
+}
+
+Network::Network(const std::vector<Index>& widths, OutputActivation output, Activation activation,
+                 bool skip_connections)
+    : output_(output), activation_(activation), skip_connections_(skip_connections) {
   check(activation_);
   if (widths.size() < 2) {
     throw std::invalid_argument(
@@ -31,16 +47,16 @@ Network::Network(const std::vector<Index>& widths, OutputActivation output, Acti
       throw std::invalid_argument(fmt::format("network widths[{}] is {}, expected at least 1", i, widths[i]));
     }
   }
-  layers_.reserve(widths.size() - 1);
-  for (std::size_t i = 1; i < widths.size(); ++i) {
-    layers_.push_back({Matrix::Zero(widths[i], widths[i - 1]), Vector::Zero(widths[i])});
+  for (const LayerShape& shape : layer_shapes(widths, skip_connections)) {
+    layers_.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
   }
 }
 
-Network::Network(std::vector<Layer> layers, OutputActivation output, Activation activation)
-    : layers_(std::move(layers)), output_(output), activation_(activation) {
+Network::Network(std::vector<Layer> layers, OutputActivation output, Activation activation, bool skip_connections)
+    : layers_(std::move(layers)), output_(output), activation_(activation), skip_connections_(skip_connections) {
   check(activation_);
   if (layers_.empty()) throw std::invalid_argument("a network without layers, expected at least 1");
+  const std::vector<LayerShape> shapes = layer_shapes(widths(), skip_connections);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const Index rows = layer.weights.rows();
@@ -49,9 +65,9 @@ Network::Network(std::vector<Layer> layers, OutputActivation output, Activation 
       throw std::invalid_argument(
           fmt::format("layers[{}].weights: {} x {} values, expected at least 1 x 1", i, rows, columns));
     }
-    if (i > 0 && columns != layers_[i - 1].weights.rows()) {
+    if (columns != shapes[i].columns) {
       throw std::invalid_argument(
-          fmt::format("layers[{}].weights: {} columns, expected {}", i, columns, layers_[i - 1].weights.rows()));
+          fmt::format("layers[{}].weights: {} columns, expected {}", i, columns, shapes[i].columns));
     }
     if (layer.bias.size() != rows) {
       throw std::invalid_argument(fmt::format("layers[{}].bias: {} values, expected {}", i, layer.bias.size(), rows));
@@ -61,6 +77,10 @@ Network::Network(std::vector<Layer> layers, OutputActivation output, Activation 
           fmt::format("layers[{}].{}: a value is not finite", i, layer.weights.allFinite() ? "bias" : "weights"));
     }
   }
+}
+
+Network Network::with_layers(std::vector<Layer> layers) const {
+  return Network(std::move(layers), output_, activation_, skip_connections_);
 }
 
 std::vector<Index> Network::widths() const {
@@ -78,6 +98,7 @@ Matrix Network::forward(const Matrix& inputs) const {
   }
   Matrix values;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (i > 0 && skip_connections_) values = seen(values, inputs, true);
     Matrix next = layers_[i].weights * (i == 0 ? inputs : values);
     next.colwise() += layers_[i].bias;
     values = std::move(next);

@@ -31,8 +31,7 @@ class NetworkFitting {
     Matrix values = problem_.inputs;
     for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
       for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) randomize(random, values, unit, layers[l]);
-      values = Network({layers[l]}, OutputActivation::linear).forward(values);
-      apply(problem_.activation, values);
+      values = seen_after(layers[l], values);
     }
     Layer& last = layers.back();
     const double size = 1 / std::sqrt(std::max(values.squaredNorm() / static_cast<double>(values.cols()), 1e-300));
@@ -46,8 +45,7 @@ class NetworkFitting {
     for (; unit >= layers[l].weights.rows(); ++l) unit -= layers[l].weights.rows();
     Matrix values = problem_.inputs;
     for (std::size_t below = 0; below < l; ++below) {
-      values = Network({layers[below]}, OutputActivation::linear).forward(values);
-      apply(problem_.activation, values);
+      values = seen_after(layers[below], values);
     }
     randomize(random, values, unit, layers[l]);
     layers[l + 1].weights.col(unit).setZero();
@@ -72,7 +70,14 @@ class NetworkFitting {
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
 
-  /// `values`: of the layer below, one column per sample.
+  /// What the layer after `layer` sees, one column per sample, for what that one does.
+  Matrix seen_after(const Layer& layer, const Matrix& values) const {
+    Matrix units = (layer.weights * values).colwise() + layer.bias;
+    apply(problem_.activation, units);
+    return seen(units, problem_.inputs, problem_.skip_connections);
+  }
+
+  /// `values`: what the layer sees, one column per sample.
   void randomize(Random& random, const Matrix& values, Index unit, Layer& layer) const {
     layer.weights.row(unit) = random.normal(1, values.rows());
     Eigen::RowVectorXd arguments = layer.weights.row(unit) * values;

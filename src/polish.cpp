@@ -16,8 +16,8 @@ namespace {
 
 void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
   relufit::check(problem);
-  const Network network(layers, problem.output);
-  if (network.widths() != problem.widths) throw std::invalid_argument("layers: not of the problem's widths");
+  if (network_of(problem, layers).widths() != problem.widths)
+    throw std::invalid_argument("layers: not of the problem's widths");
   if (options.max_iterations < 1) {
     throw std::invalid_argument(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
   }

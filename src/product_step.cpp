@@ -25,7 +25,12 @@
 // p times the mean to beta G. In the first layer, ridge/2 ||W_1||^2 + p/2 ||W_1 - mean||^2 is (ridge + p)/2 ||W_1 -
 // W*||^2 but for a constant, W* = p mean / (ridge + p): with P = W* (U - u 1') Q, everything above holds for W_1 - W*
 // with the slack's target s + P Q' in place of s and the ridge ridge + p.
-// Without biases b = 0: the last unknown of F is kept, its equation replaced by b_i = 0.
+// Without biases b = 0: the unknown of F is kept, its equation replaced by b_i = 0.
+//
+// Skip connections, F = [W, b, G]: the layer's further weights V act on data, V U + b 1' = V (U - u 1') + (b + V u) 1',
+// so they are unknowns like the bias, Y~ = [Y; -1'; -Qc'] with V (U - u 1') = G Qc'. The least V for a G is
+// G diag(1/s) L' (row_space.h), so that the ridge on V is one with the weights ridge / s_j^2 on the columns of G; a
+// pull on V adds p to the ridge and centers it at V* as in the first layer, V = V* + (G - V* L diag(s)) diag(1/s) L'.
 //
 // The sums over samples are full Y~', R Y~', full Q, s Q, R Q: matrices whose size does not depend on N.
 
@@ -42,11 +47,13 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       units_(units),
       index_(index),
       rows_(rows),
+      coupled_(values_are_shared(problem, index + 1)),
       m_(problem.widths[index + 2]),
       k_(problem.widths[index + 1]),
-      rank_(rows != nullptr ? rows->rank() : 0),
+      rank_(coupled_ ? rows->rank() : 0),
+      skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
       last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
-      sums_(m_, k_, rank_),
+      sums_(m_, k_, features(), rank_),
       correction_(k_, rank_),
       correction_x_(m_, rank_),
       gain_(k_, m_),
@@ -55,17 +62,17 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       rotated_residual_q_(m_, rank_),
       preactivation_q_(k_, rank_),
       shrunk_q_(k_, rank_),
-      minimizer_y_(k_, k_ + 1),
+      minimizer_y_(k_, features()),
       minimizer_q_(k_, rank_),
-      rotated_y_(m_, k_ + 1),
-      rotated_r_y_(m_, k_ + 1),
+      rotated_y_(m_, features()),
+      rotated_r_y_(m_, features()),
       rotated_q_(m_, rank_),
       rotated_r_q_(m_, rank_),
       weight_target_(m_, k_),
       rotated_weight_target_(m_, k_),
-      rotated_f_(m_, k_ + 1),
-      f_(m_, k_ + 1),
-      y_rows_(k_ + 1, rank_),
+      rotated_f_(m_, features()),
+      f_(m_, features()),
+      y_rows_(features(), rank_),
       xy_(m_, problem.samples()),
       gamma_(Vector::Ones(rank_)),
       d_rows_(rank_),
@@ -74,9 +81,9 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       g_(m_),
       g_rows_(m_, rank_) {
   for (Index i = 0; i < chunks; ++i) {
-    slots_.push_back({Sums(m_, k_, rank_), Matrix(k_, Chunks::block), Matrix(m_, Chunks::block)});
+    slots_.push_back({Sums(m_, k_, features(), rank_), Matrix(k_, Chunks::block), Matrix(m_, Chunks::block)});
   }
-  layer_.weights = Matrix::Zero(m_, k_);
+  layer_.weights = Matrix::Zero(m_, problem.shapes()[index + 1].columns);
   layer_.bias = Vector::Zero(m_);
   pull_q_.setZero(k_, rank_);
   if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
@@ -116,6 +123,11 @@ void ProductStep::accumulate(const Copies& target, Range samples, Index slot) {
     my.sums.full_y.col(k_) -= full.rowwise().sum();
     my.sums.r_y.leftCols(k_).noalias() += r * y.transpose();
     my.sums.r_y.col(k_) -= r.rowwise().sum();
+    if (skips()) {
+      const auto inputs = rows_->input_basis().middleCols(block.begin, block.size);
+      my.sums.full_y.rightCols(skipped_).noalias() -= full * inputs.transpose();
+      my.sums.r_y.rightCols(skipped_).noalias() -= r * inputs.transpose();
+    }
     if (!coupled()) return;
     const auto basis = rows_->basis().middleCols(block.begin, block.size);
     my.sums.full_q.noalias() += full * basis.transpose();
@@ -146,7 +158,7 @@ void ProductStep::recover(const Copies& target, Range samples, Index slot, Copie
   Slot& my = slots_[static_cast<std::size_t>(slot)];
   for_each_block(samples, [&](Range block) { recover_block(target, block, my, image); });
   if (slot == 0) {
-    image.block_right[index_].topRows(m_) = parameters_->left_scale * (layer_.weights + parameters_->x);
+    image.block_right[index_].topRows(m_) = parameters_->left_scale * (layer_.weights.leftCols(k_) + parameters_->x);
     image.block_right[index_].bottomRows(k_).setIdentity();
   }
 }
@@ -160,6 +172,7 @@ void ProductStep::set_weights(const Penalties& penalties) {
   slack_penalty_ = coupled() ? penalties.pair : 0.0;
   pull_.penalty = WeightPull::penalty_of(problem_, penalties, static_cast<Index>(index_) + 2);
   beta_ = product_ * v1 * v1 + problem_.ridge + pull_.penalty;
+  if (skips()) skip_ridge_ = (problem_.ridge + pull_.penalty) * rows_->singular_values().array().square().inverse();
   const double block_weight = product_ * c_ * c_;
   if (last_) {
     const double loss_weight = problem_.loss == Loss::exact ? std::numeric_limits<double>::infinity() : 1.0;
@@ -178,14 +191,22 @@ void ProductStep::set_weights(const Penalties& penalties) {
 }
 
 void ProductStep::factorize(const Matrix& y) {
-  Matrix gram(k_ + 1, k_ + 1);
+  Matrix gram = Matrix::Zero(features(), features());
   gram.topLeftCorner(k_, k_).noalias() = y * y.transpose();
   gram.col(k_).head(k_) = -y.rowwise().sum();
   gram.row(k_).head(k_) = gram.col(k_).head(k_).transpose();
   gram(k_, k_) = static_cast<double>(y.cols());
+  if (skips()) {
+    gram.topRightCorner(k_, skipped_).noalias() = -y * rows_->input_basis().transpose();
+    gram.row(k_).tail(skipped_) = rows_->input_basis().rowwise().sum().transpose();
+    gram.bottomLeftCorner(skipped_, k_ + 1) = gram.topRightCorner(k_ + 1, skipped_).transpose();
+    gram.bottomRightCorner(skipped_, skipped_).setIdentity();
+  }
   if (coupled()) {
     y_rows_.topRows(k_).noalias() = y * rows_->basis().transpose();
     y_rows_.row(k_) = -rows_->basis().rowwise().sum().transpose();
+    y_rows_.bottomRows(skipped_).setZero();
+    y_rows_.bottomRightCorner(skipped_, skipped_) = -Matrix::Identity(skipped_, skipped_);
   }
   factors_.resize(static_cast<std::size_t>(m_));
   for (Index i = 0; i < m_; ++i) {
@@ -195,6 +216,7 @@ void ProductStep::factorize(const Matrix& y) {
           y_rows_ * (omega_rows_.row(i).array() - omega_(i)).matrix().asDiagonal() * y_rows_.transpose();
     }
     system.diagonal().head(k_).array() += beta_;
+    if (skips()) system.diagonal().tail(skipped_) += skip_ridge_;
     if (!problem_.bias) {
       system.row(k_).setZero();
       system.col(k_).setZero();
@@ -232,6 +254,10 @@ void ProductStep::set_r(const Copies& target, Range block, Block& r) const {
 
 void ProductStep::set_pulls(const Copies& target) {
   pull_.set_mean(problem_, target, static_cast<Index>(index_) + 2);
+  if (skips() && pull_.penalty > 0) {
+    skip_mean_ = pull_.penalty / (problem_.ridge + pull_.penalty) * pull_.mean.rightCols(problem_.inputs.rows());
+    rows_->project(skip_mean_, skip_target_);
+  }
   if (!coupled() || first_pull_.penalty == 0) return;
   first_pull_.set_mean(problem_, target, 1);
   first_pull_.mean *= first_pull_.penalty / (problem_.ridge + first_pull_.penalty);
@@ -248,12 +274,16 @@ void ProductStep::solve_weights(const Copies& target) {
 
   const double v1 = parameters_->left_scale;
   weight_target_ = (product_ * v1) * target.block_right[index_].topRows(m_) - (product_ * v1 * v1) * parameters_->x;
-  if (pull_.penalty > 0) weight_target_ += pull_.penalty * pull_.mean;
+  if (pull_.penalty > 0) weight_target_ += pull_.penalty * pull_.mean.leftCols(k_);
   rotated_y_.noalias() = omega_.asDiagonal() * rotated_r_y_;
   rotated_q_.array() = rotated_r_q_.array() * (omega_rows_.array().colwise() - omega_.array());
   rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
   rotated_weight_target_.noalias() = v_.transpose() * weight_target_;
   rotated_y_.leftCols(k_) += rotated_weight_target_;
+  if (skips() && pull_.penalty > 0) {
+    skip_basis_ = skip_target_.rightCols(skipped_) * skip_ridge_.asDiagonal();
+    rotated_y_.rightCols(skipped_).noalias() += v_.transpose() * skip_basis_;
+  }
   if (!problem_.bias) rotated_y_.col(k_).setZero();
   for (Index i = 0; i < m_; ++i) {
     auto row = rotated_f_.row(i).transpose();
@@ -261,8 +291,21 @@ void ProductStep::solve_weights(const Copies& target) {
     factors_[static_cast<std::size_t>(i)].solveInPlace(row);
   }
   f_.noalias() = v_ * rotated_f_;
-  layer_.weights = f_.leftCols(k_);
+  set_layer();
+}
+
+/// The layer from F.
+void ProductStep::set_layer() {
+  layer_.weights.leftCols(k_) = f_.leftCols(k_);
   if (problem_.bias) layer_.bias = f_.col(k_);
+  if (!skips()) return;
+  const bool pulled = pull_.penalty > 0;
+  skip_basis_ = f_.rightCols(skipped_);
+  if (pulled) skip_basis_ -= skip_target_.rightCols(skipped_);
+  rows_->input_weights(skip_basis_, skip_weights_);
+  if (pulled) skip_weights_ += skip_mean_;
+  layer_.weights.rightCols(skip_weights_.cols()) = skip_weights_;
+  if (problem_.bias) layer_.bias.noalias() -= skip_weights_ * rows_->mean();
 }
 
 // H in the row space, from which the first layer and S_1 follow.
@@ -298,8 +341,9 @@ void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Cop
   const auto y = columns(parameters_->y);
   e = -e;
   e.noalias() += x * full;
-  e.noalias() += layer_.weights * y;
-  e.colwise() -= layer_.bias;
+  e.noalias() += f_.leftCols(k_) * y;
+  e.colwise() -= f_.col(k_);
+  if (skips()) e.noalias() -= f_.rightCols(skipped_) * columns(rows_->input_basis());
   if (coupled()) e.noalias() += correction_x_ * columns(rows_->basis());
 
   auto h = columns(coupled() ? image.active[index_] : image.values[index_]);

@@ -15,8 +15,8 @@ namespace relufit {
 /// for all chunks.
 class ProductStep {
  public:
-  /// `rows`: the row space of the data where the inner units are those of a first hidden layer whose H is shared
-  /// (values_are_shared), which is then part of the step; else null.
+  /// `rows`: the row space of the data, where they are part of the step: the inner units are those of a first hidden
+  /// layer whose H is shared (values_are_shared), or there are skip connections; else null.
   ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
               Index chunks);
 
@@ -30,11 +30,11 @@ class ProductStep {
 
  private:
   struct Sums {
-    Matrix full_y, r_y;           // k x (k+1), m x (k+1)
+    Matrix full_y, r_y;           // k x f, m x f, f the features of Y~
     Matrix full_q, slack_q, r_q;  // k x rank, k x rank, m x rank
 
-    Sums(Index m, Index k, Index rank)
-        : full_y(k, k + 1), r_y(m, k + 1), full_q(k, rank), slack_q(k, rank), r_q(m, rank) {}
+    Sums(Index m, Index k, Index features, Index rank)
+        : full_y(k, features), r_y(m, features), full_q(k, rank), slack_q(k, rank), r_q(m, rank) {}
 
     void set_zero() {
       for (Matrix* sum : {&full_y, &r_y, &full_q, &slack_q, &r_q}) sum->setZero();
@@ -52,7 +52,9 @@ class ProductStep {
     Matrix inner, outer;  // one block of samples, k and m rows
   };
 
-  bool coupled() const { return rows_ != nullptr; }
+  bool coupled() const { return coupled_; }
+  bool skips() const { return problem_.skip_connections; }
+  Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
   void factorize(const Matrix& y);
   template <class Block>
@@ -61,14 +63,17 @@ class ProductStep {
   void set_r(const Copies& target, Range block, Block& r) const;
   void set_pulls(const Copies& target);
   void solve_weights(const Copies& target);
+  void set_layer();
   void solve_first_layer();
   void recover_block(const Copies& target, Range block, Slot& my, Copies& image) const;
 
   const LiftedProblem& problem_;
   const UnitCopies& units_;
   std::size_t index_;     // product of layers index + 1 -> index + 2
-  const RowSpace* rows_;  // of the data; null unless the inner units are those of the first hidden layer
-  Index m_, k_, rank_;
+  const RowSpace* rows_;  // of the data
+  bool coupled_;          // the inner units are those of a first hidden layer whose H is shared
+  Index m_, k_, rank_;    // rank 0 unless coupled
+  Index skipped_;         // q, the dimensions of the inputs that skip to this layer
   bool last_;
   const ProductParameters* parameters_ = nullptr;
 
@@ -88,8 +93,10 @@ class ProductStep {
   Vector g_;
   Matrix g_rows_;
   std::vector<Eigen::LLT<Matrix>> factors_;
-  WeightPull pull_, first_pull_;  // on W_l of the product; on W_1, its mean being W*
-  Matrix pull_q_;                 // P
+  WeightPull pull_, first_pull_;  // on [W_l, V_l] of the product; on W_1, its mean being W*
+  Vector skip_ridge_;             // diagonal of the ridge on G
+  Matrix skip_mean_, skip_target_, skip_basis_, skip_weights_;  // V*, V* L diag(s), an m x q scratch, V
+  Matrix pull_q_;                                               // P
   Layer layer_, first_layer_;
 };
 

@@ -16,8 +16,11 @@ constexpr Index kIterations = 20000;
 LiftedProblem output_problem(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   LiftedProblem output = problem;
   const LiftedPoint point = lift_network(problem, layers);
-  if (!point.active.empty()) output.inputs = point.values(point.active.size() - 1);
+  if (!point.active.empty()) {
+    output.inputs = seen(point.values(point.active.size() - 1), problem.inputs, problem.skip_connections);
+  }
   output.widths = {output.inputs.rows(), problem.widths.back()};
+  output.skip_connections = false;
   if (output.loss == Loss::exact) output.loss = Loss::squared;
   output.weight_terms.clear();
   for (WeightTerm term : problem.weight_terms) {

@@ -70,7 +70,7 @@ RelaxationParameters parameters_at(const LiftedPoint& point) {
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     const Matrix& active = point.active[l];
     parameters.complementarity.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
-    parameters.product.push_back({-point.layers[l + 1].weights, -point.values(l), 1, 1, {}, {}});
+    parameters.product.push_back({-point.unit_weights(l + 1), -point.values(l), 1, 1, {}, {}});
   }
   return parameters;
 }

@@ -54,6 +54,13 @@ void RowSpace::weights(const Matrix& projected, double alpha, Layer& layer) cons
   layer.bias.noalias() -= layer.weights * mean_;
 }
 
+void RowSpace::input_weights(const Matrix& projected, Matrix& weights) const {
+  weights.setZero(projected.rows(), left_.rows());
+  for (Index j = 0; j < singular_.size(); ++j) {
+    weights.noalias() += projected.col(j) / singular_(j) * left_.col(j).transpose();
+  }
+}
+
 void RowSpace::project(const Matrix& weights, Matrix& projected) const {
   projected.resize(weights.rows(), rank());
   projected.leftCols(constants_).setZero();

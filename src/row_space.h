@@ -19,6 +19,10 @@ class RowSpace {
   explicit RowSpace(const Matrix& inputs, bool bias = true);
 
   Index rank() const { return basis_.rows(); }
+  /// Qc' ((rank - 1 with biases) x N), the part that is the inputs'.
+  auto input_basis() const { return basis_.bottomRows(singular_.size()); }
+  /// s.
+  const Vector& singular_values() const { return singular_; }
   /// Q' (rank x N): orthonormal rows, with biases the first constant.
   const Matrix& basis() const { return basis_; }
   /// u, the mean of the inputs.
@@ -27,6 +31,8 @@ class RowSpace {
   void shrinkage(double alpha, Vector& gamma) const;
   /// W (U - u 1') Q of weights W (rows x rank).
   void project(const Matrix& weights, Matrix& projected) const;
+  /// The least weights W with W (U - u 1') = T Qc' (T rows x entries of s).
+  void input_weights(const Matrix& projected, Matrix& weights) const;
   /// Weights and bias from T Q (rows x rank).
   void weights(const Matrix& projected, double alpha, Layer& layer) const;
 

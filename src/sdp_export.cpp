@@ -360,6 +360,7 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
   if (problem.activation != Activation::relu) {
     throw std::invalid_argument(fmt::format("activation: {}, the export expects relu", to_string(problem.activation)));
   }
+  if (problem.skip_connections) throw std::invalid_argument("skip connections: the export expects none");
   check(parameters, problem);
   if (problem.hidden_layers() == 0) throw std::invalid_argument("widths: no hidden layer, the export expects one");
   if ((problem.loss != Loss::exact && problem.loss != Loss::squared) || problem.sample_weights.size() > 0) {

@@ -51,7 +51,8 @@ void check(const LiftedProblem& problem, const SearchOptions& options) {
 SearchResult search_exact_fit(const LiftedProblem& problem, const SearchOptions& options,
                               const SearchObserver& observer) {
   check(problem, options);
-  const bool units = problem.hidden_layers() == 1 && problem.activation == Activation::relu;
+  const bool units =
+      problem.hidden_layers() == 1 && problem.activation == Activation::relu && !problem.skip_connections;
   return units ? search_units(problem, options, observer) : search_networks(problem, options, observer);
 }
 

@@ -104,14 +104,10 @@ std::optional<SequenceStatus> stop_reason(const LiftedProblem& problem, const Se
   return std::nullopt;
 }
 
-Network plain_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  return Network(layers, problem.output, problem.activation);
-}
-
 /// How well the plain network fits, whatever the loss is.
 double fit(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   if (!is_for_classes(problem.loss)) return relative_residual(problem, layers);
-  return error_rate(problem.loss, plain_network(problem, layers).forward(problem.inputs), problem.targets);
+  return error_rate(problem.loss, network_of(problem, layers).forward(problem.inputs), problem.targets);
 }
 
 SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point,
@@ -227,7 +223,7 @@ LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Ran
   std::vector<Layer> layers = zero_point(problem).layers;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     const LiftedPoint below = lift_network(problem, layers);
-    const Matrix& values = l == 0 ? problem.inputs : below.values(l - 1);
+    const Matrix values = l == 0 ? problem.inputs : seen(below.values(l - 1), problem.inputs, problem.skip_connections);
     layers[l].weights = random.normal(layers[l].weights.rows(), layers[l].weights.cols());
     const Matrix arguments = layers[l].weights * values;
     for (Index i = 0; i < arguments.rows(); ++i) {
@@ -250,7 +246,8 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
   LiftedPoint guess = zero_point(problem);
   for (std::size_t l = 0; l < guess.active.size(); ++l) {
     const Index rows = guess.active[l].rows();
-    guess.layers[l + 1].weights = scale * random.normal(problem.widths[l + 2], problem.widths[l + 1]);
+    const Index units = problem.widths[l + 1];
+    guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(problem.widths[l + 2], units);
     guess.active[l] = scale * random.normal(rows, problem.samples());
     guess.slack[l] = scale * random.normal(rows, problem.samples());
   }
@@ -268,7 +265,7 @@ RelaxationParameters with_scales(RelaxationParameters parameters, const Relaxati
 
 double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   Matrix targets = problem.targets;
-  Matrix errors = plain_network(problem, layers).forward(problem.inputs) - targets;
+  Matrix errors = network_of(problem, layers).forward(problem.inputs) - targets;
   if (problem.sample_weights.size() > 0) {
     const auto weights = problem.sample_weights.cwiseSqrt().asDiagonal();
     targets *= weights;
@@ -280,8 +277,8 @@ double relative_residual(const LiftedProblem& problem, const std::vector<Layer>&
 
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   const Loss& measure = problem.loss == Loss::exact ? Loss::squared : problem.loss;
-  double loss = loss_value(measure, plain_network(problem, layers).forward(problem.inputs), problem.targets,
-                           problem.sample_weights);
+  double loss =
+      loss_value(measure, network_of(problem, layers).forward(problem.inputs), problem.targets, problem.sample_weights);
   for (const Layer& layer : layers) loss += 0.5 * problem.ridge * layer.weights.squaredNorm();
   for (const WeightTerm& term : problem.weight_terms) {
     loss += term_value(term, layers[static_cast<std::size_t>(term.layer) - 1].weights);

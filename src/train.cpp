@@ -26,7 +26,7 @@ void move_target_scale(Model& model) {
   std::vector<Layer> layers = model.network.layers();
   layers.front().weights *= model.target_scaling.scale(0);
   layers.front().bias *= model.target_scaling.scale(0);
-  model.network = Network(std::move(layers), model.network.output_activation());
+  model.network = model.network.with_layers(std::move(layers));
   model.target_scaling = Scaling::identity(1);
 }
 
@@ -53,8 +53,9 @@ Index remove_constant_units(Network& network) {
   Index removed = 0;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     std::vector<Index> kept;
-    for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) {
-      const bool last = kept.empty() && unit + 1 == layers[l].weights.rows();
+    const Index units = layers[l].weights.rows();
+    for (Index unit = 0; unit < units; ++unit) {
+      const bool last = kept.empty() && unit + 1 == units;
       if (last || !layers[l].weights.row(unit).isZero(0)) {
         kept.push_back(unit);
         continue;
@@ -64,9 +65,12 @@ Index remove_constant_units(Network& network) {
     }
     layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
     layers[l].bias = layers[l].bias(kept).eval();
+    if (network.skip_connections()) {
+      for (Index input = 0; input < network.input_size(); ++input) kept.push_back(units + input);
+    }
     layers[l + 1].weights = layers[l + 1].weights(Eigen::all, kept).eval();
   }
-  network = Network(std::move(layers), network.output_activation(), network.activation());
+  network = network.with_layers(std::move(layers));
   return removed;
 }
 
@@ -280,7 +284,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
     result.starts.push_back(
         {start.status, !start.trace.empty(), start.best_value, start.polish_iterations, start.violations, start.trace});
   }
-  result.model = {Network(kept.best_layers, options.output, options.activation),
+  result.model = {network_of(scaled.problem, kept.best_layers),
                   scaled.input_scaling,
                   scaled.target_scaling,
                   data.input_names,

@@ -83,6 +83,10 @@ void check(const TrainOptions& options) {
       fail(fmt::format("initialization: {} starts at random, expected relaxation for other starts", method));
     }
   }
+  if (options.skip_connections && (options.hidden.empty() || options.method == Method::fixed_output)) {
+    fail(fmt::format("skip_connections: with {}, expected none",
+                     options.hidden.empty() ? "no hidden layer" : "fixed output weights"));
+  }
   if (options.method == Method::fixed_output) {
     if (options.hidden.size() != 1) {
       fail(fmt::format("hidden: {} hidden layers, {} expects 1", options.hidden.size(), method));

@@ -16,9 +16,11 @@ namespace {
 /// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
 std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
   std::vector<Layer> layers = model.folded().layers();
-  Layer& first = layers.front();
-  first.bias += first.weights * scaled.input_scaling.offset;
-  first.weights *= scaled.input_scaling.scale.asDiagonal();
+  for (std::size_t l = 0; l < layers.size() && (l == 0 || model.network.skip_connections()); ++l) {
+    auto of_inputs = layers[l].weights.rightCols(model.network.input_size());
+    layers[l].bias += of_inputs * scaled.input_scaling.offset;
+    of_inputs = (of_inputs * scaled.input_scaling.scale.asDiagonal()).eval();
+  }
   Layer& last = layers.back();
   const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
   last.bias = inverse * (last.bias - scaled.target_scaling.offset);
@@ -90,6 +92,8 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   if (constraints.needs_uniform_scaling()) {
     scaled.input_scaling = scaled.input_scaling.uniform();
     scaled.target_scaling = scaled.target_scaling.uniform();
+    // Norms of weights of hidden units and of inputs together are those of raw weights only in raw units.
+    if (options.skip_connections) scaled.input_scaling.scale.setOnes();
   }
   LiftedProblem& problem = scaled.problem;
   problem.inputs = scaled.input_scaling.apply(data.inputs);
@@ -99,12 +103,14 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.widths.push_back(data.targets.rows());
   problem.output = options.output;
   problem.activation = options.activation;
+  problem.skip_connections = options.skip_connections;
   problem.loss = options.loss;
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
   problem.ridge = options.ridge * loss_terms(data, options.loss);
-  const NetworkShape shape{problem.widths, data.input_names, data.target_names, problem.activation};
+  const NetworkShape shape{problem.widths, data.input_names, data.target_names, problem.activation,
+                           problem.skip_connections};
   problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
   add_regularizers(data, options, problem);
   add_output_bounds(data, constraints, shape, scaled);
@@ -129,6 +135,10 @@ RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOp
       throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
                                               fmt::join(options.start->network.widths(), "-"),
                                               fmt::join(problem.widths, "-")));
+    }
+    if (options.start->network.skip_connections() != problem.skip_connections) {
+      throw std::invalid_argument(problem.skip_connections ? "start: the model has no skip connections, expected them"
+                                                           : "start: the model has skip connections, expected none");
     }
     if (options.start->network.activation() != problem.activation) {
       throw std::invalid_argument(

@@ -212,6 +212,7 @@ LiftedProblem raw_problem(const Model& model, const Dataset& data, const Loss& l
   problem.widths = model.network.widths();
   problem.output = model.network.output_activation();
   problem.activation = model.network.activation();
+  problem.skip_connections = model.network.skip_connections();
   problem.loss = loss;
   if (loss.kind == Loss::Kind::huber) problem.loss.parameter /= model.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
@@ -244,8 +245,8 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   if (constraints.empty() && is_homogeneous(problem.activation)) balance(layers);
   layers.back().weights = (scale.cwiseInverse().asDiagonal() * layers.back().weights).eval();
   layers.back().bias = scale.cwiseInverse().cwiseProduct(layers.back().bias);
-  const auto terms =
-      weight_terms(constraints, {problem.widths, model.input_names, model.target_names, problem.activation});
+  const auto terms = weight_terms(constraints, {problem.widths, model.input_names, model.target_names,
+                                                problem.activation, problem.skip_connections});
 
   GridFit rounded(problem, layers, step, scale, terms);
   GridFit fit = rounded;
@@ -263,7 +264,7 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   if (!(fit.loss() < rounded.loss())) fit.set_parameters(rounded.parameters());
   fit.move_by_steps(should_stop);
   result.report.repaired = fit.loss() / samples;
-  result.model.network = Network(raw_layers(fit.layers(), scale, step), problem.output, problem.activation);
+  result.model.network = network_of(problem, raw_layers(fit.layers(), scale, step));
   result.model.input_scaling = Scaling::identity(problem.widths.front());
   result.model.target_scaling = Scaling::identity(problem.widths.back());
   return result;

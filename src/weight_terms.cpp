@@ -72,9 +72,9 @@ void check_linear(const WeightTerm& term, Index rows, Index cols) {
   if (!possible) fail(fmt::format("sum between {} and {}: no such number", term.least, term.most));
 }
 
-void check_term(const WeightTerm& term, const std::vector<Index>& widths) {
+void check_term(const WeightTerm& term, const std::vector<LayerShape>& shapes) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  const auto layers = static_cast<Index>(widths.size()) - 1;
+  const auto layers = static_cast<Index>(shapes.size());
   if (term.layer < 1 || term.layer > layers) {
     fail(fmt::format("weight term: layer {}, expected 1 to {}", term.layer, layers));
   }
@@ -82,8 +82,7 @@ void check_term(const WeightTerm& term, const std::vector<Index>& widths) {
     fail(fmt::format("weight term on layer {}: {} of size {}, expected a number >= 0", term.layer, to_string(term.kind),
                      term.size));
   }
-  const Index rows = widths[static_cast<std::size_t>(term.layer)];
-  const Index cols = widths[static_cast<std::size_t>(term.layer) - 1];
+  const auto [rows, cols] = shapes[static_cast<std::size_t>(term.layer) - 1];
   if (term.kind == Kind::linear) check_linear(term, rows, cols);
   if (term.kind != Kind::bounds) return;
   for (const Matrix* bound : {&term.lower, &term.upper}) {
@@ -190,8 +189,8 @@ bool is_constraint(WeightTerm::Kind kind) {
          kind == Kind::spectral_ball || kind == Kind::linear;
 }
 
-void check(const std::vector<WeightTerm>& terms, const std::vector<Index>& widths) {
-  for (const WeightTerm& term : terms) check_term(term, widths);
+void check(const std::vector<WeightTerm>& terms, const std::vector<LayerShape>& shapes) {
+  for (const WeightTerm& term : terms) check_term(term, shapes);
   for (const WeightTerm& a : terms) {
     for (const WeightTerm& b : terms) {
       if (a.layer == b.layer && &a != &b && is_constraint(a.kind) && is_constraint(b.kind)) check_together(a, b);

@@ -32,11 +32,10 @@ inline Matrix uniform_matrix(Generator& random, Index rows, Index cols, double l
 }
 
 inline std::vector<Layer> random_layers(Generator& random, const std::vector<Index>& widths, double weight_size = 0.5,
-                                        double bias_size = 0.1) {
+                                        double bias_size = 0.1, bool skip_connections = false) {
   std::vector<Layer> layers;
-  for (std::size_t l = 1; l < widths.size(); ++l) {
-    layers.push_back(
-        {normal_matrix(random, widths[l], widths[l - 1], weight_size), normal_matrix(random, widths[l], 1, bias_size)});
+  for (const auto [rows, columns] : layer_shapes(widths, skip_connections)) {
+    layers.push_back({normal_matrix(random, rows, columns, weight_size), normal_matrix(random, rows, 1, bias_size)});
   }
   return layers;
 }
@@ -66,10 +65,12 @@ struct TeacherProblem {
 };
 
 inline TeacherProblem teacher_problem(Generator& random, const std::vector<Index>& widths, Index samples,
-                                      OutputActivation output, Loss loss = Loss::exact, double ridge = 0) {
+                                      OutputActivation output, Loss loss = Loss::exact, double ridge = 0,
+                                      bool skip_connections = false) {
   TeacherProblem result;
-  result.layers = random_layers(random, widths);
+  result.layers = random_layers(random, widths, 0.5, 0.1, skip_connections);
   LiftedProblem& problem = result.problem;
+  problem.skip_connections = skip_connections;
   problem.inputs = normal_matrix(random, widths.front(), samples);
   problem.targets = Matrix::Zero(widths.back(), samples);
   problem.widths = widths;
@@ -101,7 +102,7 @@ inline RelaxationParameters random_parameters(Generator& random, const LiftedPro
 /// A point that satisfies nothing; H and S are nonnegative.
 inline LiftedPoint random_point(Generator& random, const LiftedProblem& problem) {
   LiftedPoint point = zero_point(problem);
-  point.layers = random_layers(random, problem.widths, 1.0, 1.0);
+  point.layers = random_layers(random, problem.widths, 1.0, 1.0, problem.skip_connections);
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     point.active[l] = normal_matrix(random, point.active[l].rows(), problem.samples()).cwiseAbs();
     point.slack[l] = normal_matrix(random, point.slack[l].rows(), problem.samples()).cwiseAbs();

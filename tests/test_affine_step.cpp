@@ -23,12 +23,15 @@ struct Case {
   double ridge;
   Index input_rank;  // of the inputs (with biases: centered); 0: as random
   bool bias = true;
+  bool skip_connections = false;
+  std::vector<WeightTerm> weight_terms = {};  // only their copies matter here
 
   std::string name() const {
     std::string text;
     for (const Index width : widths) text += std::to_string(width) + "-";
     return text + " N " + std::to_string(samples) + " " + to_string(output) + " " + to_string(loss) + " ridge " +
-           std::to_string(ridge) + " rank " + std::to_string(input_rank) + (bias ? "" : " no bias");
+           std::to_string(ridge) + " rank " + std::to_string(input_rank) + (bias ? "" : " no bias") +
+           (skip_connections ? " skip connections" : "") + " terms " + std::to_string(weight_terms.size());
   }
 };
 
@@ -64,6 +67,30 @@ std::vector<Case> cases() {
   return list;
 }
 
+// With skip connections, which the dense step does not know: all data ranks, with and without copies of weights.
+std::vector<Case> skip_cases() {
+  std::vector<Case> list;
+  const WeightTerm terms[] = {{WeightTerm::Kind::lasso, 1, 0.1, {}, {}},
+                              {WeightTerm::Kind::lasso, 2, 0.1, {}, {}},
+                              {WeightTerm::Kind::group_lasso, 2, 0.1, {}, {}}};
+  for (const auto& widths : {std::vector<Index>{3, 3, 2}, std::vector<Index>{4, 2, 3, 2}}) {
+    for (const Index samples : {1, 5, 300}) {
+      for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
+        for (const bool bias : {true, false}) {
+          for (const double ridge : {0.0, 0.7}) {
+            const Loss loss = ridge > 0 ? Loss::squared : Loss::exact;
+            list.push_back({widths, samples, output, loss, ridge, 0, bias, true});
+            list.push_back({widths, samples, output, loss, ridge, 2, bias, true});
+            list.push_back({widths, samples, output, loss, ridge, 2, bias, true, {terms[1]}});
+            list.push_back({widths, samples, output, loss, ridge, 0, bias, true, {terms[0], terms[1], terms[2]}});
+          }
+        }
+      }
+    }
+  }
+  return list;
+}
+
 // Everything a step works on, random.
 struct Setting {
   LiftedProblem problem;
@@ -78,12 +105,14 @@ struct Setting {
     problem.loss = test.loss;
     problem.ridge = test.ridge;
     problem.bias = test.bias;
+    problem.skip_connections = test.skip_connections;
+    problem.weight_terms = test.weight_terms;
     problem.inputs = test.input_rank == 0 ? normal_matrix(random, inputs, test.samples)
                                           : Matrix(normal_matrix(random, inputs, test.input_rank) *
                                                    normal_matrix(random, test.input_rank, test.samples));
     problem.targets = normal_matrix(random, test.widths.back(), test.samples).cwiseAbs();
     parameters = random_parameters(random, problem);
-    penalties = {uniform(random, 0.3, 3), uniform(random, 0.3, 3), uniform(random, 0.3, 3)};
+    penalties = {uniform(random, 0.3, 3), uniform(random, 0.3, 3), uniform(random, 0.3, 3), uniform(random, 0.01, 0.1)};
     target = std::make_unique<Copies>(problem);
     target->data() = normal_matrix(random, target->data().size(), 1);
   }
@@ -120,9 +149,12 @@ Matrix product_block(const Setting& setting, const Unknowns& x, std::size_t i) {
   const Matrix affine = last ? x.output : Matrix(x.active[i + 1] - x.slack[i + 1]);
   const ProductParameters& product = setting.parameters.product[i];
   const Matrix& inner = i == 0 ? x.active[0] : x.active_in[i];
-  return rank_block(x.layers[i + 1].weights, inner, affine.colwise() - x.layers[i + 1].bias,
-                    Matrix::Identity(inner.rows(), inner.rows()), product.x, product.y, product.left(),
-                    product.right());
+  const Matrix& weights = x.layers[i + 1].weights;
+  Matrix c = affine.colwise() - x.layers[i + 1].bias;
+  const Index skipped = weights.cols() - inner.rows();
+  c -= weights.rightCols(skipped) * setting.problem.inputs.topRows(skipped);
+  return rank_block(weights.leftCols(inner.rows()), inner, c, Matrix::Identity(inner.rows(), inner.rows()), product.x,
+                    product.y, product.left(), product.right());
 }
 
 // f(x) + sum over copies of rho/2 ||A x - target||^2.
@@ -132,6 +164,10 @@ double objective(const Setting& setting, const Unknowns& x) {
   const Penalties& rho = setting.penalties;
   double sum = 0;
   for (const Layer& layer : x.layers) sum += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (std::size_t t = 0; t < target.weights.size(); ++t) {
+    const Layer& layer = x.layers[static_cast<std::size_t>(problem.weight_terms[t].layer) - 1];
+    sum += 0.5 * weight_penalty(problem, rho) * (layer.weights - target.weights[t]).squaredNorm();
+  }
   if (output_is_copied(problem)) {
     sum += 0.5 * rho.output * (x.output - target.output()).squaredNorm();
   } else if (problem.loss == Loss::squared) {
@@ -232,6 +268,25 @@ TEST(AffineStep, BothAreOptimalAndAgree) {
     expect_consistent(setting, Unknowns(dense->layers(), expected), expected, 1e-11);
     expect_optimal(random, setting, Unknowns(dense->layers(), expected), 1e-11);
     expect_same(*structured, *dense, image, expected);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(AffineStep, SkipConnectionsAreOptimal) {
+  Generator random(5);
+  for (const Case& test : skip_cases()) {
+    SCOPED_TRACE(test.name());
+    const Setting setting(random, test);
+    const Chunks chunks(test.samples);
+    const auto step = make_structured_affine_step(setting.problem, chunks);
+    Copies image(setting.problem);
+    run(*step, setting, chunks, image);
+    const Unknowns x(step->layers(), image);
+    expect_consistent(setting, x, image, 1e-10);
+    expect_optimal(random, setting, x, 1e-10);
+    for (std::size_t t = 0; t < image.weights.size(); ++t) {
+      EXPECT_EQ(image.weights[t], x.layers[static_cast<std::size_t>(test.weight_terms[t].layer) - 1].weights);
+    }
     if (HasFailure()) return;
   }
 }

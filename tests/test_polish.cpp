@@ -20,12 +20,14 @@ struct Case {
   OutputActivation output;
   double ridge;
   bool bias = true;
+  bool skip_connections = false;
 };
 
 class Derivatives : public ::testing::TestWithParam<Case> {
  protected:
   Derivatives() : random_(5) {
-    teacher_ = teacher_problem(random_, GetParam().widths, 15, GetParam().output, Loss::squared, GetParam().ridge);
+    teacher_ = teacher_problem(random_, GetParam().widths, 15, GetParam().output, Loss::squared, GetParam().ridge,
+                               GetParam().skip_connections);
     teacher_.problem.bias = GetParam().bias;
     for (Layer& layer : teacher_.layers) layer.bias *= GetParam().bias ? 1 : 0;
     teacher_.problem.targets = normal_matrix(random_, GetParam().widths.back(), 15);
@@ -73,7 +75,9 @@ INSTANTIATE_TEST_SUITE_P(Polish, Derivatives,
                                            Case{{3, 4, 2}, OutputActivation::relu, 0},
                                            Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3},
                                            Case{{2, 3, 4, 3, 1}, OutputActivation::relu, 0.3},
-                                           Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3, false}));
+                                           Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3, false},
+                                           Case{{2, 5, 4, 3}, OutputActivation::linear, 0.3, true, true},
+                                           Case{{3, 4, 2}, OutputActivation::relu, 0, false, true}));
 
 // Losses of all kinds, with and without sample weights: gradients by differences, values those of the outer loop.
 TEST(Polish, GradientsOfLosses) {

@@ -59,7 +59,7 @@ void check(const Activation& activation);
 double value(const Activation& activation, double z);
 
 /// Every entry z becomes a(z).
-void apply(const Activation& activation, Matrix& values);
+void apply(const Activation& activation, Eigen::Ref<Matrix> values);
 
 /// The derivative of a; at a threshold the one from the left.
 double slope(const Activation& activation, double z);

@@ -19,7 +19,7 @@ namespace relufit {
 struct WeightBound {
   Index layer = 1;              ///< 1 is the first hidden layer, the last is the output layer
   std::optional<Index> unit;    ///< 1-based row of the layer (output layer: target)
-  std::optional<Index> source;  ///< 1-based column (first layer: input)
+  std::optional<Index> source;  ///< 1-based column (first layer: input; with skip connections inputs come last)
   double lower;                 ///< -inf: none
   double upper;                 ///< inf: none
 };
@@ -77,8 +77,8 @@ struct Constraints {
   std::vector<LinearBound> linear;
   std::vector<Monotone> monotone;
   std::vector<NormBound> norms;
-  std::optional<double> lipschitz;  ///< product of the layers' spectral norms, so ||F(u) - F(v)|| <= it ||u - v||; > 0
-  bool convex = false;              ///< every target is convex in the inputs: no weight below 0 after the first layer
+  std::optional<double> lipschitz;  ///< lipschitz_bound is at most this, so ||F(u) - F(v)|| <= it ||u - v||; > 0
+  bool convex = false;  ///< every target is convex in the inputs: no weight of a hidden unit below 0 in the next layer
   std::vector<OutputBound> outputs;
   std::vector<HiddenBound> hidden;
 
@@ -105,7 +105,10 @@ struct NetworkShape {
   std::vector<Index> widths;  ///< inputs, hidden layers..., targets
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
-  Activation activation;  ///< of the hidden layers
+  Activation activation;          ///< of the hidden layers
+  bool skip_connections = false;  ///< whether layers after the first see the inputs too
+
+  std::vector<LayerShape> layers() const { return layer_shapes(widths, skip_connections); }
 };
 
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
@@ -150,7 +153,8 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
 /// The least at_most - |value| over units, samples and bounded layers.
 double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model& model);
 
-/// Upper bound of the Lipschitz constant of the model on raw data, Euclidean norms: product of the spectral norms.
+/// Upper bound of the Lipschitz constant of the model on raw data, Euclidean norms: the product of the spectral norms
+/// of its layers; with skip connections the same recursively, the inputs passing each layer once more.
 double lipschitz_bound(const Model& model);
 
 }  // namespace relufit

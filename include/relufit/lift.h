@@ -17,6 +17,9 @@
 /// H_lp - S_lp + t_p in the place of H_l - S_l for every p, and the products are with the values of the units,
 ///
 ///     A_l = offset + sum_p above_p H_lp + below_p S_lp,           W_l A_{l-1} = C_l.
+///
+/// With skip connections layers l >= 2 see the inputs too, which are data: their weights are [W_l, V_l], and C_l is
+/// less V_l U. Nothing else becomes bilinear.
 #pragma once
 
 #include <vector>
@@ -33,7 +36,8 @@ struct LiftedProblem {
   Matrix targets;
   std::vector<Index> widths;  ///< n0, hidden layers (if any)..., nL
   OutputActivation output = OutputActivation::linear;
-  Activation activation;  ///< of the hidden layers
+  Activation activation;          ///< of the hidden layers
+  bool skip_connections = false;  ///< whether layers after the first see the inputs (network.h)
   Loss loss = Loss::exact;
   Vector sample_weights;  ///< of the loss, N values >= 0 and not all 0; empty: ones (always, for the exact loss)
   double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
@@ -44,7 +48,11 @@ struct LiftedProblem {
   Index samples() const { return inputs.cols(); }
   bool has_output_bounds() const { return output_lower.size() > 0; }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
+  std::vector<LayerShape> shapes() const { return layer_shapes(widths, skip_connections); }
 };
+
+/// The plain network of these layers. Throws std::invalid_argument where they do not chain.
+Network network_of(const LiftedProblem& problem, std::vector<Layer> layers);
 
 /// Throws std::invalid_argument unless shapes agree, values are finite, the loss is not exact without hidden layer,
 /// every width, the ridge and the weight terms are in range, targets and sample weights suit the loss, the loss is
@@ -54,15 +62,18 @@ void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.
 struct LiftedPoint {
-  std::vector<Layer> layers;   ///< W_l, b_l for l = 1..L
+  std::vector<Layer> layers;   ///< W_l (with skip connections and l >= 2: [W_l, V_l]), b_l for l = 1..L
   std::vector<Matrix> active;  ///< H_l, (pieces n_l) x N, for l = 1..D: the n_l units' first pieces, then the second
   std::vector<Matrix> slack;   ///< S_l, likewise
   Matrix output;               ///< Z, nL x N
   Activation activation;       ///< of the hidden layers
+  Matrix skipped;              ///< U where there are skip connections, else empty
 
+  /// n_l x n_{l-1}: W_l without V_l. Layers count from 0 here and below.
+  Matrix unit_weights(std::size_t layer) const;
   /// n_l x N: arguments of the activations of layer l, by their first piece, t_1 + H_l1 - S_l1.
   Matrix arguments(std::size_t layer) const;
-  /// n_l x N: values of the units of layer l, by the pairs; with a ReLU H_l. Layers count from 0 in both.
+  /// n_l x N: values of the units of layer l, by the pairs; with a ReLU H_l.
   Matrix values(std::size_t layer) const;
 };
 

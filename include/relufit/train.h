@@ -35,9 +35,10 @@ struct TrainOptions {
   Method method = Method::relaxation;
   std::vector<Index> hidden;  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
   OutputActivation output = OutputActivation::linear;
-  Activation activation;      ///< of the hidden layers; Method::fixed_output expects a ReLU
-  Loss loss = Loss::squared;  ///< the delta of huber in raw units, in which all targets then have one scale
-  bool bias = true;           ///< whether layers have biases; false: all are 0, and data are scaled, not centered
+  Activation activation;          ///< of the hidden layers; Method::fixed_output expects a ReLU
+  bool skip_connections = false;  ///< whether layers after the first see the inputs too; not for Method::fixed_output
+  Loss loss = Loss::squared;      ///< the delta of huber in raw units, in which all targets then have one scale
+  bool bias = true;               ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
   /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
   /// Method::fixed_output, and no other.

@@ -27,8 +27,8 @@ struct WeightTerm {
   Kind kind = Kind::bounds;
   Index layer = 1;           ///< l, counted from 1
   double size = 0;           ///< radius of a ball, weight of a regularizer; >= 0
-  Matrix lower, upper;       ///< bounds only, n_l x n_{l-1}; -inf and inf where there are none
-  Matrix coefficients = {};  ///< linear only, n_l x n_{l-1}, not all 0
+  Matrix lower, upper;       ///< bounds only, of the weights' shape; -inf and inf where there are none
+  Matrix coefficients = {};  ///< linear only, likewise; not all 0
   double least = -std::numeric_limits<double>::infinity();  ///< linear only
   double most = std::numeric_limits<double>::infinity();    ///< linear only
 };
@@ -38,9 +38,9 @@ const char* to_string(WeightTerm::Kind kind);
 /// Whether the term is a hard constraint, and not a regularizer.
 bool is_constraint(WeightTerm::Kind kind);
 
-/// Throws std::invalid_argument unless every term is in range for a network of these widths (inputs, hidden...,
-/// outputs) and the constraints of each layer have a common point.
-void check(const std::vector<WeightTerm>& terms, const std::vector<Index>& widths);
+/// Throws std::invalid_argument unless every term is in range for a network whose layers have these shapes, and the
+/// constraints of each layer have a common point.
+void check(const std::vector<WeightTerm>& terms, const std::vector<LayerShape>& shapes);
 
 /// Value of a regularizer; 0 for constraints.
 double term_value(const WeightTerm& term, const Matrix& weights);

@@ -66,10 +66,10 @@ Model make_model(nb::sequence layers, const std::string& output_activation, nb::
                  nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
                  const std::optional<std::vector<std::string>>& target_names,
                  const std::optional<TrainingRecord>& training, const std::optional<Classification>& classification,
-                 const std::string& activation, std::optional<double> activation_parameter) {
+                 const std::string& activation, std::optional<double> activation_parameter, bool skip_connections) {
   Model model;
   model.network = Network(layers_from(layers), output_activation_from(output_activation),
-                          activation_from(activation, activation_parameter));
+                          activation_from(activation, activation_parameter), skip_connections);
   const Index inputs = model.network.input_size();
   const Index outputs = model.network.output_size();
   model.input_scaling = scaling_from(input_scaling, "input_scaling", inputs);
@@ -144,11 +144,11 @@ std::optional<double> parameter_of(const Activation& activation) {
 nb::tuple reduced(nb::handle self) {
   const auto& model = nb::cast<const Model&>(self);
   return nb::make_tuple(
-      self.type(),
-      nb::make_tuple(view_layers(model.network.layers(), self), to_string(model.network.output_activation()),
-                     scaling_view(model.input_scaling, self), scaling_view(model.target_scaling, self),
-                     model.input_names, model.target_names, model.training, classification_of(model),
-                     to_string(model.network.activation()), parameter_of(model.network.activation())));
+      self.type(), nb::make_tuple(view_layers(model.network.layers(), self),
+                                  to_string(model.network.output_activation()), scaling_view(model.input_scaling, self),
+                                  scaling_view(model.target_scaling, self), model.input_names, model.target_names,
+                                  model.training, classification_of(model), to_string(model.network.activation()),
+                                  parameter_of(model.network.activation()), model.network.skip_connections()));
 }
 
 void bind_training_record(nb::module_& module) {
@@ -200,6 +200,9 @@ void bind_data(nb::class_<Model>& model) {
       .def_prop_ro(
           "activation_parameter", [](const Model& m) { return parameter_of(m.network.activation()); },
           "leaky-relu: slope left of 0; clipped-relu: ceiling. None for others.")
+      .def_prop_ro(
+          "skip_connections", [](const Model& m) { return m.network.skip_connections(); },
+          "Whether layers after the first see the inputs as well, in the last columns of their weights.")
       .def_prop_ro(
           "input_scaling",
           [](nb::handle self) { return scaling_view(nb::cast<const Model&>(self).input_scaling, self); },
@@ -269,16 +272,18 @@ void bind_model(nb::module_& module) {
          nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
          const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training,
          const std::optional<Classification>& classification, const std::string& activation,
-         std::optional<double> activation_parameter) {
+         std::optional<double> activation_parameter, bool skip_connections) {
         new (self) Model(make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names,
-                                    training, classification, activation, activation_parameter));
+                                    training, classification, activation, activation_parameter, skip_connections));
       },
       "layers"_a, "output_activation"_a = "linear", "input_scaling"_a = nb::none(), "target_scaling"_a = nb::none(),
       "input_names"_a = nb::none(), "target_names"_a = nb::none(), "training"_a = nb::none(),
       "classification"_a = nb::none(), "activation"_a = "relu", "activation_parameter"_a = nb::none(),
+      "skip_connections"_a = false,
       "From pairs (weights, bias), weights being (outputs, inputs), on data scaled by pairs (offset, scale), by\n"
       "default not at all. Names are x0, x1, ... and y0, y1, ... (label=class) by default. With a Classification the\n"
-      "outputs are scores of its classes. Activations have the names of the property. ValueError where shapes do not "
+      "outputs are scores of its classes. Activations have the names of the property. With skip connections the\n"
+      "weights of layers after the first have columns for the inputs, the last ones. ValueError where shapes do not "
       "fit.");
   bind_data(model);
   bind_exports(model);

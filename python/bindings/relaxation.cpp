@@ -35,8 +35,9 @@ nb::list view_list(const std::vector<Matrix>& matrices, nb::handle owner) {
 LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
                            const std::string& output_activation, const std::string& loss, double loss_parameter,
                            double ridge, bool bias, nb::handle sample_weights, const std::string& activation,
-                           std::optional<double> activation_parameter) {
+                           std::optional<double> activation_parameter, bool skip_connections) {
   LiftedProblem problem;
+  problem.skip_connections = skip_connections;
   problem.activation = activation_from(activation, activation_parameter);
   problem.inputs = samples_from(inputs, "inputs");
   problem.targets = samples_from(targets, "targets");
@@ -58,7 +59,7 @@ void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
   const auto same = [](const Matrix& a, const Matrix& b) { return a.rows() == b.rows() && a.cols() == b.cols(); };
   bool fits = point.layers.size() == expected.layers.size() && point.active.size() == expected.active.size() &&
               point.slack.size() == expected.slack.size() && same(point.output, expected.output) &&
-              point.activation == expected.activation;
+              point.activation == expected.activation && same(point.skipped, expected.skipped);
   for (std::size_t l = 0; fits && l < expected.layers.size(); ++l) {
     fits = same(point.layers[l].weights, expected.layers[l].weights) &&
            point.layers[l].bias.size() == expected.layers[l].bias.size();
@@ -74,7 +75,7 @@ void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
 }
 
 LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
-  const Network network(layers_from(layers), problem.output, problem.activation);
+  const Network network = network_of(problem, layers_from(layers));
   if (network.widths() != problem.widths) {
     throw std::invalid_argument(fmt::format("layers: widths {}, expected {}", fmt::join(network.widths(), "-"),
                                             fmt::join(problem.widths, "-")));
@@ -90,18 +91,18 @@ void bind_lift(nb::module_& module) {
           [](LiftedProblem* self, nb::handle inputs, nb::handle targets, const std::vector<Index>& hidden,
              const std::string& output_activation, const std::string& loss, double loss_parameter, double ridge,
              bool bias, nb::handle sample_weights, const std::string& activation,
-             std::optional<double> activation_parameter) {
-            new (self) LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, loss_parameter,
-                                                  ridge, bias, sample_weights, activation, activation_parameter));
+             std::optional<double> activation_parameter, bool skip_connections) {
+            new (self)
+                LiftedProblem(make_problem(inputs, targets, hidden, output_activation, loss, loss_parameter, ridge,
+                                           bias, sample_weights, activation, activation_parameter, skip_connections));
           },
           "inputs"_a, "targets"_a, "hidden"_a, "output_activation"_a = "linear", "loss"_a = "exact",
           "loss_parameter"_a = 0.0, "ridge"_a = 0.0, "bias"_a = true, "sample_weights"_a = nb::none(),
-          "activation"_a = "relu", "activation_parameter"_a = nb::none(),
+          "activation"_a = "relu", "activation_parameter"_a = nb::none(), "skip_connections"_a = false,
           "Inputs (samples, n_0), targets (samples, n_L), units of the hidden layers. Losses are 'exact', 'squared',\n"
           "'absolute', 'huber' and 'quantile' (with a parameter), 'logistic', 'hinge' and 'cross-entropy'; the ridge\n"
-          "adds ridge / 2 * the sum of squared weights; sample_weights (samples,) weigh the loss. Activations are "
-          "those\n"
-          "of a Model.")
+          "adds ridge / 2 * the sum of squared weights; sample_weights (samples,) weigh the loss. Activations and\n"
+          "skip connections are those of a Model.")
       .def_prop_ro("inputs", [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).inputs, self); })
       .def_prop_ro("targets",
                    [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).targets, self); })
@@ -115,11 +116,16 @@ void bind_lift(nb::module_& module) {
       .def(
           "__init__",
           [](LiftedPoint* self, nb::sequence layers, nb::sequence active, nb::sequence slack, nb::handle output,
-             const std::string& activation, std::optional<double> activation_parameter) {
-            new (self) LiftedPoint{layers_from(layers), sample_list(active, "active"), sample_list(slack, "slack"),
-                                   samples_from(output, "output"), activation_from(activation, activation_parameter)};
+             const std::string& activation, std::optional<double> activation_parameter, nb::handle skipped) {
+            new (self) LiftedPoint{layers_from(layers),
+                                   sample_list(active, "active"),
+                                   sample_list(slack, "slack"),
+                                   samples_from(output, "output"),
+                                   activation_from(activation, activation_parameter),
+                                   skipped.is_none() ? Matrix() : samples_from(skipped, "skipped")};
           },
-          "layers"_a, "active"_a, "slack"_a, "output"_a, "activation"_a = "relu", "activation_parameter"_a = nb::none())
+          "layers"_a, "active"_a, "slack"_a, "output"_a, "activation"_a = "relu", "activation_parameter"_a = nb::none(),
+          "skipped"_a = nb::none(), "`skipped`: with skip connections the inputs (samples, n_0).")
       .def_prop_ro(
           "layers", [](nb::handle self) { return view_layers(nb::cast<LiftedPoint&>(self).layers, self); },
           "Pairs (W_l, b_l), l = 1..L.")

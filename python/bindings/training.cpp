@@ -100,6 +100,7 @@ void bind_options(nb::module_& module) {
   options.def_ro("hidden", &TrainOptions::hidden);
   field("ridge", [](TrainOptions& o) -> double& { return o.ridge; });
   field("bias", [](TrainOptions& o) -> bool& { return o.bias; });
+  field("skip_connections", [](TrainOptions& o) -> bool& { return o.skip_connections; });
   field("lasso", [](TrainOptions& o) -> double& { return o.lasso; });
   field("group_lasso", [](TrainOptions& o) -> double& { return o.group_lasso; });
   field("nuclear", [](TrainOptions& o) -> double& { return o.nuclear; });

@@ -79,6 +79,7 @@ class ReluEstimator(BaseEstimator):
         loss,
         activation="relu",
         activation_parameter=None,
+        skip_connections=False,
         ridge=None,
         lasso=0,
         group_lasso=0,
@@ -98,6 +99,7 @@ class ReluEstimator(BaseEstimator):
         self.loss = loss
         self.activation = activation
         self.activation_parameter = activation_parameter
+        self.skip_connections = skip_connections
         self.ridge = ridge
         self.lasso = lasso
         self.group_lasso = group_lasso
@@ -125,6 +127,7 @@ class ReluEstimator(BaseEstimator):
             loss=self.loss,
             activation=self.activation,
             activation_parameter=self.activation_parameter,
+            skip_connections=self.skip_connections,
             method=self.method,
             polish=self.polish,
             weight_grid=self.weight_grid,
@@ -177,6 +180,8 @@ SHARED = {
         Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1.
     activation_parameter : float, default=None
         "leaky-relu": slope c, in (-1, 1); None: 0.01. "clipped-relu": ceiling, > 0, scaled units; None: 1.
+    skip_connections : bool, default=False
+        Whether layers after the first see the inputs as well.
     ridge : float, default=None
         Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.003, with the exact loss
         0.

@@ -33,8 +33,8 @@ def to_onnx(
     """The network as an ONNX model, which is returned and, with a path, written.
 
     One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32"
-    or "float64"; nodes Gemm and Relu (other activations: Mul, Max, Min, Abs) of the given opset, at least 7. Scalings are folded into the first and the last
-    layer. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
+    or "float64"; nodes Gemm and Relu (other activations: Mul, Max, Min, Abs; skip connections: Concat) of the given
+    opset, at least 7. Scalings are folded into the layers. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
     relufit.target_names.
 
     A classification has more outputs: "outputs" are the scores, "probabilities" (samples, classes) their softmax (of one
@@ -89,6 +89,9 @@ def _layers(model: Model, dtype: str) -> tuple[list, list]:
             constants.append(onnx.numpy_helper.from_array(constant, name))
         activation = (model.activation if not last else model.output_activation).replace("linear", "")
         affine = f"affine{number}" if activation else "outputs"
+        if number > 1 and model.skip_connections:
+            nodes.append(onnx.helper.make_node("Concat", [value, "inputs"], [f"seen{number}"], axis=1))
+            value = f"seen{number}"
         nodes.append(onnx.helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
         value = affine
         if activation:
@@ -151,6 +154,8 @@ class _Chain:
         self.activations: list[tuple[str, float | None]] = []  # after them
         self.weights: np.ndarray | None = None  # affine map since the last Relu; None: none yet
         self.bias = np.zeros(inputs)
+        self.inputs = inputs
+        self.skips: list[int] = []  # layers before each of the places where the inputs are added to the value
 
     @property
     def size(self) -> int:
@@ -194,6 +199,18 @@ class _Chain:
             self.activations[-1] = ("hard-tanh", None)
         else:
             raise ValueError(f"minimum with {value} after {before}, expected one after a Relu, or of 1 after -1")
+
+    def see_inputs(self) -> None:
+        if not self.layers or not self.untouched() or self.size != len(self.layers[-1][1]):
+            raise ValueError("the inputs are added elsewhere than right after an activation")
+        self.skips.append(len(self.layers))
+        self.bias = np.zeros(self.size + self.inputs)
+
+    @property
+    def skip_connections(self) -> bool:
+        if self.skips not in ([], [*range(1, len(self.layers))]):
+            raise ValueError("inputs: added to the values of some layers, expected of all or none")
+        return bool(self.skips)
 
     def close(self) -> None:
         self.layers.append((np.eye(self.size) if self.weights is None else self.weights, self.bias))
@@ -252,7 +269,7 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
 
     Hidden layers may have another activation in common: LeakyRelu (or PRelu with one slope), Abs, or Clip from 0 or from
-    -1 to 1, also as maxima and minima with constants.
+    -1 to 1, also as maxima and minima with constants. After all of them the inputs may be added by Concat, last.
     Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
     them are multiplied out. Samples are rows. Names of columns, and classes, are read where `to_onnx` wrote them.
     ValueError names the node that does not fit.
@@ -280,6 +297,10 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
             _leaky(chain, leaky[part])
             value = node.output[0]
             continue
+        if node.op_type == "Concat" and list(node.input) == [value, inputs[0].name]:
+            chain.see_inputs()
+            value = node.output[0]
+            continue
         if node.op_type == "Constant":
             value_of = onnx.helper.get_attribute_value(node.attribute[0])
             tensor = isinstance(value_of, onnx.TensorProto)
@@ -305,6 +326,7 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
         classification=None if classes is None else Classification(**classes),
         activation=activation,
         activation_parameter=parameter,
+        skip_connections=chain.skip_connections,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
@@ -12,12 +14,15 @@ from ._estimator import ReluEstimator, documented, merged
 _LOSSES = ("squared", "exact", "absolute", "huber", "quantile")
 
 
-def _with_constants(trained: Model | None, widths: list[int], activations: tuple[str, str, float | None],
-                    input_names: list[str], target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
+def _with_constants(trained: Model | None, widths: list[int], kind: dict[str, Any], input_names: list[str],
+                    target_names: list[str], targets: np.ndarray, varying: np.ndarray) -> Model:  # fmt: skip
     """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
     widths = widths if trained is None else trained.widths[:-1]
-    layers = [(np.zeros((after, before)), np.zeros(after)) for before, after in zip(widths, widths[1:])]
-    weights, bias = np.zeros((len(varying), widths[-1])), targets[0].copy()
+    skipped = [0] + [widths[0] if kind["skip_connections"] else 0] * (len(widths) - 1)
+    layers = [
+        (np.zeros((after, before + more)), np.zeros(after)) for before, more, after in zip(widths, skipped, widths[1:])
+    ]
+    weights, bias = np.zeros((len(varying), widths[-1] + skipped[-1])), targets[0].copy()
     offset, scale = np.zeros(len(varying)), np.ones(len(varying))
     input_scaling = training = None
     if trained is not None:
@@ -25,9 +30,15 @@ def _with_constants(trained: Model | None, widths: list[int], activations: tuple
         weights[varying], bias[varying] = trained.layers[-1]
         offset[varying], scale[varying] = trained.target_scaling
     layers = [*layers, (weights, bias)]
-    output_activation, activation, parameter = activations
-    return Model(layers, output_activation, input_scaling, (offset, scale), input_names, target_names, training,
-                 activation=activation, activation_parameter=parameter)  # fmt: skip
+    return Model(
+        layers,
+        input_scaling=input_scaling,
+        target_scaling=(offset, scale),
+        input_names=input_names,
+        target_names=target_names,
+        training=training,
+        **kind,
+    )
 
 
 @documented
@@ -73,6 +84,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         loss_parameter=None,
         activation="relu",
         activation_parameter=None,
+        skip_connections=False,
         ridge=None,
         lasso=0,
         group_lasso=0,
@@ -94,6 +106,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             loss=loss,
             activation=activation,
             activation_parameter=activation_parameter,
+            skip_connections=skip_connections,
             ridge=ridge,
             lasso=lasso,
             group_lasso=group_lasso,
@@ -158,8 +171,9 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             if varying.all():
                 return trained
         widths = [X.shape[1], *np.atleast_1d(self.hidden).astype(int).tolist()]
-        activations = (self.output_activation, self.activation, self.activation_parameter)
-        return _with_constants(trained, widths, activations, self._names(X), names, targets, varying)
+        names_of_kind = ("output_activation", "activation", "activation_parameter", "skip_connections")
+        kind = {name: getattr(self, name) for name in names_of_kind}
+        return _with_constants(trained, widths, kind, self._names(X), names, targets, varying)
 
     def predict(self, X):
         """Predictions (samples,) or (samples, outputs), as y was in fit."""

@@ -38,6 +38,7 @@ _EXPECTED = {
     "right_scale": _REAL,
     "seed": "a whole number from 0 to 4294967295",
     "stall_window": _WHOLE,
+    "skip_connections": _FLAG,
     "starts": _WHOLE,
     "threads": _WHOLE,
     "time_limit": _REAL,
@@ -190,6 +191,7 @@ def train(
     activation: str = "relu",
     activation_parameter: float | None = None,
     output_activation: str = "linear",
+    skip_connections: bool = False,
     method: str = "auto",
     bias: bool = True,
     fixed_output: ArrayLike | str | None = None,
@@ -252,6 +254,8 @@ def train(
         The c of "leaky-relu", in (-1, 1), default 0.01, and of "clipped-relu", > 0, scaled units, default 1.
     output_activation : {"linear", "relu"}
         "relu" with the squared and the exact loss only.
+    skip_connections : bool
+        Whether layers after the first see the inputs as well.
     method : {"auto", "relaxation", "search", "fixed-output"}
         "search": exact loss. "fixed-output": with `fixed_output`. "auto": the last where it applies,
         else the search where it applies and no option of the relaxation is given, else the relaxation.

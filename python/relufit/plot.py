@@ -270,9 +270,11 @@ def activation_regions(
     _check_sizes(model, 2, 0)
     data = None if inputs is None else np.asarray(inputs, dtype=float)
     first, second = _grid_2d(model, data, ranges, points)
-    values = np.column_stack([grid.ravel() for grid in np.meshgrid(first, second)])
-    arguments = []  # of the units, less the thresholds where they switch
+    grid = np.column_stack([axis.ravel() for axis in np.meshgrid(first, second)])
+    values, arguments = grid, []  # of the units, less the thresholds where they switch
     for weights, bias in model.folded().layers[:-1]:
+        if arguments and model.skip_connections:
+            values = np.hstack([values, grid])
         argument = values @ weights.T + bias
         arguments.append(np.hstack([argument - threshold for threshold in _thresholds(model)]))
         values = _activated(model, argument)

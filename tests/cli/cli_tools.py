@@ -77,7 +77,9 @@ def forward(model: dict[str, Any], table: dict[str, np.ndarray]) -> np.ndarray:
     """Outputs, samples x targets, as docs/command-line.md defines them."""
     values = np.column_stack([table[name] for name in model["input_names"]])
     values = (values - np.array(model["input_scaling"]["offset"])) / np.array(model["input_scaling"]["scale"])
+    scaled = values
     for index, layer in enumerate(model["layers"]):
+        values = np.hstack([values, scaled]) if index and model.get("skip_connections") else values
         values = values @ np.array(layer["weights"]).T + np.array(layer["bias"])
         if index + 1 < len(model["layers"]):
             values = activated(model, values)

@@ -13,9 +13,10 @@ def random_model(seed: int, widest: int = 50) -> relufit.Model:
     """One to four layers, widths 1 to `widest`, all activations, scalings far from the identity."""
     rng = np.random.default_rng(seed)
     widths = rng.integers(1, widest, size=rng.integers(2, 6), endpoint=True)
+    skips = len(widths) > 2 and seed % 3 == 0
     layers = [
-        (rng.standard_normal((after, before)) / np.sqrt(before), rng.standard_normal(after))
-        for before, after in zip(widths, widths[1:])
+        (rng.standard_normal((after, columns)) / np.sqrt(columns), rng.standard_normal(after))
+        for columns, after in zip([widths[0], *(widths[1:-1] + skips * widths[0])], widths[1:])
     ]
     output = ("linear", "relu")[seed % 2]
     scale = 10.0 ** rng.uniform(-2, 2, widths[0])
@@ -24,7 +25,13 @@ def random_model(seed: int, widest: int = 50) -> relufit.Model:
     input_scaling, target_scaling = (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale)
     activation, parameter = ACTIVATIONS[seed // 2 % 5 if len(layers) > 1 else 0]
     return relufit.Model(
-        layers, output, input_scaling, target_scaling, activation=activation, activation_parameter=parameter
+        layers,
+        output,
+        input_scaling,
+        target_scaling,
+        activation=activation,
+        activation_parameter=parameter,
+        skip_connections=skips,
     )
 
 
@@ -35,7 +42,7 @@ def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
     one = link == "logistic" or (link == "none" and outputs < 3)
     outputs = 1 if one else max(outputs, 2)
     rng = np.random.default_rng(seed)
-    before = regression.widths[-2]
+    before = regression.layers[-1][0].shape[1]
     last = (rng.standard_normal((outputs, before)) / np.sqrt(before), rng.standard_normal(outputs))
     names = [f"class {i}" if seed % 2 else str(i) for i in range(2 if one else outputs)]
     return relufit.Model(
@@ -44,6 +51,7 @@ def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
         classification=core.Classification("kind", names, link),
         activation=regression.activation,
         activation_parameter=regression.activation_parameter,
+        skip_connections=regression.skip_connections,
     )
 
 
@@ -67,8 +75,9 @@ def activated(model: relufit.Model, z: np.ndarray) -> np.ndarray:
 
 def forward(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
     """The network's function by its definition."""
-    values = (inputs - model.input_scaling[0]) / model.input_scaling[1]
+    values = scaled = (inputs - model.input_scaling[0]) / model.input_scaling[1]
     for index, (weights, bias) in enumerate(model.layers):
+        values = np.hstack([values, scaled]) if index and model.skip_connections else values
         values = values @ weights.T + bias
         if index + 1 < len(model.layers):
             values = activated(model, values)
@@ -85,6 +94,7 @@ def same(a: relufit.Model, b: relufit.Model) -> bool:
         and all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b)))
         and a.output_activation == b.output_activation
         and (a.activation, a.activation_parameter) == (b.activation, b.activation_parameter)
+        and a.skip_connections == b.skip_connections
         and a.input_names == b.input_names
         and a.target_names == b.target_names
         and a.classification == b.classification

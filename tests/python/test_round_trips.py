@@ -29,6 +29,7 @@ def test_they_are_of_all_kinds() -> None:
     assert links == {None, "softmax", "logistic", "none"}
     assert {model.output_activation for model in made} == {"linear", "relu"}
     assert {(model.activation, model.activation_parameter) for model in made} == set(ACTIVATIONS)
+    assert {(len(model.layers), model.skip_connections) for model in made} >= {(2, True), (4, True), (4, False)}
 
 
 def test_json(tmp_path: Path) -> None:
@@ -50,6 +51,10 @@ def test_torch() -> None:
     """Weights; names and classes are not PyTorch's."""
     pytest.importorskip("torch")
     for model in models():
+        if model.skip_connections:
+            with pytest.raises(ValueError, match="skip connections"):
+                model.to_torch()
+            continue
         again, folded = relufit.from_torch(model.to_torch()), model.folded()
         assert again.output_activation == folded.output_activation and len(again.layers) == len(folded.layers)
         assert (again.activation, again.activation_parameter) == (folded.activation, folded.activation_parameter)
@@ -60,8 +65,9 @@ def test_torch() -> None:
 def in_order(model: relufit.Model, inputs: np.ndarray) -> np.ndarray:
     """The function of a model with sums from left to right, as the C source has them."""
     offset, scale = model.input_scaling
-    values = (inputs - offset) / scale
+    values = scaled = (inputs - offset) / scale
     for number, (weights, bias) in enumerate(model.layers, start=1):
+        values = np.hstack([values, scaled]) if number > 1 and model.skip_connections else values
         sums = np.tile(bias, (len(values), 1))
         for column, value in zip(weights.T, values.T):
             sums += np.multiply.outer(value, column)

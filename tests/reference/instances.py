@@ -63,6 +63,7 @@ class Instance:
     output_lower: np.ndarray | None = None
     output_upper: np.ndarray | None = None
     activation: str = "relu"
+    skip_connections: bool = False
 
     @property
     def lift(self) -> tuple[float, list[tuple[float, float, float]]]:
@@ -76,6 +77,12 @@ class Instance:
     @property
     def widths(self) -> list[int]:
         return [self.inputs.shape[0], *self.hidden, self.targets.shape[0]]
+
+    @property
+    def columns(self) -> list[int]:
+        """Of the weights of every layer."""
+        skipped = self.inputs.shape[0] if self.skip_connections else 0
+        return [width + (skipped if layer > 0 else 0) for layer, width in enumerate(self.widths[:-1])]
 
     @property
     def constant(self) -> float:
@@ -107,6 +114,7 @@ class Instance:
                     for term in self.weight_terms
                 ],
                 "bias": self.bias,
+                "skip_connections": self.skip_connections,
                 "activation": self.activation,
                 **({"activation_parameter": PARAMETERS[self.activation]} if self.activation in PARAMETERS else {}),
                 "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},

@@ -103,7 +103,7 @@ def add_weight_term(term: dict, w: cp.Variable, objective: cp.Expression, constr
 def reference_objective(instance: Instance, whole: bool) -> float:
     """Optimal value of the convex problem."""
     samples, widths = instance.samples, instance.widths
-    weights = [cp.Variable((after, before)) for before, after in zip(widths, widths[1:])]
+    weights = [cp.Variable((after, columns)) for columns, after in zip(instance.columns, widths[1:])]
     biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in widths[1:]]
     offset, pieces = instance.lift
     active = [cp.Variable((units * len(pieces), samples)) for units in instance.hidden]
@@ -133,7 +133,10 @@ def reference_objective(instance: Instance, whole: bool) -> float:
         objective += instance.lambda_complementarity * complementarity(h, s, instance.complementarity[layer])
         affine = argument(layer + 1, 0) if layer + 1 < len(active) else z
         c = affine - biases[layer + 1] @ ones
-        product = product_relaxation(weights[layer + 1], value(layer), c, instance.product[layer])
+        units = instance.hidden[layer]
+        if instance.skip_connections:
+            c -= weights[layer + 1][:, units:] @ instance.inputs
+        product = product_relaxation(weights[layer + 1][:, :units], value(layer), c, instance.product[layer])
         objective += instance.lambda_product * product
     if instance.output_lower is not None:
         constraints += [z >= instance.output_lower, z <= instance.output_upper]
@@ -289,6 +292,28 @@ def test_activations(program: Path, tmp_path: Path, seed: int, kind: tuple) -> N
     activation, loss, hidden = kind
     ridge = 0.1 if seed % 4 < 2 else 0.0
     check(program, tmp_path, activation_instance(1000 + seed, 8, hidden, activation, loss, ridge))
+
+
+SKIP_KINDS = list(
+    enumerate(itertools.product(["exact", "squared"], [[3], [3, 2]], [True, False], ["relu", "hard-tanh"]))
+)
+
+
+@pytest.mark.parametrize("seed, kind", SKIP_KINDS)
+def test_skip_connections(program: Path, tmp_path: Path, seed: int, kind: tuple) -> None:
+    """Every fourth with terms on the weights of later layers, every third with inputs that depend on each other."""
+    loss, hidden, bias, activation = kind
+    instance = activation_instance(1100 + seed, 8, hidden, activation, loss, ridge=0.1 if seed % 8 < 4 else 0.0)
+    instance.skip_connections, instance.bias = True, bias
+    if seed % 3 == 0:
+        instance.inputs[1] = 2 * instance.inputs[0]
+    if seed % 4 == 0:
+        shape = (instance.widths[2], instance.columns[1])
+        instance.weight_terms = [
+            {"kind": "bounds", "layer": 2, "size": 0.0, "lower": np.full(shape, -0.2), "upper": np.full(shape, 0.2)},
+            {"kind": "lasso", "layer": 2, "size": 0.2},
+        ]
+    check(program, tmp_path, instance)
 
 
 LOSS_KINDS = list(enumerate(itertools.product(LOSSES, [False, True])))

@@ -5,7 +5,7 @@
 //           complementarity: [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
 //       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter,
-//           sample_weights, ridge 0,
+//           sample_weights, ridge 0, skip_connections false,
 //           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
 //           output_upper, weights {complementarity, product}, penalties {pair, product, output}, tolerance,
 //           max_iterations, repeat 1 (cold solves, for the time), export (path of an SDPA file), split_products false
@@ -83,6 +83,7 @@ relufit::LiftedProblem problem_from(const json& in) {
   problem.widths.insert(problem.widths.begin(), problem.inputs.rows());
   problem.widths.push_back(problem.targets.rows());
   problem.output = relufit::output_activation_from(in.value("output", "linear"));
+  problem.skip_connections = in.value("skip_connections", false);
   if (in.contains("activation")) {
     std::optional<double> parameter;
     if (in.contains("activation_parameter")) parameter = in["activation_parameter"].get<double>();
