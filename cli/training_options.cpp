@@ -47,7 +47,8 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       ->capture_default_str();
   command
       .add_option("--activation", a.activation,
-                  "Of hidden units: relu, leaky-relu, absolute, clipped-relu (0 to a ceiling), hard-tanh (-1 to 1)")
+                  "Of hidden units: relu, leaky-relu, absolute, clipped-relu (0 to a ceiling), hard-tanh (-1 to 1), "
+                  "maxout (of two)")
       ->capture_default_str();
   command.add_option("--activation-parameter", a.activation_parameter,
                      "leaky-relu: slope left of 0 (default 0.01); clipped-relu: ceiling, scaled units (default 1)");

@@ -7,10 +7,12 @@ build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev libl
 python=(python3 python3-dev python3-venv)
 checks=(coinor-csdp clang clang-format clang-tidy)
 docs=(doxygen)
+old_cpu=(qemu-user)
 
 wanted=("${build[@]}")
 case "${1:-}" in
   python) wanted+=("${python[@]}") ;;
+  old-cpu) wanted+=("${python[@]}" "${old_cpu[@]}") ;;
   docs) wanted+=("${python[@]}" "${docs[@]}") ;;
   all) wanted+=("${python[@]}" "${checks[@]}") ;;
 esac

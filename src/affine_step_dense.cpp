@@ -109,7 +109,7 @@ class DenseAffineStep final : public AffineStep {
       copy(image_.block_left[i], image.block_left[i]);
       if (slot == 0) image.block_right[i] = image_.block_right[i];
     }
-    copy(image_.output(), image.output());
+    for (std::size_t i = 0; i < image.outputs.size(); ++i) copy(image_.outputs[i], image.outputs[i]);
   }
 
   const std::vector<Layer>& layers() const override { return unknowns_.layers; }
@@ -143,7 +143,9 @@ class DenseAffineStep final : public AffineStep {
                                       parameters.x, parameters.y, parameters.left(), parameters.right());
       image_.block_left[i] = block.leftCols(problem_.samples());
       image_.block_right[i] = block.rightCols(inner);
-      if (last) image_.output() = output;
+      if (!last) continue;
+      image_.output() = output;
+      image_.share_output({0, problem_.samples()});
     }
     return stack(image_);
   }
@@ -164,7 +166,8 @@ class DenseAffineStep final : public AffineStep {
       visit(copies.block_left[i], penalties.product);
       visit(copies.block_right[i], penalties.product);
     }
-    if (output_is_copied(problem_)) visit(copies.output(), penalties.output);
+    if (!output_is_copied(problem_)) return;
+    for (const Copies::Part& output : copies.outputs) visit(output, penalties.output);
   }
 
   Vector stack(const Copies& copies) const {

@@ -11,16 +11,23 @@ namespace {
 class LinearAffineStep final : public AffineStep {
  public:
   LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks)
-      : fit_(problem, chunks.count()), layers_{fit_.layer()} {}
+      : copies_(static_cast<double>(problem.output_terms.size()) + 1),
+        fit_(problem, chunks.count()),
+        outputs_(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths.back(), Chunks::block)),
+        layers_{fit_.layer()} {}
 
   void prepare(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {
-    fit_.prepare(penalties.output, penalties);
+    fit_.prepare(copies_ * penalties.output, penalties);
   }
 
   void accumulate(const Copies& target, Range samples, Index slot) override {
     fit_.clear(slot);
-    for_each_block(samples,
-                   [&](Range block) { fit_.add(target.output().middleCols(block.begin, block.size), block, slot); });
+    for_each_block(samples, [&](Range block) {
+      auto outputs = outputs_[static_cast<std::size_t>(slot)].leftCols(block.size);
+      outputs.setZero();
+      target.add_mean_output(block, 1, outputs);
+      fit_.add(outputs, block, slot);
+    });
   }
 
   void solve(const Copies& target) override {
@@ -32,14 +39,18 @@ class LinearAffineStep final : public AffineStep {
     if (slot == 0) {
       for (Copies::Part& weights : image.weights) weights = layers_.front().weights;
     }
-    for_each_block(samples,
-                   [&](Range block) { fit_.evaluate(block, image.output().middleCols(block.begin, block.size)); });
+    for_each_block(samples, [&](Range block) {
+      fit_.evaluate(block, image.output().middleCols(block.begin, block.size));
+      image.share_output(block);
+    });
   }
 
   const std::vector<Layer>& layers() const override { return layers_; }
 
  private:
+  double copies_;  // of Z
   LinearFit fit_;
+  std::vector<Matrix> outputs_;  // one block of samples per chunk
   std::vector<Layer> layers_;
 };
 

@@ -20,7 +20,7 @@ class StructuredAffineStep final : public AffineStep {
     if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias);
     if (!shared) {
       first_.emplace(problem, chunks.count());
-      arguments_.assign(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths[1], Chunks::block));
+      arguments_.assign(static_cast<std::size_t>(chunks.count()), Matrix(problem.shapes()[0].rows, Chunks::block));
     }
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
@@ -63,8 +63,9 @@ class StructuredAffineStep final : public AffineStep {
     for_each_block(samples, [&](Range block) {
       auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
       arguments.setZero();
-      units_.add_arguments(target.active[0].middleCols(block.begin, block.size),
-                           target.slack[0].middleCols(block.begin, block.size), 1, arguments);
+      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+      units_.add_arguments(columns(target.active[0]), columns(target.slack[0]), linear_of(target, 0, block), 1,
+                           arguments);
       first_->add(arguments, block, slot);
     });
   }
@@ -75,7 +76,7 @@ class StructuredAffineStep final : public AffineStep {
       auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
       first_->evaluate(block, arguments);
       units_.follow(columns(target.active[0]), columns(target.slack[0]), arguments, columns(image.active[0]),
-                    columns(image.slack[0]));
+                    columns(image.slack[0]), linear_of(image, 0, block));
     });
   }
 

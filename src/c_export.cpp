@@ -141,22 +141,33 @@ class Source {
     const std::vector<Index> widths = network.widths();
     const std::string last =
         network.output_activation() == OutputActivation::relu ? activated(Activation::relu) : "sum";
+    const bool maxout = network.activation() == Activation::maxout;
     for (std::size_t i = 0; i < widths.size(); ++i) add("  {} v{}[{}];\n", real_, i, widths[i]);
     add("  int i, j;\n\n");
     add("  for (i = 0; i < {}; ++i) v0[i] = (inputs[i] - input_offset[i]) / input_scale[i];\n", widths.front());
     for (std::size_t i = 1; i < widths.size(); ++i) {
-      add("  for (i = 0; i < {}; ++i) {{\n    {} sum = bias{}[i];\n", widths[i], real_, i);
-      add("    for (j = 0; j < {}; ++j) sum += weights{}[i][j] * v{}[j];\n", widths[i - 1], i, i - 1);
-      if (i > 1 && network.skip_connections()) {
-        add("    for (j = 0; j < {}; ++j) sum += weights{}[i][{} + j] * v0[j];\n", widths[0], i, widths[i - 1]);
-      }
-      add("    v{}[i] = {};\n  }}\n", i, i + 1 < widths.size() ? activated(network.activation()) : last);
+      const bool hidden = i + 1 < widths.size();
+      add("  for (i = 0; i < {}; ++i) {{\n", widths[i]);
+      sum("sum", i, "i");
+      if (hidden && maxout) sum("other", i, fmt::format("{} + i", widths[i]));
+      add("    v{}[i] = {};\n  }}\n", i, hidden ? activated(network.activation()) : last);
     }
     add("  for (i = 0; i < {}; ++i) outputs[i] = output_offset[i] + output_scale[i] * v{}[i];\n", widths.back(),
         widths.size() - 1);
   }
 
-  /// The value of a unit for its argument `sum`. No maxima: NaN must stay NaN.
+  /// An argument of a unit of layer i.
+  void sum(const char* name, std::size_t i, const std::string& row) {
+    const std::vector<Index> widths = model_.network.widths();
+    add("    {} {} = bias{}[{}];\n", real_, name, i, row);
+    add("    for (j = 0; j < {}; ++j) {} += weights{}[{}][j] * v{}[j];\n", widths[i - 1], name, i, row, i - 1);
+    if (i > 1 && model_.network.skip_connections()) {
+      add("    for (j = 0; j < {}; ++j) {} += weights{}[{}][{} + j] * v0[j];\n", widths[0], name, i, row,
+          widths[i - 1]);
+    }
+  }
+
+  /// The value of a unit for its argument `sum` (and `other` of maxout). No maxima: NaN must stay NaN.
   std::string activated(const Activation& activation) const {
     switch (activation.kind) {
       case Activation::Kind::relu:
@@ -167,6 +178,8 @@ class Source {
         return "sum < 0 ? -sum : sum";
       case Activation::Kind::clipped_relu:
         return fmt::format("sum < 0 ? 0 : sum > {0} ? {0} : sum", number(activation.parameter, "activation"));
+      case Activation::Kind::maxout:
+        return "sum > other || sum != sum ? sum : other";
       case Activation::Kind::hard_tanh:
         break;
     }

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "parallel.h"
 #include "relufit/relaxation.h"
 #include "relufit/subproblem.h"
 
@@ -21,24 +22,30 @@ class Copies {
  public:
   using Part = Eigen::Map<Matrix>;
 
-  std::vector<Part> active;       ///< H_l, (pieces n_l) x N, as output of the layer's own affine map
-  std::vector<Part> slack;        ///< S_l, likewise
-  std::vector<Part> values;       ///< the units' values as input of product l + 1, n_l x N; empty where H_l serves both
-  std::vector<Part> block_left;   ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (n_l + n_{l-1}) x N
+  std::vector<Part> active;      ///< H_l, (pieces n_l) x N, as output of the layer's own affine map
+  std::vector<Part> slack;       ///< S_l, likewise
+  std::vector<Part> linear;      ///< P_l, n_l x N, as output likewise; empty but for maxout
+  std::vector<Part> values;      ///< the units' values as input of product l + 1, n_l x N; empty where H_l serves both
+  std::vector<Part> block_left;  ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (rows of W_l + n_{l-1}) x N
   std::vector<Part> block_right;  ///< last n_{l-1} columns of M_l: [V1 (A + X); I]
   std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
-  std::vector<Part> outputs;      ///< Z, nL x N, one entry: a copy only where the output has its own proximal map
+  /// Z, nL x N: the first for the loss and its bounds, a copy only where output_is_copied; then one for each of the
+  /// problem's output terms.
+  std::vector<Part> outputs;
 
   explicit Copies(const LiftedProblem& problem) {
     const auto& n = problem.widths;
     const Index samples = problem.samples();
     const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
     const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
-    Index size = n.back() * samples;
-    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
-      size += (2 * pieces * n[l] + value_rows(l)) * samples + (n[l + 1] + n[l]) * (samples + n[l]);
-    }
+    const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;
     const std::vector<LayerShape> shapes = problem.shapes();
+    const auto output_copies = static_cast<Index>(problem.output_terms.size()) + 1;
+    Index size = output_copies * n.back() * samples;
+    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
+      size += (2 * pieces * n[l] + value_rows(l)) * samples + n[l] * linear_samples +
+              (shapes[l].rows + n[l]) * (samples + n[l]);
+    }
     const auto shape_of = [&](const WeightTerm& term) { return shapes[static_cast<std::size_t>(term.layer) - 1]; };
     for (const WeightTerm& term : problem.weight_terms) size += shape_of(term).rows * shape_of(term).columns;
     data_.setZero(size);
@@ -51,11 +58,12 @@ class Copies {
       take(active, pieces * n[l], samples);
       take(values, value_rows(l), value_rows(l) == 0 ? 0 : samples);
       take(slack, pieces * n[l], samples);
-      take(block_left, n[l + 1] + n[l], samples);
-      take(block_right, n[l + 1] + n[l], n[l]);
+      take(linear, linear_samples > 0 ? n[l] : 0, linear_samples);
+      take(block_left, shapes[l].rows + n[l], samples);
+      take(block_right, shapes[l].rows + n[l], n[l]);
     }
     for (const WeightTerm& term : problem.weight_terms) take(weights, shape_of(term).rows, shape_of(term).columns);
-    take(outputs, n.back(), samples);
+    for (Index i = 0; i < output_copies; ++i) take(outputs, n.back(), samples);
   }
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
@@ -63,12 +71,35 @@ class Copies {
   std::size_t hidden_layers() const { return active.size(); }
   Part& output() { return outputs.front(); }
   const Part& output() const { return outputs.front(); }
+
+  /// sum += factor times the mean of the copies of Z: with the penalty rho_z times their number it stands for all of
+  /// them.
+  template <class Block>
+  void add_mean_output(Range samples, double factor, Block&& sum) const {
+    const double share = factor / static_cast<double>(outputs.size());
+    for (const Part& part : outputs) sum += share * part.middleCols(samples.begin, samples.size);
+  }
+  /// Makes all copies of Z of these samples equal to the first.
+  void share_output(Range samples) {
+    const auto first = output().middleCols(samples.begin, samples.size);
+    for (std::size_t i = 1; i < outputs.size(); ++i) outputs[i].middleCols(samples.begin, samples.size) = first;
+  }
   Vector& data() { return data_; }
   const Vector& data() const { return data_; }
 
  private:
   Vector data_;
 };
+
+/// The columns of P_l (index l - 1) of these samples; nothing but for maxout.
+inline auto linear_of(const Copies& copies, std::size_t index, Range samples) {
+  const bool has = copies.linear[index].size() > 0;
+  return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
+}
+inline auto linear_of(Copies& copies, std::size_t index, Range samples) {
+  const bool has = copies.linear[index].size() > 0;
+  return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
+}
 
 /// What a copy is of; each family has a penalty of its own.
 enum class Family { pair, product, output, weight };
@@ -96,11 +127,14 @@ void for_each_part(bool with_output, Visit&& visit, Points&... points) {
     visit(Family::pair, true, points.active[i]...);
     if (first.values[i].size() > 0) visit(Family::pair, true, points.values[i]...);
     visit(Family::pair, true, points.slack[i]...);
+    if (first.linear[i].size() > 0) visit(Family::pair, true, points.linear[i]...);
     visit(Family::product, true, points.block_left[i]...);
     visit(Family::product, false, points.block_right[i]...);
   }
   for (std::size_t i = 0; i < first.weights.size(); ++i) visit(Family::weight, false, points.weights[i]...);
-  if (with_output) visit(Family::output, true, points.output()...);
+  for (std::size_t i = 0; with_output && i < first.outputs.size(); ++i) {
+    visit(Family::output, true, points.outputs[i]...);
+  }
 }
 
 /// The penalty of weight copies is Penalties::weight times the samples: weights act on all of them.
@@ -142,7 +176,7 @@ struct WeightPull {
 /// bounds.
 inline bool output_is_copied(const LiftedProblem& problem) {
   const bool quadratic = problem.loss == Loss::squared && problem.sample_weights.size() == 0;
-  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 || problem.has_output_bounds() ||
+  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 || problem.constrains_outputs() ||
          !(problem.loss == Loss::exact || quadratic);
 }
 

@@ -114,7 +114,7 @@ void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shap
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const bool last = l + 1 == layers.size();
     for (Index i = 0; i < layers[l].rows(); ++i) {
-      const double to = last ? signs.targets[static_cast<std::size_t>(i)] : unit_sign(i);
+      const double to = last ? signs.targets[static_cast<std::size_t>(i)] : unit_sign(i % shape.widths[l + 1]);
       const Index units = l == 0 ? 0 : shape.widths[l];  // before the columns of inputs
       for (Index j = 0; j < layers[l].cols(); ++j) {
         const double from = j < units ? unit_sign(j) : signs.inputs[static_cast<std::size_t>(j - units)];
@@ -292,8 +292,12 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     const BoundedPoints points =
         bounded_points({{}, {}, {}, {}, {}, false, {bound}, {}}, shape, bound.at_samples() ? samples : no_samples);
     const Matrix outputs = model.predict(points.inputs);
-    const double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
-    checks.push_back({fmt::format("outputs[{}]: {} at {} {}", i, bound.target, points.inputs.cols(),
+    double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
+    for (const OutputTerm& term : points.terms) {
+      const Vector values = outputs.transpose() * term.coefficients;
+      slack = std::min({slack, (values - term.lower).minCoeff(), (term.upper - values).minCoeff()});
+    }
+    checks.push_back({fmt::format("outputs[{}]: {} at {} {}", i, description(bound), points.inputs.cols(),
                                   bound.at_samples() ? "samples" : "points"),
                       slack});
   }

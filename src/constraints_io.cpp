@@ -144,10 +144,24 @@ Vector bound_values(const Node& node, const char* name, const Table& points, dou
   return select_columns(points, {column}).row(0).transpose();
 }
 
+OutputBound::Part output_part_from(const Node& node) {
+  node.expect_members({"target", "factor"});
+  OutputBound::Part part{node["target"].text(), 1};
+  if (node.has("factor")) part.factor = node["factor"].number();
+  if (part.factor == 0) node["factor"].fail("a number other than 0");
+  return part;
+}
+
 OutputBound output_bound_from(const Node& node, const std::string& source) {
-  node.expect_members({"target", "points", "lower", "upper"});
+  node.expect_members({"target", "sum", "points", "lower", "upper"});
   OutputBound bound;
-  bound.target = node["target"].text();
+  if (node.has("target") == node.has("sum")) node.fail("target or sum, one of them");
+  if (node.has("target")) {
+    bound.parts = {{node["target"].text(), 1}};
+  } else {
+    for (const Node& part : node["sum"].items()) bound.parts.push_back(output_part_from(part));
+    if (bound.parts.empty()) node["sum"].fail("at least one target");
+  }
   if (node.has("points")) {
     const std::filesystem::path file = node["points"].text();
     bound.points = read_csv((std::filesystem::path(source).parent_path() / file).string());

@@ -18,8 +18,9 @@ bool bounds_layer(const HiddenBound& bound, std::size_t layer) {
 Matrix unit_values(const Network& network, const Layer& layer, bool is_first, const Matrix& below,
                    const Matrix& inputs) {
   const Matrix all = seen(below, inputs, network.skip_connections() && !is_first);
-  Matrix values = (layer.weights * all).colwise() + layer.bias;
-  apply(network.activation(), values);
+  const Matrix arguments = (layer.weights * all).colwise() + layer.bias;
+  Matrix values(arguments.rows() / arguments_per_unit(network.activation()), arguments.cols());
+  evaluate(network.activation(), arguments, values);
   return values;
 }
 
@@ -40,8 +41,10 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
       const double largest = values.row(unit).cwiseAbs().maxCoeff();
       if (largest <= most) continue;
       const double share = most / largest;
-      layers[l].weights.row(unit) *= share;
-      layers[l].bias(unit) *= share;
+      for (Index row = unit; row < layers[l].weights.rows(); row += values.rows()) {
+        layers[l].weights.row(row) *= share;
+        layers[l].bias(row) *= share;
+      }
       values.row(unit) *= share;
       layers[l + 1].weights.col(unit) /= share;
     }

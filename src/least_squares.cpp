@@ -12,6 +12,7 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), 
     const Index rows = shapes_[l].rows;
     offsets_.push_back(parameters_);
     parameters_ += rows * shapes_[l].columns + biases(l);
+    arguments_.emplace_back(rows, problem.samples());
     const bool hidden = l + 1 < shapes_.size();
     // What the next layer sees; the inputs below the units stay.
     activations_.emplace_back(hidden ? shapes_[l + 1].columns : rows, problem.samples());
@@ -54,12 +55,13 @@ NetworkErrors::Weights NetworkErrors::weights(const Vector& parameters, std::siz
 void NetworkErrors::forward(const Vector& parameters) {
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     const Weights w = weights(parameters, l);
-    auto next = activations_[l + 1].topRows(w.rows());
-    next.noalias() = w * activations_[l];
-    if (problem_.bias) next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
-    if (l + 1 == offsets_.size()) break;
-    slopes_[l + 1] = next.unaryExpr([this](double z) { return slope(problem_.activation, z); });
-    apply(problem_.activation, next);
+    const bool last = l + 1 == offsets_.size();
+    Matrix& arguments = last ? activations_.back() : arguments_[l];
+    arguments.noalias() = w * activations_[l];
+    if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
+    if (last) break;
+    differentiate(problem_.activation, arguments, slopes_[l + 1]);
+    evaluate(problem_.activation, arguments, activations_[l + 1].topRows(problem_.widths[l + 1]));
   }
   errors_ = activations_.back() - problem_.targets;
   if (problem_.output == OutputActivation::linear) return;
@@ -107,8 +109,11 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix
     }
     rows.middleCols(offsets_[l] + inputs * slope.cols(), biases(l)) = slope.leftCols(biases(l));
     if (l == 0) continue;
-    backward_[l - 1].noalias() = slope * weights(parameters, l).leftCols(backward_[l - 1].cols());
-    backward_[l - 1].array() *= slopes_of_[l].array();
+    const Index units = problem_.widths[l];
+    Matrix& before = backward_[l - 1];
+    before.leftCols(units).noalias() = slope * weights(parameters, l).leftCols(units);
+    for (Index j = units; j < before.cols(); j += units) before.middleCols(j, units) = before.leftCols(units);
+    before.array() *= slopes_of_[l].array();
   }
 }
 
@@ -137,7 +142,8 @@ double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
     if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
     if (l == 0) continue;
-    slope = (w.leftCols(slopes_[l].rows()).transpose() * slope).cwiseProduct(slopes_[l]).eval();
+    const Matrix of_units = w.leftCols(problem_.widths[l]).transpose() * slope;
+    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(slopes_[l]);
   }
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);

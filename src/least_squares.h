@@ -40,7 +40,7 @@ class NetworkErrors {
  private:
   using Weights = Eigen::Map<const Matrix>;
   Weights weights(const Vector& parameters, std::size_t layer) const;
-  Index biases(std::size_t layer) const { return problem_.bias ? problem_.widths[layer + 1] : 0; }
+  Index biases(std::size_t layer) const { return problem_.bias ? shapes_[layer].rows : 0; }
   void forward(const Vector& parameters);
   double output_loss(Matrix& slope) const;
   void multiply_by_curvature_root(Matrix& jacobian) const;
@@ -52,8 +52,9 @@ class NetworkErrors {
   Index parameters_ = 0;
   std::vector<Index> offsets_;       // of every layer's parameters
   Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
+  std::vector<Matrix> arguments_;    // of the activations of every layer
   std::vector<Matrix> activations_;  // what every layer sees (inputs; hidden units, inputs again if skipped), outputs
-  std::vector<Matrix> slopes_;       // of the hidden layers' activations, with the same index; first and last empty
+  std::vector<Matrix> slopes_;       // by the arguments of hidden layers, with the same index; first and last empty
   Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
   Matrix scratch_;                   // a Jacobian
   // For it, with one row per sample: the above, and derivatives of one output by the arguments of every layer.

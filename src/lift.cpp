@@ -11,18 +11,41 @@ namespace relufit {
 
 namespace {
 
+void check_output_terms(const LiftedProblem& problem) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  if (problem.output_terms.empty()) return;
+  if (problem.output == OutputActivation::relu) fail("output terms: several outputs together, with ReLU outputs");
+  for (const OutputTerm& term : problem.output_terms) {
+    if (term.coefficients.size() != problem.targets.rows() || term.lower.size() != problem.samples() ||
+        term.upper.size() != problem.samples()) {
+      fail(fmt::format("output terms: {} coefficients and {} and {} bounds, expected {} and {}",
+                       term.coefficients.size(), term.lower.size(), term.upper.size(), problem.targets.rows(),
+                       problem.samples()));
+    }
+    if (!term.coefficients.allFinite() || term.coefficients.isZero(0)) {
+      fail("output terms: coefficients, expected finite numbers that are not all 0");
+    }
+    for (Index j = 0; j < problem.samples(); ++j) {
+      if (term.lower(j) <= term.upper(j)) continue;  // not a number fails too
+      fail(fmt::format("output terms: between {} and {} at sample {}: no such number", term.lower(j), term.upper(j),
+                       j + 1));
+    }
+  }
+}
+
 void check_output_bounds(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const Matrix& lower = problem.output_lower;
   const Matrix& upper = problem.output_upper;
+  if (problem.constrains_outputs() && (problem.loss == Loss::exact || problem.loss == Loss::cross_entropy)) {
+    fail(fmt::format("output bounds: given with the loss {}, expected another loss", to_string(problem.loss)));
+  }
+  check_output_terms(problem);
   if (lower.size() == 0 && upper.size() == 0) return;
   for (const Matrix* bound : {&lower, &upper}) {
     if (bound->rows() == problem.targets.rows() && bound->cols() == problem.samples()) continue;
     fail(fmt::format("output bounds: {} x {}, expected {} x {}", bound->rows(), bound->cols(), problem.targets.rows(),
                      problem.samples()));
-  }
-  if (problem.loss == Loss::exact || problem.loss == Loss::cross_entropy) {
-    fail(fmt::format("output bounds: given with the loss {}, expected another loss", to_string(problem.loss)));
   }
   for (Index j = 0; j < problem.samples(); ++j) {
     for (Index i = 0; i < lower.rows(); ++i) {
@@ -87,8 +110,10 @@ LiftedPoint zero_point(const LiftedProblem& problem) {
   for (const LayerShape& shape : problem.shapes()) {
     point.layers.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
     if (point.layers.size() + 1 == problem.widths.size()) break;
-    point.active.push_back(Matrix::Zero(pieces * shape.rows, samples));
-    point.slack.push_back(Matrix::Zero(pieces * shape.rows, samples));
+    const Index units = problem.widths[point.layers.size()];
+    point.active.push_back(Matrix::Zero(pieces * units, samples));
+    point.slack.push_back(Matrix::Zero(pieces * units, samples));
+    if (problem.activation == Activation::maxout) point.linear.push_back(Matrix::Zero(units, samples));
   }
   point.output = Matrix::Zero(problem.widths.back(), samples);
   return point;
@@ -102,10 +127,16 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
   const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
   Matrix values = problem.inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    const Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
+    Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
     if (l + 1 == layers.size()) {
       point.output = z;
       break;
+    }
+    if (problem.activation == Activation::maxout) {
+      const Index units = z.rows() / 2;
+      const double half = std::sqrt(0.5);
+      point.linear.emplace_back(half * (z.topRows(units) + z.bottomRows(units)));
+      z = (half * (z.topRows(units) - z.bottomRows(units))).eval();
     }
     Matrix& active = point.active.emplace_back(static_cast<Index>(pieces.size()) * z.rows(), z.cols());
     Matrix& slack = point.slack.emplace_back(active.rows(), z.cols());
@@ -125,20 +156,27 @@ Matrix LiftedPoint::unit_weights(std::size_t layer) const {
 }
 
 Matrix LiftedPoint::arguments(std::size_t layer) const {
+  if (activation == Activation::maxout) {
+    const Matrix difference = active[layer] - slack[layer];
+    Matrix both(2 * difference.rows(), difference.cols());
+    both << linear[layer] + difference, linear[layer] - difference;
+    return std::sqrt(0.5) * both;
+  }
   const Index rows = layers[layer].weights.rows();
   const double threshold = lift_of(activation).pieces.front().threshold;
   return (active[layer].topRows(rows) - slack[layer].topRows(rows)).array() + threshold;
 }
 
 Matrix LiftedPoint::values(std::size_t layer) const {
-  const Index rows = layers[layer].weights.rows();
   const ActivationLift lift = lift_of(activation);
+  const Index rows = active[layer].rows() / static_cast<Index>(lift.pieces.size());
   Matrix sum = Matrix::Constant(rows, active[layer].cols(), lift.offset);
   for (std::size_t p = 0; p < lift.pieces.size(); ++p) {
     const Index first = static_cast<Index>(p) * rows;
     sum += lift.pieces[p].above * active[layer].middleRows(first, rows) +
            lift.pieces[p].below * slack[layer].middleRows(first, rows);
   }
+  if (!linear.empty()) sum += lift.linear * linear[layer];
   return sum;
 }
 

@@ -6,10 +6,10 @@ LinearFit::LinearFit(const LiftedProblem& problem, Index chunks)
     : problem_(problem),
       rows_(problem.inputs, problem.bias),
       gamma_(rows_.rank()),
-      partial_(static_cast<std::size_t>(chunks), Matrix(problem.widths[1], rows_.rank())),
-      projected_(problem.widths[1], rows_.rank()),
-      shrunk_(problem.widths[1], rows_.rank()),
-      layer_{Matrix::Zero(problem.widths[1], problem.widths[0]), Vector::Zero(problem.widths[1])} {}
+      layer_(zero_point(problem).layers.front()),
+      partial_(static_cast<std::size_t>(chunks), Matrix(layer_.weights.rows(), rows_.rank())),
+      projected_(layer_.weights.rows(), rows_.rank()),
+      shrunk_(layer_.weights.rows(), rows_.rank()) {}
 
 void LinearFit::prepare(double weight, const Penalties& penalties) {
   pull_.penalty = WeightPull::penalty_of(problem_, penalties, 1);

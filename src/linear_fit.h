@@ -45,11 +45,11 @@ class LinearFit {
   double alpha_ = 0;
   RowSpace rows_;
   Vector gamma_;
+  Layer layer_;
   std::vector<Matrix> partial_;  // T Q per chunk
   Matrix projected_, shrunk_;
   WeightPull pull_;  // its mean being W*
   Matrix pull_q_;    // P
-  Layer layer_;
 };
 
 }  // namespace relufit

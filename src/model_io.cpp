@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "atomic_file.h"
+#include "model_checks.h"
 #include "relufit/model.h"
 #include "text.h"
 
@@ -21,65 +22,6 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "relufit-model";
 constexpr int kVersion = 1;
-
-// ---- Checks shared by writer and reader, so that whatever is written can be read. They return what is wrong, or "".
-
-std::string names_problem(const std::string& path, const std::vector<std::string>& names) {
-  if (names.empty()) return path + ": no names, expected at least 1";
-  std::set<std::string_view> seen;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty()) return fmt::format("{}[{}]: empty, expected a name", path, i);
-    if (!detail::is_valid_utf8(names[i])) return fmt::format("{}[{}]: {} is not UTF-8 text", path, i, shown(names[i]));
-    if (!seen.insert(names[i]).second) {
-      return fmt::format("{}[{}]: {} is repeated, expected different names", path, i, shown(names[i]));
-    }
-  }
-  return {};
-}
-
-std::string finite_problem(const std::string& path, const Vector& values) {
-  for (Index i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values(i))) return fmt::format("{}[{}]: {}, expected a finite number", path, i, values(i));
-  }
-  return {};
-}
-
-std::string scaling_problem(const std::string& path, const Scaling& scaling, std::size_t size, bool offset_is_zero) {
-  const std::pair<const char*, const Vector*> parts[] = {{".offset", &scaling.offset}, {".scale", &scaling.scale}};
-  for (const auto& [name, values] : parts) {
-    if (values->size() != static_cast<Index>(size)) {
-      return fmt::format("{}{}: {} values, expected {}", path, name, values->size(), size);
-    }
-    std::string problem = finite_problem(path + name, *values);
-    if (!problem.empty()) return problem;
-  }
-  for (Index i = 0; i < scaling.scale.size(); ++i) {
-    if (!(scaling.scale(i) > 0)) return fmt::format("{}.scale[{}]: {}, expected above 0", path, i, scaling.scale(i));
-    if (offset_is_zero && scaling.offset(i) != 0) {
-      return fmt::format("{}.offset[{}]: {}, expected 0 with ReLU outputs", path, i, scaling.offset(i));
-    }
-  }
-  return {};
-}
-
-std::string classification_problem(const Classification& classification, std::size_t outputs,
-                                   OutputActivation activation) {
-  if (classification.label.empty()) return "classification.label: empty, expected a name";
-  if (!detail::is_valid_utf8(classification.label)) return "classification.label: not UTF-8 text";
-  std::string problem = names_problem("classification.classes", classification.classes);
-  if (!problem.empty()) return problem;
-  const std::size_t classes = classification.classes.size();
-  if (classes < 2) return fmt::format("classification.classes: {}, expected at least 2", classes);
-  if (classification.link == Link::logistic && classes != 2) {
-    return fmt::format("classification.classes: {}, expected 2 with the logistic link", classes);
-  }
-  if (static_cast<Index>(outputs) != classification.output_count()) {
-    return fmt::format("classification: {} outputs, expected {} for {} classes with the link {}", outputs,
-                       classification.output_count(), classes, to_string(classification.link));
-  }
-  if (activation != OutputActivation::linear) return "classification: with ReLU outputs, expected linear ones";
-  return {};
-}
 
 // ---- Writing
 
@@ -304,14 +246,20 @@ Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
   return layer;
 }
 
-std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs, bool skip_connections) {
+std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs,
+                               const Activation& activation, bool skip_connections) {
   std::vector<Layer> layers;
   const std::size_t count = field.size();
   const std::size_t skipped = skip_connections ? inputs : 0;
+  const auto arguments = static_cast<std::size_t>(arguments_per_unit(activation));
   if (count == 0) field.fail("no layers, expected at least 1");
   for (std::size_t i = 0; i < count; ++i) {
     layers.push_back(read_layer(field.element(i), inputs, i + 1 == count ? outputs : 0));
-    inputs = static_cast<std::size_t>(layers.back().weights.rows()) + skipped;
+    const auto rows = static_cast<std::size_t>(layers.back().weights.rows());
+    if (i + 1 < count && rows % arguments != 0) {
+      field.element(i).member("weights").fail(fmt::format("{} rows, expected a multiple of {}", rows, arguments));
+    }
+    inputs = rows / arguments + skipped;
   }
   return layers;
 }
@@ -371,17 +319,18 @@ Model read_model(const Field& root) {
   root.require(names_problem("input_names", model.input_names));
   model.target_names = root.member("target_names").texts();
   root.require(names_problem("target_names", model.target_names));
-  const Field activation = root.member("output_activation");
-  const std::string activation_name = activation.text();
-  if (activation_name != "linear" && activation_name != "relu") activation.expected("'linear' or 'relu'");
-  const OutputActivation output = output_activation_from(activation_name);
+  const Field output_activation = root.member("output_activation");
+  const std::string output_name = output_activation.text();
+  if (output_name != "linear" && output_name != "relu") output_activation.expected("'linear' or 'relu'");
+  const OutputActivation output = output_activation_from(output_name);
   const std::size_t inputs = model.input_names.size();
   const std::size_t targets = model.target_names.size();
   model.input_scaling = read_scaling(root.member("input_scaling"), inputs, false);
   model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
+  const Activation activation = read_activation(root);
   const bool skip_connections = root.has("skip_connections") && root.member("skip_connections").truth();
-  model.network = Network(read_layers(root.member("layers"), inputs, targets, skip_connections), output,
-                          read_activation(root), skip_connections);
+  model.network = Network(read_layers(root.member("layers"), inputs, targets, activation, skip_connections), output,
+                          activation, skip_connections);
   model.training = read_training(root.member("training"));
   if (root.has("classification")) {
     model.classification = read_classification(root.member("classification"));

@@ -98,8 +98,11 @@ double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& 
     for (Index i = 0; i < shape.widths[l]; ++i) {
       const auto outgoing = layers[l].weights.col(i);
       const auto agreement = [&](double sign) {
-        const double incoming = l == 1 ? least_agreement(sign, layers[0].weights.row(i), signs.inputs) : kInfinity;
-        return std::min(least_agreement(sign, outgoing, next), incoming);
+        double least = least_agreement(sign, outgoing, next);
+        for (Index row = i; l == 1 && row < layers[0].weights.rows(); row += shape.widths[1]) {
+          least = std::min(least, least_agreement(sign, layers[0].weights.row(row), signs.inputs));
+        }
+        return least;
       };
       bool reaches = false;
       for (Index t = 0; t < outgoing.size(); ++t) {
@@ -108,7 +111,9 @@ double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& 
       units.push_back(!reaches ? 0 : agreement(1) >= agreement(-1) ? 1 : -1);
       if (reaches) slack = std::min(slack, agreement(units.back()));
     }
-    next = units;
+    next.clear();  // of the rows of the layer before, one for every argument
+    for (Index i = 0; i < arguments_per_unit(shape.activation); ++i)
+      next.insert(next.end(), units.begin(), units.end());
   }
   if (layers.size() > 1) return std::isfinite(slack) ? slack : 0;  // no path at all
   return least_agreement(signs.targets, layers[0].weights, signs.inputs);

@@ -19,10 +19,13 @@ OutputActivation output_activation_from(const std::string& name) {
       fmt::format("{} is not an output activation, expected 'linear' or 'relu'", detail::shown(name)));
 }
 
-std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, bool skip_connections) {
+std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, const Activation& activation,
+                                     bool skip_connections) {
   std::vector<LayerShape> shapes;
   for (std::size_t l = 1; l < widths.size(); ++l) {
-    shapes.push_back({widths[l], widths[l - 1] + (skip_connections && l > 1 ? widths[0] : 0)});
+    const bool hidden = l + 1 < widths.size();
+    shapes.push_back({widths[l] * (hidden ? arguments_per_unit(activation) : 1),
+                      widths[l - 1] + (skip_connections && l > 1 ? widths[0] : 0)});
   }
   return shapes;
 }
@@ -47,7 +50,7 @@ Network::Network(const std::vector<Index>& widths, OutputActivation output, Acti
       throw std::invalid_argument(fmt::format("network widths[{}] is {}, expected at least 1", i, widths[i]));
     }
   }
-  for (const LayerShape& shape : layer_shapes(widths, skip_connections)) {
+  for (const LayerShape& shape : layer_shapes(widths, activation, skip_connections)) {
     layers_.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
   }
 }
@@ -56,7 +59,7 @@ Network::Network(std::vector<Layer> layers, OutputActivation output, Activation 
     : layers_(std::move(layers)), output_(output), activation_(activation), skip_connections_(skip_connections) {
   check(activation_);
   if (layers_.empty()) throw std::invalid_argument("a network without layers, expected at least 1");
-  const std::vector<LayerShape> shapes = layer_shapes(widths(), skip_connections);
+  const std::vector<LayerShape> shapes = layer_shapes(widths(), activation, skip_connections);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const Index rows = layer.weights.rows();
@@ -64,6 +67,10 @@ Network::Network(std::vector<Layer> layers, OutputActivation output, Activation 
     if (rows < 1 || columns < 1) {
       throw std::invalid_argument(
           fmt::format("layers[{}].weights: {} x {} values, expected at least 1 x 1", i, rows, columns));
+    }
+    if (rows != shapes[i].rows) {
+      throw std::invalid_argument(
+          fmt::format("layers[{}].weights: {} rows, expected an even number with {}", i, rows, to_string(activation)));
     }
     if (columns != shapes[i].columns) {
       throw std::invalid_argument(
@@ -87,7 +94,10 @@ std::vector<Index> Network::widths() const {
   std::vector<Index> result;
   if (layers_.empty()) return result;
   result.push_back(input_size());
-  for (const Layer& layer : layers_) result.push_back(layer.weights.rows());
+  for (const Layer& layer : layers_) {
+    const bool hidden = &layer != &layers_.back();
+    result.push_back(layer.weights.rows() / (hidden ? arguments_per_unit(activation_) : 1));
+  }
   return result;
 }
 
@@ -96,15 +106,16 @@ Matrix Network::forward(const Matrix& inputs) const {
   if (inputs.rows() != input_size()) {
     throw std::invalid_argument(fmt::format("{} rows of network inputs, expected {}", inputs.rows(), input_size()));
   }
-  Matrix values;
+  const std::vector<Index> sizes = widths();
+  Matrix values = inputs;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (i > 0 && skip_connections_) values = seen(values, inputs, true);
-    Matrix next = layers_[i].weights * (i == 0 ? inputs : values);
-    next.colwise() += layers_[i].bias;
-    values = std::move(next);
+    Matrix arguments = layers_[i].weights * values;
+    arguments.colwise() += layers_[i].bias;
     const bool is_last = i + 1 == layers_.size();
-    if (is_last && output_ == OutputActivation::linear) break;
-    apply(is_last ? Activation::relu : activation_, values);
+    if (is_last && output_ == OutputActivation::linear) return arguments;
+    values.resize(sizes[i + 1], inputs.cols());
+    evaluate(is_last ? Activation::relu : activation_, arguments, values);
   }
   return values;
 }

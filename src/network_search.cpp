@@ -30,7 +30,7 @@ class NetworkFitting {
     std::vector<Layer> layers = zero_point(problem_).layers;
     Matrix values = problem_.inputs;
     for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-      for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) randomize(random, values, unit, layers[l]);
+      for (Index row = 0; row < layers[l].weights.rows(); ++row) randomize(random, values, row, layers[l]);
       values = seen_after(layers[l], values);
     }
     Layer& last = layers.back();
@@ -42,12 +42,12 @@ class NetworkFitting {
   void replace_random_unit(Random& random, std::vector<Layer>& layers) const {
     Index unit = random.index(units_);
     std::size_t l = 0;
-    for (; unit >= layers[l].weights.rows(); ++l) unit -= layers[l].weights.rows();
+    for (; unit >= problem_.widths[l + 1]; ++l) unit -= problem_.widths[l + 1];
     Matrix values = problem_.inputs;
-    for (std::size_t below = 0; below < l; ++below) {
-      values = seen_after(layers[below], values);
+    for (std::size_t below = 0; below < l; ++below) values = seen_after(layers[below], values);
+    for (Index row = unit; row < layers[l].weights.rows(); row += problem_.widths[l + 1]) {
+      randomize(random, values, row, layers[l]);
     }
-    randomize(random, values, unit, layers[l]);
     layers[l + 1].weights.col(unit).setZero();
   }
 
@@ -72,21 +72,22 @@ class NetworkFitting {
 
   /// What the layer after `layer` sees, one column per sample, for what that one does.
   Matrix seen_after(const Layer& layer, const Matrix& values) const {
-    Matrix units = (layer.weights * values).colwise() + layer.bias;
-    apply(problem_.activation, units);
+    const Matrix arguments = (layer.weights * values).colwise() + layer.bias;
+    Matrix units(arguments.rows() / arguments_per_unit(problem_.activation), arguments.cols());
+    evaluate(problem_.activation, arguments, units);
     return seen(units, problem_.inputs, problem_.skip_connections);
   }
 
   /// `values`: what the layer sees, one column per sample.
-  void randomize(Random& random, const Matrix& values, Index unit, Layer& layer) const {
-    layer.weights.row(unit) = random.normal(1, values.rows());
-    Eigen::RowVectorXd arguments = layer.weights.row(unit) * values;
+  void randomize(Random& random, const Matrix& values, Index row, Layer& layer) const {
+    layer.weights.row(row) = random.normal(1, values.rows());
+    Eigen::RowVectorXd arguments = layer.weights.row(row) * values;
     const double through = problem_.bias ? arguments(random.index(values.cols())) : 0;
     const double mean = arguments.mean();
     const double spread = (arguments.array() - mean).matrix().norm() / std::sqrt(static_cast<double>(arguments.size()));
     const double scale = spread > 0 ? 1 / spread : 1;
-    layer.weights.row(unit) *= scale;
-    layer.bias(unit) = -scale * through;
+    layer.weights.row(row) *= scale;
+    layer.bias(row) = -scale * through;
   }
 
   const LiftedProblem& problem_;

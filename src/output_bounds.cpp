@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -15,29 +16,52 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Index target_row(const OutputBound& bound, std::size_t number, const std::vector<std::string>& names) {
-  const auto found = std::find(names.begin(), names.end(), bound.target);
-  if (found != names.end()) return found - names.begin();
-  throw std::invalid_argument(
-      fmt::format("outputs[{}].target: {} is not a target", number, detail::shown(bound.target)));
+/// Coefficients of the outputs in the sum.
+Vector coefficients_of(const OutputBound& bound, std::size_t number, const std::vector<std::string>& names) {
+  Vector coefficients = Vector::Zero(static_cast<Index>(names.size()));
+  for (const OutputBound::Part& part : bound.parts) {
+    const auto found = std::find(names.begin(), names.end(), part.target);
+    if (found == names.end()) {
+      throw std::invalid_argument(
+          fmt::format("outputs[{}].target: {} is not a target", number, detail::shown(part.target)));
+    }
+    double& coefficient = coefficients(found - names.begin());
+    if (coefficient != 0) {
+      throw std::invalid_argument(
+          fmt::format("outputs[{}].sum: {} is named twice", number, detail::shown(part.target)));
+    }
+    coefficient = part.factor;
+  }
+  return coefficients;
 }
 
 double at(const Vector& values, Index point) { return values(values.size() == 1 ? 0 : point); }
 
 /// The bound at its points, which begin at column `first`.
-void narrow(const OutputBound& bound, std::size_t number, Index row, Index first, Index count, BoundedPoints& points) {
+template <class Bounds>
+void narrow(const OutputBound& bound, std::size_t number, Index first, Index count, Bounds&& lower, Bounds&& upper) {
   for (Index i = 0; i < count; ++i) {
-    double& lower = points.lower(row, first + i);
-    double& upper = points.upper(row, first + i);
-    lower = std::max(lower, at(bound.lower, i));
-    upper = std::min(upper, at(bound.upper, i));
-    if (lower <= upper) continue;
+    lower(first + i) = std::max(lower(first + i), at(bound.lower, i));
+    upper(first + i) = std::min(upper(first + i), at(bound.upper, i));
+    if (lower(first + i) <= upper(first + i)) continue;
     throw std::invalid_argument(fmt::format("outputs[{}] contradicts itself or another: {} at least {} and at most {}",
-                                            number, detail::shown(bound.target), lower, upper));
+                                            number, description(bound), lower(first + i), upper(first + i)));
   }
 }
 
 }  // namespace
+
+std::string description(const OutputBound& bound) {
+  if (bound.is_box()) return bound.parts.front().target;
+  std::string text;
+  for (const OutputBound::Part& part : bound.parts) {
+    const char* sign = part.factor < 0 ? "- " : text.empty() ? "" : "+ ";
+    const double size = std::abs(part.factor);
+    text +=
+        fmt::format("{}{}{}{}", text.empty() ? "" : " ", sign, size == 1 ? "" : fmt::format("{} ", size), part.target);
+  }
+  return text;
+}
 
 BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples) {
   BoundedPoints points;
@@ -52,15 +76,22 @@ BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape&
   Index next = samples.cols();
   for (std::size_t i = 0; i < constraints.outputs.size(); ++i) {
     const OutputBound& bound = constraints.outputs[i];
-    const Index row = target_row(bound, i, shape.target_names);
-    if (bound.at_samples()) {
-      narrow(bound, i, row, 0, samples.cols(), points);
+    const Vector coefficients = coefficients_of(bound, i, shape.target_names);
+    const Index first = bound.at_samples() ? 0 : next;
+    const Index own = bound.at_samples() ? samples.cols() : bound.points.values.rows();
+    if (!bound.at_samples()) {
+      points.inputs.middleCols(next, own) = select_columns(bound.points, shape.input_names);
+      next += own;
+    }
+    if (bound.is_box()) {
+      Index row = 0;
+      coefficients.maxCoeff(&row);
+      narrow(bound, i, first, own, points.lower.row(row), points.upper.row(row));
       continue;
     }
-    const Index own = bound.points.values.rows();
-    points.inputs.middleCols(next, own) = select_columns(bound.points, shape.input_names);
-    narrow(bound, i, row, next, own, points);
-    next += own;
+    OutputTerm& term = points.terms.emplace_back();
+    term = {coefficients, Vector::Constant(count, -kInfinity), Vector::Constant(count, kInfinity)};
+    narrow(bound, i, first, own, term.lower, term.upper);
   }
   return points;
 }

@@ -1,5 +1,7 @@
 #include "output_prox.h"
 
+#include <algorithm>
+
 namespace relufit {
 
 namespace {
@@ -40,6 +42,16 @@ void prox_output(const LiftedProblem& problem, double penalty, Range samples, co
   if (!problem.has_output_bounds()) return;
   out = out.cwiseMax(problem.output_lower.middleCols(samples.begin, samples.size))
             .cwiseMin(problem.output_upper.middleCols(samples.begin, samples.size));
+}
+
+void project_outputs(const OutputTerm& term, Range samples, const Eigen::Ref<const Matrix>& in,
+                     Eigen::Ref<Matrix> out) {
+  const double square = term.coefficients.squaredNorm();
+  for (Index j = 0; j < samples.size; ++j) {
+    const double value = term.coefficients.dot(in.col(j));
+    const double kept = std::clamp(value, term.lower(samples.begin + j), term.upper(samples.begin + j));
+    out.col(j) = in.col(j) + (kept - value) / square * term.coefficients;
+  }
 }
 
 }  // namespace relufit

@@ -13,4 +13,7 @@ namespace relufit {
 void prox_output(const LiftedProblem& problem, double penalty, Range samples, const Eigen::Ref<const Matrix>& in,
                  Eigen::Ref<Matrix> out);
 
+/// The nearest outputs that keep the term, likewise.
+void project_outputs(const OutputTerm& term, Range samples, const Eigen::Ref<const Matrix>& in, Eigen::Ref<Matrix> out);
+
 }  // namespace relufit

@@ -48,10 +48,11 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       index_(index),
       rows_(rows),
       coupled_(values_are_shared(problem, index + 1)),
-      m_(problem.widths[index + 2]),
+      m_(problem.shapes()[index + 1].rows),
       k_(problem.widths[index + 1]),
       rank_(coupled_ ? rows->rank() : 0),
       skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
+      output_copies_(static_cast<double>(problem.output_terms.size()) + 1),
       last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
       sums_(m_, k_, features(), rank_),
       correction_(k_, rank_),
@@ -176,7 +177,7 @@ void ProductStep::set_weights(const Penalties& penalties) {
   const double block_weight = product_ * c_ * c_;
   if (last_) {
     const double loss_weight = problem_.loss == Loss::exact ? std::numeric_limits<double>::infinity() : 1.0;
-    mu_ = output_is_copied(problem_) ? penalties.output : loss_weight;
+    mu_ = output_is_copied(problem_) ? output_copies_ * penalties.output : loss_weight;
   } else {
     mu_ = penalties.pair * units_.argument_penalty();
   }
@@ -244,9 +245,10 @@ void ProductStep::set_r(const Copies& target, Range block, Block& r) const {
       xy_.middleCols(block.begin, block.size);
   if (!last_) {
     units_.add_arguments(target.active[index_ + 1].middleCols(block.begin, block.size),
-                         target.slack[index_ + 1].middleCols(block.begin, block.size), -1, r);
+                         target.slack[index_ + 1].middleCols(block.begin, block.size),
+                         linear_of(target, index_ + 1, block), -1, r);
   } else if (output_is_copied(problem_)) {
-    r -= target.output().middleCols(block.begin, block.size);
+    target.add_mean_output(block, -1, r);
   } else {
     r -= problem_.targets.middleCols(block.begin, block.size);
   }
@@ -367,10 +369,15 @@ void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Cop
     const auto active = columns(target.active[index_ + 1]);
     const auto slack = columns(target.slack[index_ + 1]);
     e *= -eta_;
-    units_.add_arguments(active, slack, 1, e);
-    units_.follow(active, slack, e, columns(image.active[index_ + 1]), columns(image.slack[index_ + 1]));
+    units_.add_arguments(active, slack, linear_of(target, index_ + 1, block), 1, e);
+    units_.follow(active, slack, e, columns(image.active[index_ + 1]), columns(image.slack[index_ + 1]),
+                  linear_of(image, index_ + 1, block));
   } else if (output_is_copied(problem_)) {
-    columns(image.output()) = columns(target.output()) - eta_ * e;
+    auto output = columns(image.output());
+    output.setZero();
+    target.add_mean_output(block, 1, output);
+    output -= eta_ * e;
+    image.share_output(block);
   } else {
     columns(image.output()) = columns(problem_.targets) - eta_ * e;
   }

@@ -28,6 +28,12 @@ LiftedProblem output_problem(const LiftedProblem& problem, const std::vector<Lay
     term.layer = 1;
     output.weight_terms.push_back(std::move(term));
   }
+  for (OutputTerm& term : output.output_terms) {
+    const Vector margin = kMargin * term.coefficients.norm() *
+                          ((term.upper - term.lower) / (4 * kMargin * term.coefficients.norm())).array().min(1.0);
+    term.lower += margin;
+    term.upper -= margin;
+  }
   if (!problem.has_output_bounds()) return output;
   const auto room = (problem.output_upper - problem.output_lower).array();
   const Matrix margin = (room / 4).min(kMargin);
@@ -39,9 +45,18 @@ LiftedProblem output_problem(const LiftedProblem& problem, const std::vector<Lay
 }  // namespace
 
 double output_bound_violation(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  if (!problem.has_output_bounds()) return 0;
+  if (!problem.constrains_outputs()) return 0;
   const Matrix outputs = lift_network(problem, layers).output;
-  return std::max({0.0, (problem.output_lower - outputs).maxCoeff(), (outputs - problem.output_upper).maxCoeff()});
+  double violation = 0;
+  if (problem.has_output_bounds()) {
+    violation =
+        std::max({violation, (problem.output_lower - outputs).maxCoeff(), (outputs - problem.output_upper).maxCoeff()});
+  }
+  for (const OutputTerm& term : problem.output_terms) {
+    const Vector values = outputs.transpose() * term.coefficients;
+    violation = std::max({violation, (term.lower - values).maxCoeff(), (values - term.upper).maxCoeff()});
+  }
+  return violation;
 }
 
 PolishResult refit_output(const LiftedProblem& problem, const std::vector<Layer>& layers,

@@ -84,7 +84,7 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
     const auto& pair = parameters.complementarity[l];
     const auto& product = parameters.product[l];
     const Index inner = problem.widths[l + 1];
-    const Index rows = problem.widths[l + 2];
+    const Index rows = problem.shapes()[l + 1].rows;
     const Index pairs = inner * static_cast<Index>(lift_of(problem.activation).pieces.size());
     const std::string pair_name = fmt::format("complementarity[{}]", l);
     const std::string name = fmt::format("product[{}]", l);

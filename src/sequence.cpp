@@ -247,7 +247,8 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
   for (std::size_t l = 0; l < guess.active.size(); ++l) {
     const Index rows = guess.active[l].rows();
     const Index units = problem.widths[l + 1];
-    guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(problem.widths[l + 2], units);
+    const Index outer = guess.layers[l + 1].weights.rows();
+    guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(outer, units);
     guess.active[l] = scale * random.normal(rows, problem.samples());
     guess.slack[l] = scale * random.normal(rows, problem.samples());
   }

@@ -8,11 +8,8 @@
 
 #include "affine_step.h"
 #include "anderson.h"
-#include "output_prox.h"
-#include "prox_pair.h"
+#include "proximal_step.h"
 #include "residuals.h"
-#include "threshold.h"
-#include "unit_copies.h"
 
 namespace relufit {
 
@@ -79,16 +76,10 @@ class SubproblemSolver::Impl {
         state_(problem),
         reflected_(problem),
         image_(problem),
+        proximal_(problem_, state_, chunks_),
         point_(zero_point(problem)),
         norms_(static_cast<std::size_t>(chunks_.count())),
         anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      const Index rows = state_.block_left[i].rows();
-      thresholds_.emplace_back(rows);
-      reflections_.push_back(Matrix::Zero(rows, rows));
-      grams_.push_back(Matrix::Zero(rows, rows));
-      partial_grams_.emplace_back(static_cast<std::size_t>(chunks_.count()), Matrix::Zero(rows, rows));
-    }
     set_relaxation(parameters_at(point_), weights_);
     set_point(point_);
   }
@@ -105,10 +96,7 @@ class SubproblemSolver::Impl {
     prepare();
     // The block of the same point has moved; its multiplier, state - z = (I - T) state, stays.
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      reflected_.block_left[i] = state_.block_left[i];
-      reflected_.block_left[i].noalias() -= thresholds_[i].matrix() * state_.block_left[i];
-      reflected_.block_right[i] = state_.block_right[i];
-      reflected_.block_right[i].noalias() -= thresholds_[i].matrix() * state_.block_right[i];
+      proximal_.set_block_multiplier(state_, i, reflected_);
       set_block(i);
       state_.block_left[i] += reflected_.block_left[i];
       state_.block_right[i] += reflected_.block_right[i];
@@ -122,16 +110,18 @@ class SubproblemSolver::Impl {
       state_.active[i] = point.active[i];
       if (state_.values[i].size() > 0) state_.values[i] = point.values(i);
       state_.slack[i] = point.slack[i];
+      if (state_.linear[i].size() > 0) state_.linear[i] = point.linear[i];
       set_block(i);
     }
     state_.output() = point.output;
+    state_.share_output({0, problem_.samples()});
     for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point.layers[term_layer(i)].weights;
     update_thresholds();
   }
 
   SubproblemResult solve(const SubproblemOptions& options) {
     check(options);
-    project_pairs_ = options.project_pairs;
+    proximal_.project_pairs(options.project_pairs);
     SubproblemResult result;
     while (result.iterations < options.max_iterations) {
       const bool stop = options.should_stop && options.should_stop();
@@ -163,9 +153,7 @@ class SubproblemSolver::Impl {
   std::vector<Layer> network() const {
     std::vector<Layer> layers = point_.layers;
     for (std::size_t i = 0; i < state_.weights.size(); ++i) {
-      Matrix copy = state_.weights[i];
-      apply_prox(problem_.weight_terms[i], 1 / weight_penalty(problem_, penalties_), copy);
-      layers[term_layer(i)].weights = copy;
+      layers[term_layer(i)].weights = proximal_.weights(state_, i);
     }
     for (std::size_t l = 0; l < layers.size(); ++l) {
       project_onto_constraints(problem_.weight_terms, static_cast<Index>(l) + 1, layers[l].weights);
@@ -178,7 +166,7 @@ class SubproblemSolver::Impl {
   /// One iteration of the method.
   void iterate(const SubproblemOptions& options, bool checking) {
     for_each_chunk([&](Range samples, Index slot) {
-      reflect(samples, slot);
+      proximal_.reflect(state_, samples, slot, reflected_);
       affine_->accumulate(reflected_, samples, slot);
     });
     affine_->solve(reflected_);
@@ -218,6 +206,7 @@ class SubproblemSolver::Impl {
   /// For new parameters or penalties.
   void prepare() {
     affine_->prepare(parameters_, penalties_);
+    proximal_.prepare(parameters_, weights_, penalties_);
     anderson_.reset();
     metric_.setConstant(state_.data().size(), penalties_.pair);
     const auto set = [&](const Copies::Part& part, double penalty) {
@@ -229,10 +218,11 @@ class SubproblemSolver::Impl {
         set(state_.active[i], penalties_.pair * units_.active_penalty());
         set(state_.slack[i], penalties_.pair * units_.slack_penalty());
       }
+      // That of copies of P is rho_h itself.
       set(state_.block_left[i], penalties_.product);
       set(state_.block_right[i], penalties_.product);
     }
-    set(state_.output(), penalties_.output);
+    for (const Copies::Part& output : state_.outputs) set(output, penalties_.output);
     for (const Copies::Part& weights : state_.weights) set(weights, weight_penalty(problem_, penalties_));
   }
 
@@ -241,65 +231,8 @@ class SubproblemSolver::Impl {
   }
 
   void update_thresholds() {
-    for_each_chunk([&](Range samples, Index slot) { accumulate_gram(samples, slot); });
-    set_thresholds();
-  }
-
-  /// reflected = 2 prox(state) - state
-  void reflect(Range samples, Index slot) {
-    for_each_block(samples, [&](Range block) {
-      for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-        reflect_pairs(i, block);
-        reflected_.block_left[i].middleCols(block.begin, block.size).noalias() =
-            reflections_[i] * state_.block_left[i].middleCols(block.begin, block.size);
-      }
-      if (output_is_copied(problem_)) reflect_output(block);
-    });
-    if (slot != 0) return;
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      reflected_.block_right[i].noalias() = reflections_[i] * state_.block_right[i];
-    }
-    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
-      reflected_.weights[i] = state_.weights[i];
-      apply_prox(problem_.weight_terms[i], 1 / weight_penalty(problem_, penalties_), reflected_.weights[i]);
-      reflected_.weights[i] = 2 * reflected_.weights[i] - state_.weights[i];
-    }
-  }
-
-  void reflect_pairs(std::size_t i, Range block) {
-    const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
-    auto h = columns(reflected_.active[i]);
-    auto s = columns(reflected_.slack[i]);
-    const bool shared = state_.values[i].size() == 0;
-    if (shared) {
-      h = columns(state_.active[i]);
-      s = columns(state_.slack[i]);
-    } else {
-      units_.merge(columns(state_.active[i]), columns(state_.slack[i]), columns(state_.values[i]), h, s);
-    }
-    const ComplementarityParameters& pair = parameters_.complementarity[i];
-    const Index offset = block.begin * h.rows();
-    if (project_pairs_) {
-      project_relu_pairs(h.size(), h.data(), s.data(), h.data(), s.data());
-    } else {
-      const double penalty = penalties_.pair * (shared ? 1 : 2);
-      prox_relu_pairs(h.size(), weights_.complementarity / penalty, h.data(), s.data(), pair.x.data() + offset,
-                      pair.y.data() + offset, pair.scale.data() + offset, h.data(), s.data());
-    }
-    if (!shared) {
-      auto values = columns(reflected_.values[i]);
-      units_.evaluate(h, s, values);
-      values = 2 * values - columns(state_.values[i]);
-    }
-    h = 2 * h - columns(state_.active[i]);
-    s = 2 * s - columns(state_.slack[i]);
-  }
-
-  void reflect_output(Range block) {
-    const auto state = state_.output().middleCols(block.begin, block.size);
-    auto reflected = reflected_.output().middleCols(block.begin, block.size);
-    prox_output(problem_, penalties_.output, block, state, reflected);
-    reflected = 2 * reflected - state;
+    for_each_chunk([&](Range samples, Index slot) { proximal_.accumulate(state_, samples, slot); });
+    proximal_.set_thresholds(state_);
   }
 
   /// state += alpha (image - z) with z = (state + reflected) / 2
@@ -321,34 +254,6 @@ class SubproblemSolver::Impl {
     });
   }
 
-  void accumulate_gram(Range samples, Index slot) {
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      Matrix& gram = partial_grams_[i][static_cast<std::size_t>(slot)];
-      gram.setZero();
-      for_each_block(samples, [&](Range block) {
-        const auto columns = state_.block_left[i].middleCols(block.begin, block.size);
-        gram.noalias() += columns * columns.transpose();
-      });
-    }
-  }
-
-  void set_thresholds() {
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      grams_[i].noalias() = state_.block_right[i] * state_.block_right[i].transpose();
-      for (const Matrix& partial : partial_grams_[i]) grams_[i] += partial;
-      set_threshold(i);
-    }
-  }
-
-  void set_threshold(std::size_t i) {
-    const double tau = weights_.product / penalties_.product;
-    if (!thresholds_[i].set_from_gram(grams_[i], tau)) {
-      thresholds_[i].set_from_block(state_.block_left[i], state_.block_right[i], tau);
-    }
-    reflections_[i] = 2 * thresholds_[i].matrix();
-    reflections_[i].diagonal().array() -= 1;
-  }
-
   ResidualSums measure_chunk(Range samples, Index slot) const;
   Residuals measure() const;
   void adapt(const Residuals& residuals);
@@ -358,6 +263,7 @@ class SubproblemSolver::Impl {
     for (std::size_t i = 0; i < image_.hidden_layers(); ++i) {
       point_.active[i] = image_.active[i];
       point_.slack[i] = image_.slack[i];
+      if (image_.linear[i].size() > 0) point_.linear[i] = image_.linear[i];
     }
     point_.output = image_.output();
   }
@@ -367,17 +273,14 @@ class SubproblemSolver::Impl {
   Penalties penalties_;
   RelaxationParameters parameters_;
   UnitCopies units_;
-  bool project_pairs_ = false;
   Chunks chunks_;
   Workers workers_;
   std::unique_ptr<AffineStep> structured_, dense_;
   AffineStep* affine_;
   Copies state_, reflected_, image_;
+  ProximalStep proximal_;
   LiftedPoint point_;
-  std::vector<ThresholdMap> thresholds_;
-  std::vector<Matrix> reflections_, grams_;
-  std::vector<std::vector<Matrix>> partial_grams_;  // per product, per chunk
-  std::vector<ResidualSums> norms_;                 // per chunk
+  std::vector<ResidualSums> norms_;  // per chunk
   Anderson anderson_;
   Vector metric_;  // penalty of every copy
   Vector previous_state_;
@@ -404,7 +307,7 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
       next.weight == penalties_.weight) {
     return;
   }
-  for_each_chunk([&](Range samples, Index slot) { reflect(samples, slot); });
+  for_each_chunk([&](Range samples, Index slot) { proximal_.reflect(state_, samples, slot, reflected_); });
   // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
   const auto rescale = [&](Family family, bool, auto& state, const auto& reflected) {
     const double factor = of(penalties_, family) / of(next, family);

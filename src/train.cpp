@@ -50,25 +50,33 @@ constexpr double kExactFit = 1e-9;  // relative residual at which a polished net
 /// One unit per layer stays. Returns how many were removed.
 Index remove_constant_units(Network& network) {
   std::vector<Layer> layers = network.layers();
+  const std::vector<Index> widths = network.widths();
+  const Index arguments = arguments_per_unit(network.activation());
   Index removed = 0;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    std::vector<Index> kept;
-    const Index units = layers[l].weights.rows();
+    std::vector<Index> kept;  // units, then the rows of their further arguments
+    const Index units = widths[l + 1];
+    const auto rows_of = [&](Index unit) { return Eigen::seqN(unit, arguments, units); };
     for (Index unit = 0; unit < units; ++unit) {
       const bool last = kept.empty() && unit + 1 == units;
-      if (last || !layers[l].weights.row(unit).isZero(0)) {
+      if (last || !layers[l].weights(rows_of(unit), Eigen::all).isZero(0)) {
         kept.push_back(unit);
         continue;
       }
-      layers[l + 1].bias += layers[l + 1].weights.col(unit) * value(network.activation(), layers[l].bias(unit));
+      Matrix value(1, 1);
+      evaluate(network.activation(), layers[l].bias(rows_of(unit)), value);
+      layers[l + 1].bias += layers[l + 1].weights.col(unit) * value(0, 0);
       ++removed;
     }
+    std::vector<Index> columns = kept;
+    if (network.skip_connections()) {
+      for (Index input = 0; input < widths[0]; ++input) columns.push_back(units + input);
+    }
+    layers[l + 1].weights = layers[l + 1].weights(Eigen::all, columns).eval();
+    const std::size_t count = kept.size();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(arguments - 1) * count; ++i) kept.push_back(kept[i] + units);
     layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
     layers[l].bias = layers[l].bias(kept).eval();
-    if (network.skip_connections()) {
-      for (Index input = 0; input < network.input_size(); ++input) kept.push_back(units + input);
-    }
-    layers[l + 1].weights = layers[l + 1].weights(Eigen::all, kept).eval();
   }
   network = network.with_layers(std::move(layers));
   return removed;
@@ -201,7 +209,7 @@ class Starts {
   /// its own lifted solution.
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
-    if (!options_.polish && !problem.has_output_bounds()) return;
+    if (!options_.polish && !problem.constrains_outputs()) return;
     PolishOptions polishing;
     polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
     std::vector<Layer> refined = result.best_layers;
@@ -210,10 +218,10 @@ class Starts {
       result.polish_iterations = polished.iterations;
       if (polished.after < polished.before) refined = std::move(polished.layers);
     }
-    if (problem.has_output_bounds()) refined = refit_output(problem, refined).layers;  // even when interrupted
+    if (problem.constrains_outputs()) refined = refit_output(problem, refined).layers;  // even when interrupted
     const bool exact = problem.loss == Loss::exact;
     const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
-    if (!problem.has_output_bounds() && !(value < result.best_value)) return;
+    if (!problem.constrains_outputs() && !(value < result.best_value)) return;
     result.best_layers = std::move(refined);
     result.best_value = value;
     result.point = lift_network(problem, result.best_layers);

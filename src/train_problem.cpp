@@ -57,11 +57,22 @@ void add_output_bounds(const Dataset& data, const Constraints& constraints, cons
     if ((points.upper.array() < 0).any()) {
       throw std::invalid_argument("outputs: an upper bound below 0, a ReLU output cannot keep it");
     }
+    if (!points.terms.empty()) {
+      throw std::invalid_argument("outputs: a sum of outputs with ReLU outputs, expected linear ones");
+    }
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     points.lower = (points.lower.array() <= 0).select(-kInfinity, points.lower);  // max(0, Z) keeps it by itself
   }
   problem.output_lower = scaled.target_scaling.apply(points.lower);
   problem.output_upper = scaled.target_scaling.apply(points.upper);
+  for (const OutputTerm& term : points.terms) {
+    // c'(offset + scale o z) between the bounds; its coefficients get the norm 1.
+    const double shift = term.coefficients.dot(scaled.target_scaling.offset);
+    const Vector coefficients = term.coefficients.cwiseProduct(scaled.target_scaling.scale);
+    const double size = coefficients.norm();
+    problem.output_terms.push_back(
+        {coefficients / size, (term.lower.array() - shift) / size, (term.upper.array() - shift) / size});
+  }
   const Index samples = data.samples();
   const Index added = points.inputs.cols() - samples;
   if (added == 0) return;

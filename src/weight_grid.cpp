@@ -23,15 +23,17 @@ constexpr double kSlack = 1e-9;    // a bound that is a multiple itself must not
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Every unit's largest incoming weight becomes as large as its largest outgoing one.
-void balance(std::vector<Layer>& layers) {
+void balance(const LiftedProblem& problem, std::vector<Layer>& layers) {
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) {
-      const double in = layers[l].weights.row(unit).cwiseAbs().maxCoeff();
+    const Index units = problem.widths[l + 1];
+    for (Index unit = 0; unit < units; ++unit) {
+      const auto rows = Eigen::seqN(unit, arguments_per_unit(problem.activation), units);
+      const double in = layers[l].weights(rows, Eigen::all).cwiseAbs().maxCoeff();
       const double out = layers[l + 1].weights.col(unit).cwiseAbs().maxCoeff();
       if (in == 0 || out == 0) continue;
       const double factor = std::sqrt(out / in);
-      layers[l].weights.row(unit) *= factor;
-      layers[l].bias(unit) *= factor;
+      layers[l].weights(rows, Eigen::all) *= factor;
+      layers[l].bias(rows) *= factor;
       layers[l + 1].weights.col(unit) /= factor;
     }
   }
@@ -242,7 +244,7 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   const Vector& scale = model.target_scaling.scale;
   std::vector<Layer> layers = model.folded().layers();
   problem.bias = std::any_of(layers.begin(), layers.end(), [](const Layer& layer) { return !layer.bias.isZero(0); });
-  if (constraints.empty() && is_homogeneous(problem.activation)) balance(layers);
+  if (constraints.empty() && is_homogeneous(problem.activation)) balance(problem, layers);
   layers.back().weights = (scale.cwiseInverse().asDiagonal() * layers.back().weights).eval();
   layers.back().bias = scale.cwiseInverse().cwiseProduct(layers.back().bias);
   const auto terms = weight_terms(constraints, {problem.widths, model.input_names, model.target_names,

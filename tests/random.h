@@ -32,9 +32,10 @@ inline Matrix uniform_matrix(Generator& random, Index rows, Index cols, double l
 }
 
 inline std::vector<Layer> random_layers(Generator& random, const std::vector<Index>& widths, double weight_size = 0.5,
-                                        double bias_size = 0.1, bool skip_connections = false) {
+                                        double bias_size = 0.1, bool skip_connections = false,
+                                        const Activation& activation = Activation::relu) {
   std::vector<Layer> layers;
-  for (const auto [rows, columns] : layer_shapes(widths, skip_connections)) {
+  for (const auto [rows, columns] : layer_shapes(widths, activation, skip_connections)) {
     layers.push_back({normal_matrix(random, rows, columns, weight_size), normal_matrix(random, rows, 1, bias_size)});
   }
   return layers;
@@ -102,7 +103,8 @@ inline RelaxationParameters random_parameters(Generator& random, const LiftedPro
 /// A point that satisfies nothing; H and S are nonnegative.
 inline LiftedPoint random_point(Generator& random, const LiftedProblem& problem) {
   LiftedPoint point = zero_point(problem);
-  point.layers = random_layers(random, problem.widths, 1.0, 1.0, problem.skip_connections);
+  point.layers = random_layers(random, problem.widths, 1.0, 1.0, problem.skip_connections, problem.activation);
+  for (Matrix& part : point.linear) part = normal_matrix(random, part.rows(), part.cols());
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     point.active[l] = normal_matrix(random, point.active[l].rows(), problem.samples()).cwiseAbs();
     point.slack[l] = normal_matrix(random, point.slack[l].rows(), problem.samples()).cwiseAbs();

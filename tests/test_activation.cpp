@@ -166,13 +166,13 @@ TEST_P(EveryActivation, CopiesOfAUnitMergeIntoSeparatePairs) {
   const Matrix h = normal_matrix(random, pieces, 1), s = normal_matrix(random, pieces, 1);
   const Matrix b = normal_matrix(random, 1, 1);
   Matrix merged_h(pieces, 1), merged_s(pieces, 1);
-  units.merge(h, s, b, merged_h, merged_s);
+  units.merge(h, s, Matrix(), b, merged_h, merged_s);
   Vector target(2 * pieces), merged(2 * pieces);
   target << h, s;
   merged << merged_h, merged_s;
   const auto difference = [&](const Vector& u) {  // constant in u
     Matrix value(1, 1);
-    units.evaluate(Matrix(u.head(pieces)), Matrix(u.tail(pieces)), value);
+    units.evaluate(Matrix(u.head(pieces)), Matrix(u.tail(pieces)), Matrix(), value);
     const double of_value = 0.5 * units.value_penalty() * std::pow(value(0) - b(0), 2);
     return pair_penalty(GetParam(), u, target) + of_value - (u - merged).squaredNorm();
   };
@@ -189,10 +189,11 @@ TEST_P(EveryActivation, PairsFollowTheArgumentAtLeastPenalty) {
   Vector target(2 * pieces);
   target << h, s;
   Matrix preferred = Matrix::Zero(1, 1);
-  units.add_arguments(h, s, 1, preferred);
+  units.add_arguments(h, s, Matrix(), 1, preferred);
   const auto penalty_at = [&](double z, const Vector& along) {
     Matrix new_h(pieces, 1), new_s(pieces, 1);
-    units.follow(h, s, Matrix::Constant(1, 1, z), new_h, new_s);
+    Matrix none;
+    units.follow(h, s, Matrix::Constant(1, 1, z), new_h, new_s, none);
     for (Index p = 0; p < pieces; ++p) {
       EXPECT_NEAR(lift.pieces[static_cast<std::size_t>(p)].threshold + new_h(p) - new_s(p), z, 1e-13);
     }

@@ -141,13 +141,15 @@ INSTANTIATE_TEST_SUITE_P(Refinement, ConstrainedPolishOf,
                          ::testing::Values(Kind::bounds, Kind::frobenius_ball, Kind::row_ball, Kind::spectral_ball,
                                            Kind::linear, Kind::lasso, Kind::group_lasso, Kind::nuclear));
 
-/// Bounds on some outputs, a point of weight 0 among them.
+/// Bounds on some outputs and on a difference of two, a point of weight 0 among them.
 void add_output_bounds(LiftedProblem& problem) {
   const Index samples = problem.samples();
   problem.output_lower.setConstant(problem.targets.rows(), samples, -kInfinity);
   problem.output_upper.setConstant(problem.targets.rows(), samples, kInfinity);
   problem.output_upper.row(0).setConstant(problem.targets.row(0).maxCoeff() / 3);
   problem.output_lower(1, samples - 1) = problem.output_upper(1, samples - 1) = 0.25;
+  problem.output_terms = {
+      {(Vector(2) << 1, -1).finished(), Vector::Constant(samples, -kInfinity), Vector::Constant(samples, 0.5)}};
   problem.sample_weights.setOnes(samples);
   problem.sample_weights(samples - 1) = 0;
 }
@@ -215,6 +217,13 @@ TEST(OutputBounds, AreChecked) {
   broken = setting.problem;
   broken.output_upper.conservativeResize(1, Eigen::NoChange);
   EXPECT_EQ(message(broken), "output bounds: 1 x 40, expected 2 x 40");
+  broken = setting.problem;
+  broken.output_terms[0].lower(2) = 1;
+  EXPECT_EQ(message(broken), "output terms: between 1 and 0.5 at sample 3: no such number");
+  broken.output_terms[0].coefficients.setZero();
+  EXPECT_EQ(message(broken), "output terms: coefficients, expected finite numbers that are not all 0");
+  broken.output_terms[0].coefficients.resize(3);
+  EXPECT_EQ(message(broken), "output terms: 3 coefficients and 40 and 40 bounds, expected 2 and 40");
   broken = setting.problem;
   broken.loss = Loss::cross_entropy;
   EXPECT_EQ(message(broken), "output bounds: given with the loss cross-entropy, expected another loss");

@@ -100,7 +100,7 @@ TEST(WeightTerms, ProjectionOntoSeveralKeepsAllAndIsNearest) {
 
 std::string message(const std::vector<WeightTerm>& terms) {
   try {
-    check(terms, layer_shapes({2, 3, 1}, false));
+    check(terms, layer_shapes({2, 3, 1}, Activation::relu, false));
   } catch (const std::invalid_argument& error) {
     return error.what();
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "relufit/lift.h"
 #include "relufit/model.h"
 #include "relufit/weight_terms.h"
 
@@ -18,7 +19,7 @@ namespace relufit {
 /// lower <= weights <= upper: of a whole layer, of one unit, for one input of it, or one single weight.
 struct WeightBound {
   Index layer = 1;              ///< 1 is the first hidden layer, the last is the output layer
-  std::optional<Index> unit;    ///< 1-based row of the layer (output layer: target)
+  std::optional<Index> unit;    ///< 1-based row of the layer (output layer: target; maxout: second arguments come last)
   std::optional<Index> source;  ///< 1-based column (first layer: input; with skip connections inputs come last)
   double lower;                 ///< -inf: none
   double upper;                 ///< inf: none
@@ -56,13 +57,19 @@ struct LinearBound {
   double upper;             ///< inf: none
 };
 
-/// lower <= output <= upper at the samples trained on, or at given points.
+/// lower <= sum of factors * outputs <= upper at the samples trained on, or at given points.
 struct OutputBound {
-  std::string target;
-  Vector lower;  ///< one value for all points, or one for each; -inf: none
-  Vector upper;  ///< likewise; inf: none
-  Table points;  ///< columns with the names of the inputs; without rows: the samples
+  struct Part {
+    std::string target;
+    double factor = 1;
+  };
+  std::vector<Part> parts;  ///< the sum, most often one output; no target twice
+  Vector lower;             ///< one value for all points, or one for each; -inf: none
+  Vector upper;             ///< likewise; inf: none
+  Table points;             ///< columns with the names of the inputs; without rows: the samples
   bool at_samples() const { return points.values.rows() == 0; }
+  /// Whether it is about one output as it is.
+  bool is_box() const { return parts.size() == 1 && parts.front().factor == 1; }
 };
 
 /// |value| <= at_most of the units of a hidden layer, at the samples trained on. A unit with homogeneous activation is
@@ -108,7 +115,7 @@ struct NetworkShape {
   Activation activation;          ///< of the hidden layers
   bool skip_connections = false;  ///< whether layers after the first see the inputs too
 
-  std::vector<LayerShape> layers() const { return layer_shapes(widths, skip_connections); }
+  std::vector<LayerShape> layers() const { return layer_shapes(widths, activation, skip_connections); }
 };
 
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
@@ -138,12 +145,16 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
 
 /// The points of all output bounds, for raw data.
 struct BoundedPoints {
-  Matrix inputs;        ///< inputs x points: the samples first, then those of the bounds that have their own
-  Matrix lower, upper;  ///< targets x points; both empty where there is no output bound
+  Matrix inputs;                  ///< inputs x points: the samples first, then those of the bounds that have their own
+  Matrix lower, upper;            ///< targets x points, of single outputs; both empty where there is no output bound
+  std::vector<OutputTerm> terms;  ///< the other bounds, raw units
 };
 
+/// The sum that a bound is about, for messages: "a", "a - 2 b".
+std::string description(const OutputBound& bound);
+
 /// Throws std::invalid_argument for targets or input columns that do not exist, and naming bounds that contradict each
-/// other at a sample.
+/// other at a sample (of single outputs, and of one sum).
 BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples);
 
 /// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw). Other

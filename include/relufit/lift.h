@@ -16,7 +16,9 @@
 /// For another activation than the ReLU (activation.h) there is one pair (H_lp, S_lp) for each of its pieces p, with
 /// H_lp - S_lp + t_p in the place of H_l - S_l for every p, and the products are with the values of the units,
 ///
-///     A_l = offset + sum_p above_p H_lp + below_p S_lp,           W_l A_{l-1} = C_l.
+///     A_l = offset + sum_p above_p H_lp + below_p S_lp,           W_l A_{l-1} = C_l;
+///
+/// maxout units have a further unknown P_l, (P_l +- (H_l - S_l)) / sqrt(2) being their two arguments.
 ///
 /// With skip connections layers l >= 2 see the inputs too, which are data: their weights are [W_l, V_l], and C_l is
 /// less V_l U. Nothing else becomes bilinear.
@@ -29,6 +31,12 @@
 #include "relufit/weight_terms.h"
 
 namespace relufit {
+
+/// lower <= coefficients' z <= upper for every sample: of several outputs together.
+struct OutputTerm {
+  Vector coefficients;  ///< nL values, not all 0
+  Vector lower, upper;  ///< N values each, -inf and inf where there are none
+};
 
 /// The training problem on (scaled) data. Shapes: inputs n0 x N, targets nL x N.
 struct LiftedProblem {
@@ -43,12 +51,14 @@ struct LiftedProblem {
   double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
   bool bias = true;       ///< whether layers have biases; false: all b_l are 0
   Matrix output_lower, output_upper;     ///< on Z, nL x N, -inf and inf where there are none; or both empty
+  std::vector<OutputTerm> output_terms;  ///< likewise on Z
   std::vector<WeightTerm> weight_terms;  ///< constraints and regularizers on the weights of single layers
 
   Index samples() const { return inputs.cols(); }
   bool has_output_bounds() const { return output_lower.size() > 0; }
+  bool constrains_outputs() const { return has_output_bounds() || !output_terms.empty(); }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
-  std::vector<LayerShape> shapes() const { return layer_shapes(widths, skip_connections); }
+  std::vector<LayerShape> shapes() const { return layer_shapes(widths, activation, skip_connections); }
 };
 
 /// The plain network of these layers. Throws std::invalid_argument where they do not chain.
@@ -57,7 +67,8 @@ Network network_of(const LiftedProblem& problem, std::vector<Layer> layers);
 /// Throws std::invalid_argument unless shapes agree, values are finite, the loss is not exact without hidden layer,
 /// every width, the ridge and the weight terms are in range, targets and sample weights suit the loss, the loss is
 /// exact or squared for a ReLU output, targets of a ReLU output are >= 0 under the exact loss, and output bounds leave
-/// room (not under the exact loss and the cross-entropy, whose proximal maps do not know them).
+/// room (not under the exact loss and the cross-entropy, whose proximal maps do not know them; terms of several outputs
+/// not for ReLU outputs, which are not affine).
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.
@@ -68,10 +79,11 @@ struct LiftedPoint {
   Matrix output;               ///< Z, nL x N
   Activation activation;       ///< of the hidden layers
   Matrix skipped;              ///< U where there are skip connections, else empty
+  std::vector<Matrix> linear;  ///< P_l, n_l x N, for l = 1..D with maxout, else none
 
   /// n_l x n_{l-1}: W_l without V_l. Layers count from 0 here and below.
   Matrix unit_weights(std::size_t layer) const;
-  /// n_l x N: arguments of the activations of layer l, by their first piece, t_1 + H_l1 - S_l1.
+  /// Arguments of the activations of layer l (rows of W_l x N), by their first piece, t_1 + H_l1 - S_l1.
   Matrix arguments(std::size_t layer) const;
   /// n_l x N: values of the units of layer l, by the pairs; with a ReLU H_l.
   Matrix values(std::size_t layer) const;

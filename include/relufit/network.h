@@ -27,13 +27,15 @@ struct Layer {
 
 /// Shape of the weights of one layer.
 struct LayerShape {
-  Index rows;     ///< its units
+  Index rows;     ///< arguments of its units
   Index columns;  ///< what it sees
 };
 
-/// Shapes of all layers of a network with these widths (inputs, hidden layers..., outputs). With skip connections every
-/// layer after the first sees the units of the layer before and, in its last columns, the inputs.
-std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, bool skip_connections);
+/// Shapes of all layers of a network with these widths (inputs, units of the hidden layers..., outputs). A hidden layer
+/// has a row for every argument of its units (activation.h). With skip connections every layer after the first sees the
+/// units of the layer before and, in its last columns, the inputs.
+std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, const Activation& activation,
+                                     bool skip_connections);
 
 /// What a layer sees: these values of the units before it, and below them the inputs if `skip_connections`.
 Matrix seen(const Matrix& values, const Matrix& inputs, bool skip_connections);
@@ -50,7 +52,8 @@ class Network {
   Network(const std::vector<Index>& widths, OutputActivation output, Activation activation = Activation::relu,
           bool skip_connections = false);
 
-  /// From given layers; throws std::invalid_argument when their shapes do not chain, a value is not finite, or the
+  /// From given layers; throws std::invalid_argument when their shapes do not chain (maxout: an odd number of rows of a
+  /// hidden layer), a value is not finite, or the
   /// activation's parameter is out of range.
   Network(std::vector<Layer> layers, OutputActivation output, Activation activation = Activation::relu,
           bool skip_connections = false);

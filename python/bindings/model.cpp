@@ -196,7 +196,9 @@ void bind_data(nb::class_<Model>& model) {
           "'linear' or 'relu'.")
       .def_prop_ro(
           "activation", [](const Model& m) { return to_string(m.network.activation()); },
-          "Of the hidden units: 'relu', 'leaky-relu', 'absolute', 'clipped-relu' or 'hard-tanh'.")
+          "Of the hidden units: 'relu', 'leaky-relu', 'absolute', 'clipped-relu', 'hard-tanh' or 'maxout', whose "
+          "units\n"
+          "have two rows of weights each, the second ones of a layer after all first ones.")
       .def_prop_ro(
           "activation_parameter", [](const Model& m) { return parameter_of(m.network.activation()); },
           "leaky-relu: slope left of 0; clipped-relu: ceiling. None for others.")

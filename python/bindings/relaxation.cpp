@@ -54,24 +54,24 @@ LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vec
 }
 
 /// The library takes points of the right shapes for granted.
-void check_point(const LiftedProblem& problem, const LiftedPoint& point) {
-  const LiftedPoint expected = zero_point(problem);
+void check_point(const LiftedPoint& expected, const LiftedPoint& point) {
   const auto same = [](const Matrix& a, const Matrix& b) { return a.rows() == b.rows() && a.cols() == b.cols(); };
   bool fits = point.layers.size() == expected.layers.size() && point.active.size() == expected.active.size() &&
               point.slack.size() == expected.slack.size() && same(point.output, expected.output) &&
-              point.activation == expected.activation && same(point.skipped, expected.skipped);
+              point.activation == expected.activation && same(point.skipped, expected.skipped) &&
+              point.linear.size() == expected.linear.size();
   for (std::size_t l = 0; fits && l < expected.layers.size(); ++l) {
     fits = same(point.layers[l].weights, expected.layers[l].weights) &&
            point.layers[l].bias.size() == expected.layers[l].bias.size();
   }
   for (std::size_t l = 0; fits && l < expected.active.size(); ++l) {
-    fits = same(point.active[l], expected.active[l]) && same(point.slack[l], expected.slack[l]);
+    fits = same(point.active[l], expected.active[l]) && same(point.slack[l], expected.slack[l]) &&
+           (expected.linear.empty() || same(point.linear[l], expected.linear[l]));
   }
-  if (!fits) {
-    throw std::invalid_argument(
-        fmt::format("point: its shapes do not fit the problem, expected widths {} and {} samples",
-                    fmt::join(problem.widths, "-"), problem.samples()));
-  }
+  if (fits) return;
+  throw std::invalid_argument(
+      fmt::format("point: its shapes or its activation do not fit the problem, expected {} samples, {} outputs and {}",
+                  expected.output.cols(), expected.output.rows(), to_string(expected.activation)));
 }
 
 LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
@@ -116,16 +116,21 @@ void bind_lift(nb::module_& module) {
       .def(
           "__init__",
           [](LiftedPoint* self, nb::sequence layers, nb::sequence active, nb::sequence slack, nb::handle output,
-             const std::string& activation, std::optional<double> activation_parameter, nb::handle skipped) {
+             const std::string& activation, std::optional<double> activation_parameter, nb::handle skipped,
+             nb::sequence linear) {
             new (self) LiftedPoint{layers_from(layers),
                                    sample_list(active, "active"),
                                    sample_list(slack, "slack"),
                                    samples_from(output, "output"),
                                    activation_from(activation, activation_parameter),
-                                   skipped.is_none() ? Matrix() : samples_from(skipped, "skipped")};
+                                   skipped.is_none() ? Matrix() : samples_from(skipped, "skipped"),
+                                   sample_list(linear, "linear")};
           },
           "layers"_a, "active"_a, "slack"_a, "output"_a, "activation"_a = "relu", "activation_parameter"_a = nb::none(),
-          "skipped"_a = nb::none(), "`skipped`: with skip connections the inputs (samples, n_0).")
+          "skipped"_a = nb::none(), "linear"_a = nb::list(),
+          "`skipped`: with skip connections the inputs (samples, n_0). `linear`: with maxout P_l, (samples, n_l), of "
+          "the\n"
+          "hidden layers.")
       .def_prop_ro(
           "layers", [](nb::handle self) { return view_layers(nb::cast<LiftedPoint&>(self).layers, self); },
           "Pairs (W_l, b_l), l = 1..L.")
@@ -136,6 +141,9 @@ void bind_lift(nb::module_& module) {
           "slack", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).slack, self); },
           "S_l, likewise.")
       .def_prop_ro(
+          "linear", [](nb::handle self) { return view_list(nb::cast<LiftedPoint&>(self).linear, self); },
+          "P_l, (samples, n_l), with maxout; else empty.")
+      .def_prop_ro(
           "output", [](nb::handle self) { return view_samples(nb::cast<LiftedPoint&>(self).output, self); },
           "Z, (samples, n_L).");
   module.def("zero_point", &zero_point, "problem"_a, "All unknowns zero.");
@@ -144,7 +152,7 @@ void bind_lift(nb::module_& module) {
   module.def(
       "violations",
       [](const LiftedProblem& problem, const LiftedPoint& point) {
-        check_point(problem, point);
+        check_point(zero_point(problem), point);
         return violations(problem, point);
       },
       "problem"_a, "point"_a, "How far a point is from the constraints, as largest absolute entries.");
@@ -224,7 +232,7 @@ void bind_definitions(nb::module_& module) {
       [](const LiftedProblem& problem, const RelaxationParameters& parameters, const LiftedPoint& point,
          double lambda_relu, double lambda_product) {
         check(parameters, problem);
-        check_point(problem, point);
+        check_point(zero_point(problem), point);
         return relaxation_objective(problem, parameters, {lambda_relu, lambda_product}, point);
       },
       "problem"_a, "parameters"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0,
@@ -233,7 +241,7 @@ void bind_definitions(nb::module_& module) {
       "exact_penalty",
       [](const LiftedProblem& problem, const LiftedPoint& point, double lambda_relu, double lambda_product,
          double relu_scale, double left_scale, double right_scale) {
-        check_point(problem, point);
+        check_point(zero_point(problem), point);
         return exact_penalty(problem, {lambda_relu, lambda_product}, {relu_scale, left_scale, right_scale}, point);
       },
       "problem"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "relu_scale"_a = 1.0,
@@ -300,12 +308,7 @@ void bind_solver(nb::module_& module) {
       .def(
           "set_point",
           [](SubproblemSolver& self, const LiftedPoint& point) {
-            const LiftedPoint& own = self.point();
-            LiftedProblem shapes;  // all that a point is checked against
-            shapes.widths = {own.layers.front().weights.cols()};
-            for (const Layer& layer : own.layers) shapes.widths.push_back(layer.weights.rows());
-            shapes.inputs.resize(shapes.widths.front(), own.output.cols());
-            check_point(shapes, point);
+            check_point(self.point(), point);
             self.set_point(point);
           },
           "point"_a, "Starts from a point with zero multipliers (after set_parameters).")

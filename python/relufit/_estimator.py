@@ -176,8 +176,9 @@ class ReluEstimator(BaseEstimator):
 SHARED = {
     "parameters": """hidden : tuple of int, default=(10,)
         Units of the hidden layers. (): a linear model, whose training problem is convex.
-    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh"}, default="relu"
-        Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1.
+    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh", "maxout"}, default="relu"
+        Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1; the larger of two
+        arguments.
     activation_parameter : float, default=None
         "leaky-relu": slope c, in (-1, 1); None: 0.01. "clipped-relu": ceiling, > 0, scaled units; None: 1.
     skip_connections : bool, default=False

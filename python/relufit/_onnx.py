@@ -33,7 +33,7 @@ def to_onnx(
     """The network as an ONNX model, which is returned and, with a path, written.
 
     One input "inputs" (samples, inputs) and one output "outputs" (samples, outputs), raw data both, of dtype "float32"
-    or "float64"; nodes Gemm and Relu (other activations: Mul, Max, Min, Abs; skip connections: Concat) of the given
+    or "float64"; nodes Gemm and Relu (other activations: Mul, Max, Min, Abs, for maxout two Gemm and Max; skip connections: Concat) of the given
     opset, at least 7. Scalings are folded into the layers. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
     relufit.target_names.
 
@@ -92,12 +92,28 @@ def _layers(model: Model, dtype: str) -> tuple[list, list]:
         if number > 1 and model.skip_connections:
             nodes.append(onnx.helper.make_node("Concat", [value, "inputs"], [f"seen{number}"], axis=1))
             value = f"seen{number}"
+        if activation == "maxout":
+            value = _maxout(nodes, constants, number, value)
+            continue
         nodes.append(onnx.helper.make_node("Gemm", [value, f"weights{number}", f"bias{number}"], [affine], transB=1))
         value = affine
         if activation:
             value = "outputs" if last else f"hidden{number}"
             nodes += _activation_nodes(activation, affine, value)
     return nodes, constants
+
+
+def _maxout(nodes: list, constants: list, number: int, value: str) -> str:
+    """A layer by two affine maps and their maximum, its weights and biases being the last constants."""
+    helper = _onnx().numpy_helper
+    halves = [np.split(helper.to_array(constant), 2) for constant in constants[-2:]]
+    del constants[-2:]
+    for half, parts in zip("ab", zip(*halves)):
+        names = [f"weights{number}{half}", f"bias{number}{half}"]
+        constants += [helper.from_array(np.ascontiguousarray(part), name) for part, name in zip(parts, names)]
+        nodes.append(_onnx().helper.make_node("Gemm", [value, *names], [f"affine{number}{half}"], transB=1))
+    nodes.append(_onnx().helper.make_node("Max", [f"affine{number}a", f"affine{number}b"], [f"hidden{number}"]))
+    return f"hidden{number}"
 
 
 def _activation_constants(model: Model, dtype: str) -> list:
@@ -181,7 +197,7 @@ class _Chain:
         if self.activations[-1:] == [("relu", None)] and name == "relu" and self.untouched():
             return  # a second Relu in a row
         self.close()
-        self.bias = np.zeros(len(self.bias))
+        self.bias = np.zeros(len(self.bias) // (2 if name == "maxout" else 1))
         self.activations.append((name, parameter))
 
     def at_least(self, value: float) -> None:
@@ -201,7 +217,7 @@ class _Chain:
             raise ValueError(f"minimum with {value} after {before}, expected one after a Relu, or of 1 after -1")
 
     def see_inputs(self) -> None:
-        if not self.layers or not self.untouched() or self.size != len(self.layers[-1][1]):
+        if not self.layers or not self.untouched() or len(self.skips) >= len(self.layers):
             raise ValueError("the inputs are added elsewhere than right after an activation")
         self.skips.append(len(self.layers))
         self.bias = np.zeros(self.size + self.inputs)
@@ -269,7 +285,7 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     """A Model from an ONNX file (or a loaded model) that is a chain of Gemm, MatMul, Add and Relu.
 
     Hidden layers may have another activation in common: LeakyRelu (or PRelu with one slope), Abs, or Clip from 0 or from
-    -1 to 1, also as maxima and minima with constants. After all of them the inputs may be added by Concat, last.
+    -1 to 1, also as maxima and minima with constants; or the maximum of two Gemm, for maxout. After all of them the inputs may be added by Concat, last.
     Add, Sub, Mul and Div with constants are taken into the neighbouring layers, and affine maps without a Relu between
     them are multiplied out. Samples are rows. Names of columns, and classes, are read where `to_onnx` wrote them.
     ValueError names the node that does not fit.
@@ -287,10 +303,18 @@ def from_onnx(path: str | os.PathLike[str] | onnx.ModelProto) -> Model:
     chain = _Chain(_columns(inputs[0], graph, constants))
     value = inputs[0].name
     leaky = _leaky_parts(graph.node, constants)
+    maxima = _maxima(graph.node, constants)
+    halves = {name for pair in maxima.values() for name in pair}
     for node in graph.node:
         if classes is not None and value == graph.output[0].name:
             break  # what follows makes probabilities and labels of the scores
-        if node.output[0] in leaky:
+        if node.output[0] in leaky or node.output[0] in halves:
+            continue
+        if node.output[0] in maxima:
+            parts = [_affine(pair, value, constants) for pair in maxima[node.output[0]].values()]
+            chain.compose(*(np.concatenate(part) for part in zip(*parts)))
+            chain.activate("maxout")
+            value = node.output[0]
             continue
         if node.op_type == "Max" and {value, *leaky} >= set(node.input) and value in node.input:
             (part,) = set(node.input) - {value}
@@ -340,6 +364,30 @@ def _leaky_parts(nodes: Any, constants: dict[str, np.ndarray]) -> dict[str, floa
         if len(factor) == 1 and {*scaled.input, *scaled.output} - {*factor} == {*largest.input}:
             parts[scaled.output[0]] = _number(constants[factor[0]])
     return parts
+
+
+def _maxima(nodes: Any, constants: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """The maxima of two Gemm nodes of one value, by their names: the nodes by theirs."""
+    affine = {node.output[0]: node for node in nodes if node.op_type == "Gemm"}
+    found = {}
+    for node in nodes:
+        pair = {name: affine[name] for name in node.input if name in affine}
+        if node.op_type == "Max" and len(pair) == len(node.input) == 2:
+            found[node.output[0]] = pair
+    return found
+
+
+def _affine(node: Any, value: str, constants: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and bias of a Gemm node."""
+    part = _Chain(0)
+    operands = [constants[name] for name in node.input[1:] if name in constants]
+    if node.input[0] != value or len(operands) != len(node.input) - 1:
+        raise ValueError(f"node {node.name or node.output[0]!r} (Gemm): expected {value!r} and constants")
+    attributes = {attribute.name: _onnx().helper.get_attribute_value(attribute) for attribute in node.attribute}
+    part.bias = np.zeros(operands[0].shape[1 if attributes.get("transB", 0) else 0])
+    _gemm(part, attributes, *operands)
+    assert part.weights is not None
+    return part.weights, part.bias
 
 
 def _array(tensor: onnx.TensorProto) -> np.ndarray:

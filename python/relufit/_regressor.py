@@ -19,8 +19,10 @@ def _with_constants(trained: Model | None, widths: list[int], kind: dict[str, An
     """The trained model with outputs added for constant targets, which the library does not train; None: only those."""
     widths = widths if trained is None else trained.widths[:-1]
     skipped = [0] + [widths[0] if kind["skip_connections"] else 0] * (len(widths) - 1)
+    arguments = 2 if kind["activation"] == "maxout" else 1
     layers = [
-        (np.zeros((after, before + more)), np.zeros(after)) for before, more, after in zip(widths, skipped, widths[1:])
+        (np.zeros((arguments * after, before + more)), np.zeros(arguments * after))
+        for before, more, after in zip(widths, skipped, widths[1:])
     ]
     weights, bias = np.zeros((len(varying), widths[-1] + skipped[-1])), targets[0].copy()
     offset, scale = np.zeros(len(varying)), np.ones(len(varying))

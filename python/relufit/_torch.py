@@ -20,12 +20,14 @@ def to_torch(model: Model, dtype: Any = None) -> torch.nn.Sequential:
     with the slope -1 for absolute values, or Hardtanh); of a classification it has the scores.
 
     dtype is a floating-point dtype of torch, float64 by default: then weights are those of `model.folded()` bit for
-    bit, and `from_torch` gives them back. ValueError for networks with skip connections, which are no Sequential.
+    bit, and `from_torch` gives them back. ValueError for networks with skip connections or maxout units, which are no
+    Sequential.
     """
     import torch
 
-    if model.skip_connections:
-        raise ValueError("model: with skip connections, which a torch.nn.Sequential has not (ONNX has)")
+    if model.skip_connections or model.activation == "maxout":
+        kind = "skip connections" if model.skip_connections else "maxout"
+        raise ValueError(f"model: with {kind}, which a torch.nn.Sequential does not have (ONNX does)")
 
     dtype = torch.float64 if dtype is None else dtype
     layers = model.folded().layers

@@ -248,8 +248,9 @@ def train(
         with the exact loss.
     classes : sequence
         Labels in the order of the network's outputs, 2 to 1000; default: those among the targets, sorted.
-    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh"}
-        Of the hidden units: max(z, 0); max(z, 0) + c min(z, 0); |z|; z from 0 to c; z from -1 to 1.
+    activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh", "maxout"}
+        Of the hidden units: max(z, 0); max(z, 0) + c min(z, 0); |z|; z from 0 to c; z from -1 to 1; the larger of
+        two arguments.
     activation_parameter : float
         The c of "leaky-relu", in (-1, 1), default 0.01, and of "clipped-relu", > 0, scaled units, default 1.
     output_activation : {"linear", "relu"}

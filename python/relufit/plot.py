@@ -176,9 +176,9 @@ def function_1d(
     data = None if inputs is None else np.asarray(inputs, dtype=float).reshape(-1, 1)
     low, high = _range(data, model, 0, x_range)
     grid = np.linspace(low, high, 1001)
-    weights, bias = model.folded().layers[0]
+    weights, bias = (_switches(model, part.T)[0] for part in model.folded().layers[0])
     with np.errstate(divide="ignore", invalid="ignore"):
-        places = -bias / weights[:, 0]
+        places = -bias / weights
     places = np.sort(places[np.isfinite(places) & (places > low) & (places < high)])
     grid = np.sort(np.concatenate([grid, places]))
     if data is not None and targets is not None:
@@ -276,7 +276,7 @@ def activation_regions(
         if arguments and model.skip_connections:
             values = np.hstack([values, grid])
         argument = values @ weights.T + bias
-        arguments.append(np.hstack([argument - threshold for threshold in _thresholds(model)]))
+        arguments.append(np.hstack([_switches(model, argument) - threshold for threshold in _thresholds(model)]))
         values = _activated(model, argument)
     patterns = np.packbits(np.hstack(arguments) > 0, axis=1)
     _, first_seen, regions = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
@@ -301,8 +301,17 @@ def _thresholds(model: Model) -> tuple[float, ...]:
     return {"clipped-relu": (0, model.activation_parameter), "hard-tanh": (-1, 1)}.get(model.activation, (0,))
 
 
+def _switches(model: Model, arguments: np.ndarray) -> np.ndarray:
+    """What units (columns) compare with these: their argument, of maxout the difference of the two."""
+    if model.activation != "maxout" or len(model.widths) == 2:
+        return np.atleast_2d(arguments)
+    return np.subtract(*np.split(np.atleast_2d(arguments), 2, axis=1))
+
+
 def _activated(model: Model, arguments: np.ndarray) -> np.ndarray:
     parameter = model.activation_parameter
+    if model.activation == "maxout":
+        return np.maximum(*np.split(arguments, 2, axis=1))
     if model.activation == "relu":
         return np.maximum(arguments, 0)
     if model.activation == "leaky-relu":

@@ -70,6 +70,7 @@ def activated(model: dict[str, Any], z: np.ndarray) -> np.ndarray:
         "absolute": lambda: np.abs(z),
         "clipped-relu": lambda: np.clip(z, 0, parameter),
         "hard-tanh": lambda: np.clip(z, -1, 1),
+        "maxout": lambda: np.maximum(*np.split(z, 2, axis=1)),
     }[model.get("activation", "relu")]()
 
 

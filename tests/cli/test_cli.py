@@ -32,13 +32,9 @@ def test_help_has_an_example(relufit: Program, command: str) -> None:
     assert command in relufit("--help")
 
 
-@pytest.mark.parametrize(
-    ("method", "strategy"), [("relaxation", "inexact"), ("search", "search"), ("auto", "search")]
-)
+@pytest.mark.parametrize(("method", "strategy"), [("relaxation", "inexact"), ("search", "search"), ("auto", "search")])
 def test_exact_fit_of_a_teacher(relufit: Program, teacher_csv: Path, method: str, strategy: str) -> None:
-    summary = relufit.json(
-        "train", teacher_csv, *EXACT, "--method", method, "--starts", 20, "--model", "teacher.json"
-    )
+    summary = relufit.json("train", teacher_csv, *EXACT, "--method", method, "--starts", 20, "--model", "teacher.json")
     assert summary["strategy"] == strategy
     assert summary["status"] == "converged"
     assert summary["train"]["all"]["relative_residual"] < 1e-6

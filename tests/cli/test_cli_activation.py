@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from cli_tools import Program, forward, load_model, read_csv
 
-KINDS = [("leaky-relu", None), ("leaky-relu", -0.5), ("absolute", None), ("clipped-relu", 0.6), ("hard-tanh", None)]
+KINDS = [
+    ("leaky-relu", None),
+    ("leaky-relu", -0.5),
+    ("absolute", None),
+    ("clipped-relu", 0.6),
+    ("hard-tanh", None),
+    ("maxout", None),
+]
 
 
 @pytest.mark.parametrize("hidden", ["6", "5,3"])

@@ -78,7 +78,9 @@ def test_hidden_values(relufit: Program, diabetes: Path, activation: str) -> Non
 
 @pytest.mark.parametrize("kind", ["frobenius", "rows", "spectral"])
 def test_norms(relufit: Program, diabetes: Path, kind: str) -> None:
-    free = norms(kind, raw_weights(train(relufit, diabetes, {"norms": [{"layer": 2, "norm": kind, "at_most": 1e6}]}))[1])
+    free = norms(
+        kind, raw_weights(train(relufit, diabetes, {"norms": [{"layer": 2, "norm": kind, "at_most": 1e6}]}))[1]
+    )
     limit = 0.6 * free
     model = train(relufit, diabetes, {"norms": [{"layer": 2, "norm": kind, "at_most": limit}]})
     assert norms(kind, raw_weights(model)[1]) <= limit * (1 + 1e-12)
@@ -165,6 +167,38 @@ def test_bounds_on_outputs(relufit: Program, diabetes: Path, loss: tuple) -> Non
     assert np.all(far >= least - 1e-9) and np.all(far <= most + 1e-9)
     checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
     assert [check["holds"] for check in checks] == [True, True]
+
+
+@pytest.mark.parametrize("loss", [(), ("--loss", "huber", "--huber-delta", 20)])
+def test_bounds_on_sums_of_outputs(relufit: Program, diabetes: Path, loss: tuple) -> None:
+    """Total cholesterol above twice LDL less a margin at the samples, their mean at points far outside, one above 0."""
+    table = read_csv(diabetes)
+    names = [name for name in table if name not in ("s1", "s2")]
+    center, spread = (np.array([f(table[name]) for name in names]) for f in (np.mean, np.std))
+    points = center + 3 * spread * np.random.default_rng(4).standard_normal((10, len(names)))
+    write_csv(relufit.folder / "far.csv", names, points)
+    difference = [{"target": "s1"}, {"target": "s2", "factor": -2}]
+    outputs = [
+        {"sum": difference, "lower": -20, "upper": -10},
+        {"sum": [{"target": "s1", "factor": 0.5}, {"target": "s2", "factor": 0.5}], "points": "far.csv", "upper": 140},
+        {"target": "s2", "lower": 60},
+    ]
+    (relufit.folder / "c.json").write_text(json.dumps({"outputs": outputs}))
+    train = ["--targets", "s1,s2", "--iterations", 100, "--hidden", 6, "--model", "model.json", *loss]
+    relufit("train", diabetes, *train, "--constraints", "c.json")
+    model = load_model(relufit.folder / "model.json")
+    total, low = forward(model, table).T
+    assert -20 - 1e-8 <= (total - 2 * low).min() and (total - 2 * low).max() <= -10 + 1e-8 and low.min() >= 60 - 1e-8
+    assert (total - 2 * low).min() < -19.99  # it binds
+    assert np.std(low) > 10
+    far = forward(model, dict(zip(names, points.T))).mean(axis=1)
+    assert far.max() <= 140 + 1e-8
+    checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
+    assert [check["holds"] for check in checks] == [True] * 3
+    assert checks[0]["name"] == "outputs[0]: s1 - 2 s2 at 442 samples"
+    relufit("train", diabetes, *train)
+    total, low = forward(load_model(relufit.folder / "model.json"), table).T
+    assert (total - 2 * low).min() < -30 or (total - 2 * low).max() > 0  # without the demand
 
 
 def test_bounds_that_no_network_keeps(relufit: Program, diabetes: Path) -> None:
@@ -279,6 +313,16 @@ BAD = {
     ),
     "no such target": ('{"outputs": [{"target": "y", "upper": 1}]}', "outputs[0].target: 'y'", "not a target"),
     "output without bound": ('{"outputs": [{"target": "progression"}]}', "outputs[0]", "lower, upper or both"),
+    "target and sum": ('{"outputs": [{"target": "progression", "sum": [], "lower": 1}]}', "outputs[0]", "one of them"),
+    "empty sum": ('{"outputs": [{"sum": [], "lower": 1}]}', "outputs[0].sum", "at least one target"),
+    "target twice": (
+        '{"outputs": [{"sum": [{"target": "progression"}, {"target": "progression"}], "lower": 1}]}',
+        "outputs[0].sum: 'progression' is named twice",
+    ),
+    "factor 0": ('{"outputs": [{"sum": [{"target": "progression", "factor": 0}], "lower": 1}]}', "factor", "other than 0"),
+    "sum crossed": (
+        '{"outputs": [{"sum": [{"target": "progression", "factor": 2}], "lower": 2, "upper": 1}]}', "2 progression at least 2",
+    ),
     "outputs crossed": ('{"outputs": [{"target": "progression", "lower": 2, "upper": 1}]}', "outputs[0] contradicts"),
     "points missing": ('{"outputs": [{"target": "progression", "points": "no.csv", "lower": 2}]}', "no.csv"),
     "column of samples": ('{"outputs": [{"target": "progression", "lower": "least"}]}', "outputs[0].lower", "a number"),

@@ -38,9 +38,7 @@ def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes:
     terminal, their_end = pty.openpty()
     arguments = ["train", diabetes, *ENDLESS, *options, "--model", "model.json", "--json"]
     command = [str(relufit.path), *map(str, arguments)]
-    with subprocess.Popen(
-        command, cwd=relufit.folder, stdout=subprocess.PIPE, stderr=their_end, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=relufit.folder, stdout=subprocess.PIPE, stderr=their_end, text=True) as process:
         os.close(their_end)
         seen = b""
         while b"iteration" not in seen:

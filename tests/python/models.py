@@ -6,7 +6,9 @@ import relufit
 from relufit import core
 
 
-ACTIVATIONS = (("relu", None), ("leaky-relu", 0.1), ("absolute", None), ("clipped-relu", 0.7), ("hard-tanh", None))
+ACTIVATIONS = (
+    ("relu", None), ("leaky-relu", 0.1), ("absolute", None), ("clipped-relu", 0.7), ("hard-tanh", None), ("maxout", None)
+)  # fmt: skip
 
 
 def random_model(seed: int, widest: int = 50) -> relufit.Model:
@@ -14,16 +16,17 @@ def random_model(seed: int, widest: int = 50) -> relufit.Model:
     rng = np.random.default_rng(seed)
     widths = rng.integers(1, widest, size=rng.integers(2, 6), endpoint=True)
     skips = len(widths) > 2 and seed % 3 == 0
+    activation, parameter = ACTIVATIONS[seed // 2 % 6 if len(widths) > 2 else 0]
+    rows = [*(widths[1:-1] * (2 if activation == "maxout" else 1)), widths[-1]]
     layers = [
         (rng.standard_normal((after, columns)) / np.sqrt(columns), rng.standard_normal(after))
-        for columns, after in zip([widths[0], *(widths[1:-1] + skips * widths[0])], widths[1:])
+        for columns, after in zip([widths[0], *(widths[1:-1] + skips * widths[0])], rows)
     ]
     output = ("linear", "relu")[seed % 2]
     scale = 10.0 ** rng.uniform(-2, 2, widths[0])
     target_scale = 10.0 ** rng.uniform(-2, 2, widths[-1])
     target_offset = target_scale * rng.standard_normal(widths[-1]) * (output == "linear")
     input_scaling, target_scaling = (scale * rng.standard_normal(widths[0]), scale), (target_offset, target_scale)
-    activation, parameter = ACTIVATIONS[seed // 2 % 5 if len(layers) > 1 else 0]
     return relufit.Model(
         layers,
         output,
@@ -70,6 +73,7 @@ def activated(model: relufit.Model, z: np.ndarray) -> np.ndarray:
         "absolute": lambda: np.abs(z),
         "clipped-relu": lambda: np.clip(z, 0, c),
         "hard-tanh": lambda: np.clip(z, -1, 1),
+        "maxout": lambda: np.maximum(*np.split(z, 2, axis=-1)),
     }[model.activation]()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import cvxpy as cp
 import numpy as np
 import pytest
+from models import forward
 from scipy.optimize import minimize
 
-from relufit import core
+from relufit import Model, core
 
 
 def nuclear(matrix: np.ndarray) -> float:
@@ -168,6 +169,36 @@ def test_points_are_arrays_with_one_row_per_sample() -> None:
     assert [weights.shape for weights, _ in point.layers] == [(5, 2), (4, 5), (3, 4)]
     same = core.LiftedPoint(point.layers, point.active, point.slack, point.output)
     assert core.violations(problem, same).output == pytest.approx(np.abs(targets).max())
+
+
+@pytest.mark.parametrize("activation, skip_connections", [("maxout", False), ("maxout", True), ("hard-tanh", True)])
+def test_subproblem_of_other_networks(activation: str, skip_connections: bool) -> None:
+    """Lifted values are the network's, the relaxation is exact there, and points go in and out."""
+    rng = np.random.default_rng(5)
+    inputs = rng.standard_normal((30, 3))
+    problem = core.LiftedProblem(
+        inputs, np.zeros((30, 2)), [4, 3], activation=activation, skip_connections=skip_connections
+    )
+    layers = [
+        (0.7 * rng.standard_normal(w.shape), rng.standard_normal(len(b))) for w, b in core.zero_point(problem).layers
+    ]
+    assert layers[1][0].shape == (6 if activation == "maxout" else 3, 4 + 3 * skip_connections)
+    model = Model(layers, activation=activation, skip_connections=skip_connections)
+    point = core.lift_network(problem, layers)
+    np.testing.assert_allclose(point.output, forward(model, inputs), atol=1e-12)
+    problem = core.LiftedProblem(inputs, point.output, [4, 3], activation=activation, skip_connections=skip_connections)
+    parameters = core.parameters_at(point)
+    assert core.relaxation_objective(problem, parameters, point) == pytest.approx(0, abs=1e-9)
+    solver = core.SubproblemSolver(problem)
+    solver.set_parameters(parameters)
+    given = {"skipped": inputs} if skip_connections else {}
+    solver.set_point(
+        core.LiftedPoint(
+            point.layers, point.active, point.slack, point.output, activation, linear=point.linear, **given
+        )
+    )
+    solver.solve(tolerance=1e-9)
+    assert core.relaxation_objective(problem, parameters, solver.point) == pytest.approx(0, abs=1e-5)
 
 
 def test_points_that_do_not_fit_are_refused() -> None:

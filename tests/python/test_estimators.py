@@ -252,11 +252,14 @@ def test_interrupted_fit_is_usable() -> None:
     assert clone(estimator).get_params() == estimator.get_params()
 
 
-@pytest.mark.parametrize("output_activation", ["linear", "relu"])
-def test_constant_targets_are_predicted(output_activation: str) -> None:
+@pytest.mark.parametrize(
+    "output_activation, options",
+    [("linear", {}), ("relu", {}), ("linear", {"activation": "maxout", "skip_connections": True})],
+)
+def test_constant_targets_are_predicted(output_activation: str, options: dict) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 2))
-    estimator = ReluRegressor(hidden=(3,), max_iter=50, random_state=0, output_activation=output_activation)
+    estimator = ReluRegressor(hidden=(3,), max_iter=50, random_state=0, output_activation=output_activation, **options)
     y = np.column_stack([np.full(30, 3.0), np.abs(X[:, 0]), np.zeros(30)])
     outputs = estimator.fit(X, y).predict(X)
     np.testing.assert_array_equal(outputs[:, [0, 2]], y[:, [0, 2]])

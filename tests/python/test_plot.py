@@ -78,6 +78,22 @@ def test_activation_regions_are_counted(ax, tmp_path: Path) -> None:
     ax.figure.savefig(tmp_path / "regions.png")
 
 
+def test_regions_of_maxout_and_skipped_inputs(ax) -> None:
+    """max(x, y) and, in the second layer, one that compares the inputs with 0."""
+    first = (np.array([[1.0, 0.0], [0.0, 1.0]]), np.zeros(2))
+    second = (np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]), np.zeros(2))
+    last = (np.ones((1, 3)), np.zeros(1))
+    model = relufit.Model([first, second, last], activation="maxout", skip_connections=True)
+    plot.activation_regions(model, ranges=((-1, 1), (-1, 1)), ax=ax)
+    assert ax.get_title() == "4 regions"
+    ax.clear()
+    model = relufit.Model([(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0])), (np.ones((1, 1)), np.zeros(1))],
+                          activation="maxout")  # fmt: skip
+    X = np.linspace(-1, 1, 11).reshape(-1, 1)
+    plot.function_1d(model, X, X, ax=ax)
+    np.testing.assert_allclose(lines(ax)["kinks of hidden units"][0], [0.5])
+
+
 def test_equal_regions_have_equal_colors(ax) -> None:
     """Another order and orientation of the units: other patterns, the same regions."""
     weights, bias = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([0.1, 0.0, -0.7])

@@ -38,6 +38,7 @@ LIFTS: dict[str, tuple[float, list[tuple[float, float, float]]]] = {
     "absolute": (0, [(0, 1, 1)]),
     "clipped-relu": (0, [(0, 1, 0), (0.7, -1, 0)]),
     "hard-tanh": (-1, [(-1, 1, 0), (1, -1, 0)]),
+    "maxout": (0, [(0, np.sqrt(0.5), np.sqrt(0.5))]),  # and sqrt(0.5) times the free part
 }
 PARAMETERS = {"leaky-relu": 0.3, "clipped-relu": 0.7}
 
@@ -62,6 +63,7 @@ class Instance:
     sample_weights: list[float] = dataclasses.field(default_factory=list)
     output_lower: np.ndarray | None = None
     output_upper: np.ndarray | None = None
+    output_terms: list[dict] = dataclasses.field(default_factory=list)
     activation: str = "relu"
     skip_connections: bool = False
 
@@ -77,6 +79,12 @@ class Instance:
     @property
     def widths(self) -> list[int]:
         return [self.inputs.shape[0], *self.hidden, self.targets.shape[0]]
+
+    @property
+    def rows(self) -> list[int]:
+        """Of the weights of every layer."""
+        arguments = 2 if self.activation == "maxout" else 1
+        return [*(arguments * units for units in self.hidden), self.targets.shape[0]]
 
     @property
     def columns(self) -> list[int]:
@@ -113,6 +121,7 @@ class Instance:
                     {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in term.items()}
                     for term in self.weight_terms
                 ],
+                "output_terms": self.output_terms,
                 "bias": self.bias,
                 "skip_connections": self.skip_connections,
                 "activation": self.activation,
@@ -196,6 +205,9 @@ def activation_instance(
         shape = (units * len(instance.lift[1]), samples)
         term.x, term.y = -np.abs(rng.standard_normal((2, *shape)))
         term.scale = rng.uniform(0.3, 1.5, shape)
+    for rows, product in zip(instance.rows[1:], instance.product):
+        if rows > len(product.x):
+            product.x = rng.standard_normal((rows, product.x.shape[1]))
     return instance
 
 

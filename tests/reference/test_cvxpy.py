@@ -103,11 +103,13 @@ def add_weight_term(term: dict, w: cp.Variable, objective: cp.Expression, constr
 def reference_objective(instance: Instance, whole: bool) -> float:
     """Optimal value of the convex problem."""
     samples, widths = instance.samples, instance.widths
-    weights = [cp.Variable((after, columns)) for columns, after in zip(instance.columns, widths[1:])]
-    biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in widths[1:]]
+    weights = [cp.Variable((after, columns)) for columns, after in zip(instance.columns, instance.rows)]
+    biases = [cp.Variable((after, 1)) if instance.bias else np.zeros((after, 1)) for after in instance.rows]
     offset, pieces = instance.lift
     active = [cp.Variable((units * len(pieces), samples)) for units in instance.hidden]
     slack = [cp.Variable((units * len(pieces), samples)) for units in instance.hidden]
+    free = [cp.Variable((units, samples)) for units in instance.hidden]  # of maxout
+    maxout, half = instance.activation == "maxout", np.sqrt(0.5)
     z = cp.Variable((widths[-1], samples))
     ones = np.ones((1, samples))
 
@@ -116,11 +118,19 @@ def reference_objective(instance: Instance, whole: bool) -> float:
 
     def argument(layer: int, piece: int) -> cp.Expression:
         part = rows(layer, piece)
+        if maxout:
+            difference = active[layer] - slack[layer]
+            return half * cp.vstack([free[layer] + difference, free[layer] - difference])
         return pieces[piece][0] + active[layer][part] - slack[layer][part]
 
     def value(layer: int) -> cp.Expression:
         parts = [(above, below, rows(layer, piece)) for piece, (_, above, below) in enumerate(pieces)]
-        return offset + sum(above * active[layer][part] + below * slack[layer][part] for above, below, part in parts)
+        linear = half * free[layer] if maxout else 0
+        return (
+            offset
+            + linear
+            + sum(above * active[layer][part] + below * slack[layer][part] for above, below, part in parts)
+        )
 
     objective, constraints = output_terms(instance, z)
     constraints += [weights[0] @ instance.inputs + biases[0] @ ones == (argument(0, 0) if active else z)]
@@ -140,6 +150,9 @@ def reference_objective(instance: Instance, whole: bool) -> float:
         objective += instance.lambda_product * product
     if instance.output_lower is not None:
         constraints += [z >= instance.output_lower, z <= instance.output_upper]
+    for term in instance.output_terms:
+        value = np.array(term["coefficients"]) @ z
+        constraints += [value >= np.array(term["lower"]), value <= np.array(term["upper"])]
     for term in instance.weight_terms:
         objective, constraints = add_weight_term(term, weights[term["layer"] - 1], objective, constraints)
     if instance.ridge > 0:
@@ -280,6 +293,26 @@ def test_output_bounds(program: Path, tmp_path: Path, hidden: list[int], loss: s
     instance.output_lower = np.full(instance.targets.shape, -50.0)
     instance.output_upper = np.full(instance.targets.shape, 0.3)
     instance.output_lower[0, 0] = instance.output_upper[0, 0] = -0.2
+    assert reference_objective(instance, whole=False) > free + 1e-3
+    check(program, tmp_path, instance)
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "logistic"])
+@pytest.mark.parametrize("hidden", [[], [2], [2, 2]])
+def test_bounds_on_sums_of_outputs(program: Path, tmp_path: Path, hidden: list[int], loss: str) -> None:
+    """One output above the other, a weighted sum bounded, an equality at one sample; with bounds on single outputs."""
+    samples = 12
+    instance = loss_instance(970, samples, hidden, loss, weighted=True, ridge=0.1)
+    free = reference_objective(instance, whole=False)
+    lower, upper = np.full(samples, -50.0), np.full(samples, 50.0)
+    lower[3] = upper[3] = 0.1
+    instance.output_terms = [
+        {"coefficients": [1.0, -1.0], "lower": [0.05] * samples, "upper": [50.0] * samples},
+        {"coefficients": [0.5, 2.0], "lower": lower.tolist(), "upper": upper.tolist()},
+    ]
+    if loss == "absolute":
+        instance.output_lower = np.full(instance.targets.shape, -50.0)
+        instance.output_upper = np.full(instance.targets.shape, 0.4)
     assert reference_objective(instance, whole=False) > free + 1e-3
     check(program, tmp_path, instance)
 

@@ -7,9 +7,9 @@
 //       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter,
 //           sample_weights, ridge 0, skip_connections false,
 //           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
-//           output_upper, weights {complementarity, product}, penalties {pair, product, output}, tolerance,
-//           max_iterations, repeat 1 (cold solves, for the time), export (path of an SDPA file), split_products false
-//           (in that file)
+//           output_upper, output_terms [{coefficients, lower, upper}], weights {complementarity, product}, penalties
+//           {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time), export (path of
+//           an SDPA file), split_products false (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
 // b}],
 //       sdp {offset, variables} where a file was asked for
@@ -48,6 +48,11 @@ Matrix matrix_from(const json& rows) {
     for (std::size_t j = 0; j < values.size(); ++j) matrix(static_cast<Index>(i), static_cast<Index>(j)) = values[j];
   }
   return matrix;
+}
+
+relufit::Vector vector_from(const json& values) {
+  const auto list = values.get<std::vector<double>>();
+  return Eigen::Map<const relufit::Vector>(list.data(), static_cast<Index>(list.size()));
 }
 
 json json_from(const Matrix& matrix) {
@@ -98,6 +103,10 @@ relufit::LiftedProblem problem_from(const json& in) {
     problem.weight_terms.push_back(weight_term_from(term));
   }
   problem.bias = in.value("bias", true);
+  for (const json& term : in.value("output_terms", json::array())) {
+    problem.output_terms.push_back(
+        {vector_from(term.at("coefficients")), vector_from(term.at("lower")), vector_from(term.at("upper"))});
+  }
   if (in.contains("output_lower")) problem.output_lower = matrix_from(in["output_lower"]);
   if (in.contains("output_upper")) problem.output_upper = matrix_from(in["output_upper"]);
   return problem;
