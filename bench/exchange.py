@@ -3,8 +3,8 @@
 
     python bench/exchange.py [--models N]
 
-Random models of 1 to 4 layers, widths 1 to 50, linear and ReLU outputs, scalings far from the identity (those of
-tests/python/models.py). Prints the largest difference relative to the size of the targets, that of the probabilities of
+Random models of 1 to 4 layers, widths 1 to 50, all activations, with and without skip connections, linear and ReLU
+outputs, scalings far from the identity (those of tests/python/models.py; PyTorch: those that it has). Prints the largest difference relative to the size of the targets, that of the probabilities of
 as many classifications by ONNX ("probs"), and how many round trips through JSON, ONNX and PyTorch gave every number
 back.
 """
@@ -23,7 +23,7 @@ import onnxruntime
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from models import random_classifier, random_inputs, random_model, same, scaled_error  # noqa: E402
+from models import is_sequential, random_classifier, random_inputs, random_model, same, scaled_error  # noqa: E402
 
 import relufit  # noqa: E402
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1000)
     count = parser.parse_args().models
     errors: dict[tuple[str, str], float] = {}
-    exact = {"JSON": 0, "ONNX": 0, "PyTorch": 0}
+    exact, tried = {"JSON": 0, "ONNX": 0, "PyTorch": 0}, {"JSON": 0, "ONNX": 0, "PyTorch": 0}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seed in range(count):
@@ -86,7 +86,7 @@ def main() -> None:
                 inputs = random_inputs(model, SAMPLES, seed).astype(dtype)
                 expected = model.predict(inputs)
                 outputs = {"ONNX": run_onnx(model, inputs), "C": run_c(model, inputs, folder, f"net{seed}{dtype}")}
-                if torch is not None:
+                if torch is not None and is_sequential(model):
                     outputs["PyTorch"] = run_torch(model, inputs)
                 key = "probs", dtype
                 errors[key] = max(errors.get(key, 0), probability_error(seed, dtype))
@@ -96,12 +96,15 @@ def main() -> None:
             model.save(str(folder / "model.json"))
             exact["JSON"] += same(relufit.Model.load(str(folder / "model.json")), model)
             exact["ONNX"] += same(relufit.from_onnx(model.to_onnx(dtype="float64")), model.folded())
-            if torch is not None:
+            tried["JSON"] += 1
+            tried["ONNX"] += 1
+            if torch is not None and is_sequential(model):
+                tried["PyTorch"] += 1
                 exact["PyTorch"] += same(relufit.from_torch(model.to_torch()), model.folded())
     for (kind, dtype), error in sorted(errors.items()):
         print(f"{kind:8} {dtype:8} largest difference {error:.1e}")
     for kind, number in exact.items():
-        print(f"{kind:8} exact round trips {number} of {count}")
+        print(f"{kind:8} exact round trips {number} of {tried[kind]}")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ def random_classifier(seed: int, widest: int = 50) -> relufit.Model:
     )
 
 
+def is_sequential(model: relufit.Model) -> bool:
+    """Whether PyTorch has it as a sequence of modules."""
+    return model.activation != "maxout" and not model.skip_connections
+
+
 def random_inputs(model: relufit.Model, samples: int, seed: int = 0) -> np.ndarray:
     """Inputs as the scaling expects them."""
     offset, scale = model.input_scaling

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_program import run_c
-from models import ACTIVATIONS, activated, random_classifier, random_inputs, random_model, same
+from models import ACTIVATIONS, activated, is_sequential, random_classifier, random_inputs, random_model, same
 
 import relufit
 
@@ -51,7 +51,7 @@ def test_torch() -> None:
     """Weights; names and classes are not PyTorch's."""
     pytest.importorskip("torch")
     for model in models():
-        if model.skip_connections or model.activation == "maxout":
+        if not is_sequential(model):
             with pytest.raises(ValueError, match="skip connections|maxout"):
                 model.to_torch()
             continue
