@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "smooth_activation.h"
+
 namespace relufit {
 
 NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem) {
@@ -56,6 +58,10 @@ void NetworkErrors::forward(const Vector& parameters) {
     next.noalias() = w * activations_[l];
     if (problem_.bias) next.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (l + 1 == offsets_.size()) break;
+    if (smoothing_ > 0) {
+      apply_smoothed(problem_.activation, smoothing_, next, slopes_[l + 1]);
+      continue;
+    }
     slopes_[l + 1] = next.unaryExpr([this](double z) { return slope(problem_.activation, z); });
     apply(problem_.activation, next);
   }
@@ -187,7 +193,8 @@ void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Mat
   jacobian(parameters, scratch_);
   if (!is_least_squares()) multiply_by_curvature_root(scratch_);
   gram.setZero(parameters_, parameters_);
-  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.transpose());
+  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.topRows(problem_.targets.size()).transpose());
+  gram.diagonal() += ridge_.cwiseAbs2();  // what the rows of the ridge would add
 }
 
 }  // namespace relufit
