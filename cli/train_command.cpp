@@ -96,12 +96,12 @@ TrainOptions train_options(const TrainArguments& a) {
   options.method = chosen_method(a, options.method == Method::search);
   if (options.method == Method::fixed_output) options.output_weights = output_weights(a);
   options.search_runs = a.iterations.value_or(options.search_runs);
-  options.polish = a.polish.value_or(options.polish);
   options.lasso = a.lasso;
   options.group_lasso = a.group_lasso;
   options.nuclear = a.nuclear;
   options.weight_grid = a.weight_grid;
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
+  options.polish = a.polish.value_or(options.polish || polishes_by_default(options.constraints));
   options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
   if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
   options.starts = a.starts;
@@ -282,7 +282,8 @@ void add_train(CLI::App& app, ExitCode& exit) {
   // A plain flag would set the value when it is not given, too.
   command->add_flag_function(
       "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
-      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared)");
+      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared, and "
+      "constraints on weights)");
   command
       ->add_option("--tolerance", a->tolerance,
                    "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "

@@ -109,6 +109,8 @@ void bind_options(nb::module_& module) {
   field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
   field("threads", [](TrainOptions& o) -> int& { return o.threads; });
   field("polish", [](TrainOptions& o) -> bool& { return o.polish; });
+  field("candidates", [](TrainOptions& o) -> Index& { return o.candidates; });
+  field("candidate_iterations", [](TrainOptions& o) -> Index& { return o.candidate_iterations; });
   field("search_runs", [](TrainOptions& o) -> Index& { return o.search_runs; });
   field("fixed_output_iterations", [](TrainOptions& o) -> Index& { return o.fixed_output_iterations; });
   field("fit_tolerance", [](TrainOptions& o) -> double& { return o.fit_tolerance; });
@@ -130,6 +132,8 @@ void bind_options(nb::module_& module) {
       },
       "name"_a, "inner_iterations"_a = nb::none(),
       "The strategy of the relaxation and its inner iterations, by default those that suit it.");
+  module.def("polishes_by_default", &polishes_by_default, "constraints"_a,
+             "Whether training under these constraints polishes unless told otherwise: they are on weights alone.");
   module.def(
       "default_train_options",
       [](std::vector<Index> hidden, const std::string& loss, double loss_parameter, const std::string& activation,

@@ -276,7 +276,8 @@ def train(
         Random starts, >= 1; the best network is kept.
     iterations : int
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000,
-        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000).
+        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000); under constraints on
+        weights alone a race's relaxations (docs/constraints.md) have at most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
         0).
@@ -288,7 +289,8 @@ def train(
         Scales of the relaxation, > 0; default 1.
     polish : bool
         Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default: with
-        all losses but the squared one, and with "clipped-relu" and "hard-tanh".
+        all losses but the squared one, with "clipped-relu" and "hard-tanh", and under constraints on weights alone,
+        where a start becomes a race of short relaxations (docs/constraints.md).
     weight_grid : float
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, > 0, the fit
         being repaired (docs/constraints.md); 0: none.
@@ -342,6 +344,8 @@ def train(
         options.output_weights = np.ones((given_targets.shape[1], options.hidden[-1])) if ones else fixed_output
     if constraints is not None:
         options.constraints = load_constraints(constraints)
+        if polish is None and _core.polishes_by_default(options.constraints):
+            options.polish = True
     columns = np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0
     input_names = _names(input_names, "x", columns)
     result = _core.train(

@@ -186,8 +186,11 @@ def test_polish_keeps_constraints(relufit: Program, diabetes: Path) -> None:
     demands = {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}], "lipschitz": 200}
     (relufit.folder / "c.json").write_text(json.dumps(demands))
     common = ("train", diabetes, *TRAIN, "--hidden", 8, "--constraints", "c.json")
-    rough = relufit.json(*common)["train"]["all"]["mse"]
-    polished = relufit.json(*common, "--polish")
+    rough = relufit.json(*common, "--no-polish")["train"]["all"]["mse"]
+    relufit.json(*common, "--threads", 3)
+    threaded = load_model(relufit.folder / "model.json")["layers"]
+    polished = relufit.json(*common)  # constraints on weights: by default
+    assert load_model(relufit.folder / "model.json")["layers"] == threaded
     assert polished["train"]["all"]["mse"] < rough and polished["polish_iterations"] > 0
     checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
     assert all(check["slack"] >= 0 for check in checks)
