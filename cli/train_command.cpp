@@ -96,12 +96,12 @@ TrainOptions train_options(const TrainArguments& a) {
   options.method = chosen_method(a, options.method == Method::search);
   if (options.method == Method::fixed_output) options.output_weights = output_weights(a);
   options.search_runs = a.iterations.value_or(options.search_runs);
-  options.polish = a.polish.value_or(options.polish);
   options.lasso = a.lasso;
   options.group_lasso = a.group_lasso;
   options.nuclear = a.nuclear;
   options.weight_grid = a.weight_grid;
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
+  options.polish = a.polish.value_or(options.polish);
   options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
   if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
   options.starts = a.starts;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "smooth_activation.h"
+
 namespace relufit {
 
 NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), shapes_(problem.shapes()) {
@@ -60,8 +62,13 @@ void NetworkErrors::forward(const Vector& parameters) {
     arguments.noalias() = w * activations_[l];
     if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (last) break;
-    differentiate(problem_.activation, arguments, slopes_[l + 1]);
-    evaluate(problem_.activation, arguments, activations_[l + 1].topRows(problem_.widths[l + 1]));
+    auto values = activations_[l + 1].topRows(problem_.widths[l + 1]);
+    if (smoothing_ > 0) {
+      evaluate_smoothed(problem_.activation, smoothing_, arguments, values, slopes_[l + 1]);
+    } else {
+      differentiate(problem_.activation, arguments, slopes_[l + 1]);
+      evaluate(problem_.activation, arguments, values);
+    }
   }
   errors_ = activations_.back() - problem_.targets;
   if (problem_.output == OutputActivation::linear) return;
@@ -195,7 +202,8 @@ void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Mat
   jacobian(parameters, scratch_);
   if (!is_least_squares()) multiply_by_curvature_root(scratch_);
   gram.setZero(parameters_, parameters_);
-  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.transpose());
+  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.topRows(problem_.targets.size()).transpose());
+  gram.diagonal() += ridge_.cwiseAbs2();  // what the rows of the ridge would add
 }
 
 }  // namespace relufit

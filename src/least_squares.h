@@ -22,6 +22,9 @@ class NetworkErrors {
   /// Entries of Z - Y, output by output, then sqrt(ridge) times all weights if there is a ridge.
   Index value_count() const { return problem_.targets.size() + (problem_.ridge > 0 ? parameters_ : 0); }
 
+  /// Rounds off the corners of the activations (smooth_activation.h): from here on the network is the smoothed one.
+  void set_smoothing(double width) { smoothing_ = width; }
+
   Vector pack(const std::vector<Layer>& layers) const;
   std::vector<Layer> unpack(const Vector& parameters) const;
 
@@ -50,6 +53,7 @@ class NetworkErrors {
   const LiftedProblem& problem_;
   std::vector<LayerShape> shapes_;
   Index parameters_ = 0;
+  double smoothing_ = 0;             // width; 0: none
   std::vector<Index> offsets_;       // of every layer's parameters
   Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
   std::vector<Matrix> arguments_;    // of the activations of every layer

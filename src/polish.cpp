@@ -26,6 +26,11 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   }
 }
 
+bool is_small(const NetworkErrors& errors, const PolishOptions& options) {
+  const Index rows = std::max(errors.value_count(), errors.parameter_count());
+  return rows * errors.parameter_count() <= options.largest_dense;
+}
+
 /// Where both methods work: the parameters so far, how many iterations, and whether to go on.
 struct Refinement {
   NetworkErrors errors;
@@ -112,6 +117,11 @@ void lbfgs_minimize(Refinement& refinement) {
 
 }  // namespace
 
+bool has_constrained_polish(const LiftedProblem& problem, const PolishOptions& options) {
+  const NetworkErrors errors(problem);
+  return !problem.weight_terms.empty() && errors.has_curvature() && is_small(errors, options);
+}
+
 PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
   check(problem, layers, options);
   PolishResult result;
@@ -119,12 +129,10 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   result.before = result.after = network_loss(problem, layers);
   Refinement refinement{NetworkErrors(problem), {}, options};
   refinement.parameters = refinement.errors.pack(layers);
-  const Index rows = std::max(refinement.errors.value_count(), refinement.parameters.size());
-  const bool small = rows * refinement.parameters.size() <= options.largest_dense;
   if (!problem.weight_terms.empty()) {
-    return small && refinement.errors.has_curvature() ? polish_constrained(problem, layers, options) : result;
+    return has_constrained_polish(problem, options) ? polish_constrained(problem, layers, options) : result;
   }
-  if (small && refinement.errors.is_least_squares()) {
+  if (is_small(refinement.errors, options) && refinement.errors.is_least_squares()) {
     levenberg_marquardt(refinement);
   } else {
     lbfgs_minimize(refinement);

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "clock.h"
+#include "constrained_polish.h"
 #include "parallel.h"
 #include "relufit/fixed_output.h"
 #include "relufit/polish.h"
@@ -82,6 +83,10 @@ Index remove_constant_units(Network& network) {
   return removed;
 }
 
+bool on_weights_alone(const Constraints& constraints) {
+  return !constraints.empty() && constraints.outputs.empty() && constraints.hidden.empty();
+}
+
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
 class Starts {
  public:
@@ -145,6 +150,8 @@ class Starts {
       result = run_search(start, sequence);
     } else if (options_.method == Method::fixed_output) {
       result = run_fixed_output(start, sequence);
+    } else if (races()) {
+      result = run_race(start, sequence);
     } else {
       result =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
@@ -155,6 +162,33 @@ class Starts {
     Index solved = first_solved_;
     while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
     }
+  }
+
+  /// Whether starts are races (TrainOptions::candidates).
+  bool races() const {
+    const LiftedProblem& problem = scaled_.problem;
+    return options_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
+           options_.initialization == Initialization::random && on_weights_alone(options_.constraints) &&
+           has_constrained_polish(problem, PolishOptions());
+  }
+
+  SequenceResult run_race(Index start, SequenceOptions sequence) {
+    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
+    std::vector<SequenceResult> candidates;
+    std::vector<std::vector<Layer>> networks;
+    for (Index i = 0; i < options_.candidates; ++i) {
+      if (i > 0 && (needless(start) || out_of_time())) break;
+      const Index number = start * options_.candidates + i;
+      candidates.push_back(run_sequence(
+          scaled_.problem, start_parameters(scaled_, options_, number), sequence,
+          [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); }));
+      networks.push_back(candidates.back().best_layers);
+    }
+    const RaceResult won = race(scaled_.problem, networks, polish_options(sequence), sequence.threads);
+    SequenceResult result = std::move(candidates[static_cast<std::size_t>(won.winner)]);
+    result.polish_iterations = won.polish.iterations;
+    keep(won.polish.layers, won.polish.after, result);
+    return result;
   }
 
   // Both exact fits are told as sequences: runs, or iterations, of a search are those of the sequence, the network
@@ -210,11 +244,9 @@ class Starts {
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
     if (!options_.polish && !problem.constrains_outputs()) return;
-    PolishOptions polishing;
-    polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
     std::vector<Layer> refined = result.best_layers;
     if (options_.polish) {
-      PolishResult polished = polish(problem, refined, polishing);
+      PolishResult polished = polish(problem, refined, polish_options(sequence));
       result.polish_iterations = polished.iterations;
       if (polished.after < polished.before) refined = std::move(polished.layers);
     }
@@ -222,11 +254,22 @@ class Starts {
     const bool exact = problem.loss == Loss::exact;
     const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
     if (!problem.constrains_outputs() && !(value < result.best_value)) return;
-    result.best_layers = std::move(refined);
-    result.best_value = value;
-    result.point = lift_network(problem, result.best_layers);
-    result.violations = violations(problem, result.point);
+    keep(refined, value, result);
     if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
+  }
+
+  PolishOptions polish_options(const SequenceOptions& sequence) const {
+    PolishOptions polishing;
+    polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
+    return polishing;
+  }
+
+  /// Makes a refined network, being its own lifted solution, the result.
+  void keep(const std::vector<Layer>& layers, double value, SequenceResult& result) const {
+    result.best_layers = layers;
+    result.best_value = value;
+    result.point = lift_network(scaled_.problem, layers);
+    result.violations = violations(scaled_.problem, result.point);
   }
 
   bool observe(Index start, const SequenceRecord& record) {

@@ -70,6 +70,10 @@ void check(const TrainOptions& options) {
   if (options.starts > 1 && options.initialization != Initialization::random) {
     fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
   }
+  if (options.candidates < 1) fail(fmt::format("candidates: {}, expected at least 1", options.candidates));
+  if (options.candidate_iterations < 1) {
+    fail(fmt::format("candidate_iterations: {}, expected at least 1", options.candidate_iterations));
+  }
   if (options.search_runs < 1) fail(fmt::format("search_runs: {}, expected at least 1", options.search_runs));
   const std::string method = to_string(options.method);
   if (options.method != Method::relaxation) {

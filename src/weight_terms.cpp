@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Eigenvalues>
 #include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
@@ -24,6 +25,25 @@ void change_singular_values(Eigen::Ref<Matrix> weights, Change&& change) {
   const Eigen::JacobiSVD<Matrix> svd(weights, Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Vector values = change(svd.singularValues().array());
   weights = svd.matrixU() * values.asDiagonal() * svd.matrixV().transpose();
+}
+
+/// Singular values become at most `size`. By the eigenvectors of the smaller Gram matrix, which are exact enough where
+/// the values to be cut are not far beyond the size.
+void cut_singular_values(double size, Eigen::Ref<Matrix> weights) {
+  constexpr double kFar = 1e3;
+  const bool wide = weights.rows() <= weights.cols();
+  const Matrix gram = wide ? Matrix(weights * weights.transpose()) : Matrix(weights.transpose() * weights);
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(gram);
+  const double largest = std::sqrt(std::max(0.0, eigen.eigenvalues()(gram.rows() - 1)));
+  if (largest <= size) return;
+  if (!(largest <= kFar * size)) {
+    change_singular_values(weights, [&](const auto& values) { return values.min(size).matrix().eval(); });
+    return;
+  }
+  const Matrix& vectors = eigen.eigenvectors();
+  const auto values = eigen.eigenvalues().array().max(size * size).sqrt();
+  const Matrix cut = vectors * (1 - size / values).matrix().asDiagonal() * vectors.transpose();
+  weights -= wide ? Matrix(cut * weights) : Matrix(weights * cut);
 }
 
 double shrink_factor(double norm, double amount) { return norm > amount ? 1 - amount / norm : 0.0; }
@@ -241,7 +261,7 @@ void apply_prox(const WeightTerm& term, double step, Eigen::Ref<Matrix> weights)
       for (auto row : weights.rowwise()) row *= ball_factor(row.norm(), term.size);
       break;
     case Kind::spectral_ball:
-      change_singular_values(weights, [&](const auto& values) { return values.min(term.size).matrix().eval(); });
+      cut_singular_values(term.size, weights);
       break;
     case Kind::linear: {
       const double value = linear_value(term, weights);

@@ -70,6 +70,24 @@ INSTANTIATE_TEST_SUITE_P(WeightTerms, Prox,
                          ::testing::Values(Kind::bounds, Kind::frobenius_ball, Kind::row_ball, Kind::spectral_ball,
                                            Kind::linear, Kind::lasso, Kind::group_lasso, Kind::nuclear));
 
+// By the singular values themselves, wide and tall, with values inside, a little outside, and far beyond the ball.
+TEST(WeightTerms, SpectralProjectionCutsSingularValues) {
+  Generator random(5);
+  for (int repeat = 0; repeat < 60; ++repeat) {
+    const Matrix weights = normal_matrix(random, 1 + repeat % 4, 1 + repeat % 7);
+    const Eigen::JacobiSVD<Matrix> svd(weights, Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const Vector& values = svd.singularValues();
+    const double size = values(0) * std::pow(10.0, 0.5 - repeat % 12 * 0.5);
+    const Matrix expected = svd.matrixU() * values.cwiseMin(size).asDiagonal() * svd.matrixV().transpose();
+    Matrix projected = weights;
+    apply_prox({Kind::spectral_ball, 1, size, {}, {}}, 1, projected);
+    EXPECT_LE((projected - expected).norm(), 1e-12 * values(0) * std::min(1.0, 10 * size / values(0)) + 1e-15);
+    if (size > values(0)) {
+      EXPECT_EQ(projected, weights);
+    }
+  }
+}
+
 TEST(WeightTerms, ProjectionOntoSeveralKeepsAllAndIsNearest) {
   Generator random(4);
   for (int repeat = 0; repeat < 30; ++repeat) {

@@ -58,7 +58,12 @@ struct TrainOptions {
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
   bool polish = false;         ///< Method::relaxation: refine the best network of every start (polish.h)
-  Index search_runs = 2000;    ///< local fits of one start of Method::search, >= 1
+  /// `polish` under constraints on weights, and none on outputs and hidden values, which it would break: every random start is a race of this many short relaxations
+  /// from random points, all polished, the best ones to the end; >= 1. Not for losses without curvature (absolute,
+  /// quantile, hinge, exact) and large problems, where a start is one long relaxation.
+  Index candidates = 12;
+  Index candidate_iterations = 5;  ///< of each of these relaxations at most; >= 1
+  Index search_runs = 2000;        ///< local fits of one start of Method::search, >= 1
   Index fixed_output_iterations =
       6000;                     ///< from each of the (at most 3) points of a start of Method::fixed_output, >= 1
   double weight_grid = 0;       ///< step of the grid that weights are rounded to at the end (weight_grid.h); 0: none

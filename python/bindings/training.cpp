@@ -110,6 +110,8 @@ void bind_options(nb::module_& module) {
   field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
   field("threads", [](TrainOptions& o) -> int& { return o.threads; });
   field("polish", [](TrainOptions& o) -> bool& { return o.polish; });
+  field("candidates", [](TrainOptions& o) -> Index& { return o.candidates; });
+  field("candidate_iterations", [](TrainOptions& o) -> Index& { return o.candidate_iterations; });
   field("search_runs", [](TrainOptions& o) -> Index& { return o.search_runs; });
   field("fixed_output_iterations", [](TrainOptions& o) -> Index& { return o.fixed_output_iterations; });
   field("fit_tolerance", [](TrainOptions& o) -> double& { return o.fit_tolerance; });

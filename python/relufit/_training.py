@@ -281,7 +281,8 @@ def train(
         Random starts, >= 1; the best network is kept.
     iterations : int
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000,
-        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000).
+        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000); under constraints on
+        weights alone a race's relaxations (docs/constraints.md) have at most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
         0).
@@ -293,7 +294,8 @@ def train(
         Scales of the relaxation, > 0; default 1.
     polish : bool
         Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default: with
-        all losses but the squared one, and with "clipped-relu" and "hard-tanh".
+        all losses but the squared one, and with "clipped-relu" and "hard-tanh". Under constraints on weights alone a start
+        then becomes a race of short relaxations (docs/constraints.md).
     weight_grid : float
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, > 0, the fit
         being repaired (docs/constraints.md); 0: none.

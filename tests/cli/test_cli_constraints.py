@@ -221,7 +221,10 @@ def test_polish_keeps_constraints(relufit: Program, diabetes: Path) -> None:
     (relufit.folder / "c.json").write_text(json.dumps(demands))
     common = ("train", diabetes, *TRAIN, "--hidden", 8, "--constraints", "c.json")
     rough = relufit.json(*common)["train"]["all"]["mse"]
+    relufit.json(*common, "--polish", "--threads", 3)
+    threaded = load_model(relufit.folder / "model.json")["layers"]
     polished = relufit.json(*common, "--polish")
+    assert load_model(relufit.folder / "model.json")["layers"] == threaded
     assert polished["train"]["all"]["mse"] < rough and polished["polish_iterations"] > 0
     checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]
     assert all(check["slack"] >= 0 for check in checks)
