@@ -22,10 +22,11 @@ namespace relufit {
 ///
 ///     Model random_model(Random&);
 ///     void replace_random_unit(Random&, Model&);
-///     double fit(Model&, const std::function<bool()>& stop);     improves it; returns its relative residual
-///     std::vector<Layer> exact(const Model&);        the plain network of a model that fits; empty where it does not
-///     reduce std::vector<Layer> nearest(const Model&, bool in_haste);       of the best model, where none fits static
-///     constexpr Index kDraws;                 random models fitted at a fresh start, of which the best goes on
+///     double fit(Model&, const std::function<bool()>& stop);          improves it; returns its relative residual
+///     double fit_random(Model&, const std::function<bool()>& stop);   likewise, of a random model
+///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
+///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
+///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
 template <class Fitting>
 class IteratedSearch {
  public:
@@ -65,13 +66,13 @@ class IteratedSearch {
     double residual = std::numeric_limits<double>::infinity();
     for (Index draw = 0; draw < Fitting::kDraws && !status_; ++draw) {
       candidate_ = fitting_.random_model(random_);
-      take_if_better(attempt(candidate_), residual);
+      take_if_better(attempt(candidate_, &Fitting::fit_random), residual);
     }
     Index failures = 0;
     while (!status_ && residual > solved_ && failures < options_.patience) {
       candidate_ = current_;
       fitting_.replace_random_unit(random_, candidate_);
-      const double next = attempt(candidate_);
+      const double next = attempt(candidate_, &Fitting::fit);
       failures = next < kProgress * residual ? 0 : failures + 1;
       take_if_better(next, residual);
     }
@@ -84,8 +85,8 @@ class IteratedSearch {
   }
 
   /// One local fit and what follows from it; sets status_ where the search is over. Returns the relative residual.
-  double attempt(Model& model) {
-    const double residual = fitting_.fit(model, stop_);
+  double attempt(Model& model, double (Fitting::*fit)(Model&, const std::function<bool()>&)) {
+    const double residual = (fitting_.*fit)(model, stop_);
     ++result_.runs;
     if (residual < best_residual_ || result_.runs == 1) {
       best_residual_ = residual;

@@ -59,6 +59,22 @@ class NetworkFitting {
     return residual;
   }
 
+  /// First with the corners of the activations rounded off (smooth_activation.h), by widths that fall from the size of
+  /// the random units' arguments to nothing: descents of the residual itself more often end in a kink.
+  double fit_random(std::vector<Layer>& layers, const std::function<bool()>& stop) {
+    UnitFitOptions quick = fit_options_;
+    quick.should_stop = stop;
+    quick.max_iterations = kSmoothIterations;
+    Vector parameters = fit_.errors().pack(layers);
+    for (double width = kFirstWidth; width >= kLastWidth; width *= kWidthFactor) {
+      fit_.errors().set_smoothing(width);
+      fit_.run(parameters, quick);
+    }
+    fit_.errors().set_smoothing(0);
+    layers = fit_.errors().unpack(parameters);
+    return fit(layers, stop);
+  }
+
   /// To rounding: normal equations leave about the square root of it.
   std::vector<Layer> exact(const std::vector<Layer>& layers) const { return polish(problem_, layers).layers; }
 
@@ -67,6 +83,10 @@ class NetworkFitting {
   }
 
  private:
+  static constexpr double kFirstWidth = 1;
+  static constexpr double kLastWidth = 0.01;
+  static constexpr double kWidthFactor = 0.3;
+  static constexpr Index kSmoothIterations = 10;  // for each width
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
 

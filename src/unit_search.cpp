@@ -73,6 +73,8 @@ class UnitFitting {
     return fit_.run(model, fit_options_);
   }
 
+  double fit_random(UnitModel& model, const std::function<bool()>& stop) { return fit(model, stop); }
+
   std::vector<Layer> exact(const UnitModel& model) {
     if (!shape_.skip) return units_.layers(model);
     UnitMergeOptions merge(asked_);
