@@ -14,7 +14,8 @@ struct ExitCode {
 };
 
 void add_train(CLI::App& app, ExitCode& exit);
-void add_export(CLI::App& app);
+void add_export(CLI::App& app, ExitCode& exit);
+void add_import(CLI::App& app, ExitCode& exit);
 void add_export_sdp(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_evaluate(CLI::App& app);

@@ -2,29 +2,74 @@
 #include <stdexcept>
 
 #include "commands.h"
+#include "python_package.h"
 #include "relufit/c_export.h"
 #include "report.h"
 
 namespace relufit::cli {
 
-void add_export(CLI::App& app) {
-  struct Arguments {
-    std::string model, c;
-    std::optional<std::string> name;
-    bool single_precision = false;
-  };
+namespace {
+
+struct Arguments {
+  std::string model, c, onnx;
+  std::optional<std::string> name, opset;
+  bool single_precision = false, double_precision = false;
+};
+
+void check_kind(const Arguments& a) {
+  const auto fail = [](const char* message) { throw std::invalid_argument(message); };
+  if (a.c.empty() == a.onnx.empty()) fail("--c, --onnx: expected one of them");
+  if (a.c.empty() && (a.name || a.single_precision)) fail("--name, --float32: options of --c");
+  if (a.onnx.empty() && (a.opset || a.double_precision)) fail("--opset, --float64: options of --onnx");
+}
+
+int export_onnx(const Arguments& a) {
+  std::vector<std::string> arguments = {"export", a.model, "--onnx", a.onnx};
+  if (a.double_precision) arguments.insert(arguments.end(), {"--dtype", "float64"});
+  if (a.opset) arguments.insert(arguments.end(), {"--opset", *a.opset});
+  return run_python_package(arguments);
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, ExitCode& exit) {
   auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("export", "Write a model as C source");
+  CLI::App* command = app.add_subcommand("export", "Write a model as C source or as ONNX");
   command->add_option("model", a->model, "Model file")->required();
-  command->add_option("--c", a->c, "C99 header to write: a function for one sample, without allocation")->required();
-  command->add_option("--name", a->name, "Prefix of the names in the header (default: from its file name)");
-  command->add_flag("--float32", a->single_precision, "float instead of double");
+  command->add_option("--c", a->c, "C99 header to write: a function for one sample, without allocation");
+  command->add_option("--name", a->name, "--c: prefix of the names in the header (default: from its file name)");
+  command->add_flag("--float32", a->single_precision, "--c: float instead of double");
+  command->add_option("--onnx", a->onnx, "ONNX file to write, by the Python package");
+  command->add_flag("--float64", a->double_precision, "--onnx: double instead of float");
+  command->add_option("--opset", a->opset, "--onnx: version of the operators (default: 13)");
   command->footer("Example:\n  relufit export diabetes.json --c diabetes.h");
-  command->callback([a] {
+  command->callback([a, &exit] {
+    check_kind(*a);
     const Model model = load_model(a->model);
-    check_writable(a->c);
-    check_distinct(a->c, {a->model});
-    export_c(model, a->c, {a->name.value_or(c_name_from(a->c)), a->single_precision});
+    const std::string& file = a->c.empty() ? a->onnx : a->c;
+    check_writable(file);
+    check_distinct(file, {a->model});
+    if (a->c.empty()) {
+      exit.value = export_onnx(*a);
+    } else {
+      export_c(model, a->c, {a->name.value_or(c_name_from(a->c)), a->single_precision});
+    }
+  });
+}
+
+void add_import(CLI::App& app, ExitCode& exit) {
+  struct Files {
+    std::string onnx, model;
+  };
+  auto files = std::make_shared<Files>();
+  CLI::App* command = app.add_subcommand("import", "Read an ONNX file as a model, by the Python package");
+  command->add_option("onnx", files->onnx, "ONNX file: a chain of Gemm, MatMul, Add and Relu")->required();
+  command->add_option("--model", files->model, "Model file to write")->required();
+  command->footer("Example:\n  relufit import network.onnx --model network.json");
+  command->callback([files, &exit] {
+    check_writable(files->model);
+    check_distinct(files->model, {files->onnx});
+    exit.value = run_python_package({"import", files->onnx, "--model", files->model});
   });
 }
 

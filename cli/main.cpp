@@ -27,7 +27,8 @@ int run(int argc, char** argv) {
   relufit::cli::add_train(app, exit);
   relufit::cli::add_predict(app);
   relufit::cli::add_evaluate(app);
-  relufit::cli::add_export(app);
+  relufit::cli::add_export(app, exit);
+  relufit::cli::add_import(app, exit);
   relufit::cli::add_reproduce(app, exit);
   relufit::cli::add_export_sdp(app);
   try {

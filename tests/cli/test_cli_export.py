@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +62,7 @@ def test_header_agrees(relufit: Program, model: Path, teacher_csv: Path, options
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["my net.json"], "--c is required"),
+        (["my net.json"], "--c, --onnx: expected one of them"),
         (["none.json", "--c", "net.h"], "none.json"),
         (["my net.json", "--c", "none/net.h"], "none/net.h: the folder 'none' does not exist"),
         (["my net.json", "--c", "my net.json"], "my net.json: named twice"),
@@ -72,3 +75,41 @@ def test_bad_input_is_refused(relufit: Program, model: Path, arguments: list[str
     assert run.returncode == 2
     assert message in run.stderr and len(run.stderr.splitlines()) == 1
     assert contents(relufit.folder) == before
+
+
+def test_onnx_there_and_back(relufit: Program, model: Path, teacher_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the Python package of the interpreter that runs the tests."""
+    for package in ("relufit", "onnx"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"no package {package}")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    relufit("export", model, "--onnx", "net.onnx", "--float64", "--opset", 14)
+    relufit("import", "net.onnx", "--model", "again.json")
+    for name in (model, "again.json"):
+        relufit("predict", name, teacher_csv, "--out", f"{Path(name).stem}.csv")
+    first, second = (read_csv(relufit.folder / f"{stem}.csv")["y"] for stem in (model.stem, "again"))
+    np.testing.assert_allclose(first, second, rtol=1e-12)
+    refused = relufit.run("export", model, "--onnx", "old.onnx", "--opset", 3)
+    assert refused.returncode == 2 and "opset: 3, expected at least 7" in refused.stderr
+
+
+def test_onnx_without_the_package(relufit: Program, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(relufit.folder))
+    for arguments in (("export", model, "--onnx", "net.onnx"), ("import", "net.onnx", "--model", "again.json")):
+        completed = relufit.run(*arguments)
+        assert completed.returncode == 1 and "ONNX needs the Python package" in completed.stderr
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ((), "--c, --onnx: expected one of them"),
+        (("--c", "a.h", "--onnx", "a.onnx"), "--c, --onnx: expected one of them"),
+        (("--c", "a.h", "--opset", 13), "--opset, --float64: options of --onnx"),
+        (("--onnx", "a.onnx", "--float32"), "--name, --float32: options of --c"),
+    ],
+)
+def test_bad_kinds_of_export(relufit: Program, model: Path, options: tuple, message: str) -> None:
+    completed = relufit.run("export", model, *options)
+    assert completed.returncode == 2 and message in completed.stderr
+    assert not (relufit.folder / "a.h").exists() and not (relufit.folder / "a.onnx").exists()
