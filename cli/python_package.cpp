@@ -2,11 +2,10 @@
 
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <stdexcept>
-
-extern char** environ;
 
 namespace relufit::cli {
 
@@ -17,6 +16,7 @@ int run_python(std::vector<std::string> arguments) {
   constexpr int kNotFound = 127;
   arguments.insert(arguments.begin(), "python3");
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   std::fflush(stdout);

@@ -92,11 +92,8 @@ class Copies {
 };
 
 /// The columns of P_l (index l - 1) of these samples; nothing but for maxout.
-inline auto linear_of(const Copies& copies, std::size_t index, Range samples) {
-  const bool has = copies.linear[index].size() > 0;
-  return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
-}
-inline auto linear_of(Copies& copies, std::size_t index, Range samples) {
+template <class AnyCopies>
+auto linear_of(AnyCopies& copies, std::size_t index, Range samples) {
   const bool has = copies.linear[index].size() > 0;
   return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
 }
