@@ -52,9 +52,7 @@ constexpr StepAccuracy kQuickSteps{10, 1e-3};
 
 // The race, measured on other splits than those of bench/constraints.py: widths in units of the arguments' size, steps
 // and relative decrease at which each ends, and the share of the networks that go on to the next.
-constexpr double kFirstWidth = 1;
-constexpr double kLastWidth = 0.02;
-constexpr double kWidthFactor = 0.5;
+constexpr double kWidths[] = {1, 1. / 2, 1. / 4, 1. / 8, 1. / 16, 1. / 32};
 constexpr Index kSmoothSteps = 25;
 constexpr double kSmoothSettled = 1e-3;
 constexpr double kStaying = 0.7;
@@ -322,7 +320,7 @@ RaceResult race(const LiftedProblem& problem, const std::vector<std::vector<Laye
     polishes.push_back(std::make_unique<ConstrainedPolish>(problem, layers, options, kQuickSteps));
   }
   Workers workers(static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), networks.size())));
-  for (double width = kFirstWidth; width >= kLastWidth; width *= kWidthFactor) {
+  for (const double width : kWidths) {
     workers.run(static_cast<Index>(running.size()), [&](Index i) {
       ConstrainedPolish& polish = *polishes[running[static_cast<std::size_t>(i)]];
       polish.minimize(width * polish.argument_size(), kSmoothSteps, kSmoothSettled);

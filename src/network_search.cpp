@@ -66,7 +66,7 @@ class NetworkFitting {
     quick.should_stop = stop;
     quick.max_iterations = kSmoothIterations;
     Vector parameters = fit_.errors().pack(layers);
-    for (double width = kFirstWidth; width >= kLastWidth; width *= kWidthFactor) {
+    for (const double width : kWidths) {
       fit_.errors().set_smoothing(width);
       fit_.run(parameters, quick);
     }
@@ -83,9 +83,7 @@ class NetworkFitting {
   }
 
  private:
-  static constexpr double kFirstWidth = 1;
-  static constexpr double kLastWidth = 0.01;
-  static constexpr double kWidthFactor = 0.3;
+  static constexpr double kWidths[] = {1, 0.3, 0.09, 0.027};
   static constexpr Index kSmoothIterations = 10;  // for each width
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
