@@ -36,9 +36,9 @@ struct TrainOptions {
   std::vector<Index> hidden;  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
   OutputActivation output = OutputActivation::linear;
   Activation activation;          ///< of the hidden layers; Method::fixed_output expects a ReLU
-  bool skip_connections = false;  ///< whether layers after the first see the inputs too; not for Method::fixed_output
   Loss loss = Loss::squared;      ///< the delta of huber in raw units, in which all targets then have one scale
   bool bias = true;               ///< whether layers have biases; false: all are 0, and data are scaled, not centered
+  bool skip_connections = false;  ///< whether layers after the first see the inputs too; not for Method::fixed_output
   /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
   /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
   /// Method::fixed_output, and no other.
@@ -58,9 +58,10 @@ struct TrainOptions {
   std::optional<Model> start;  ///< for Initialization::network
   unsigned seed = 0;           ///< of the random guesses
   bool polish = false;         ///< Method::relaxation: refine the best network of every start (polish.h)
-  /// `polish` under constraints on weights, and none on outputs and hidden values, which it would break: every random start is a race of this many short relaxations
-  /// from random points, all polished, the best ones to the end; >= 1. Not for losses without curvature (absolute,
-  /// quantile, hinge, exact) and large problems, where a start is one long relaxation.
+  /// `polish` under constraints on weights, and none on outputs and hidden values, which it would break: every random
+  /// start is a race of this many short relaxations from random points, all polished, the best ones to the end; >= 1.
+  /// Not for losses without curvature (absolute, quantile, hinge, exact) and large problems, where a start is one long
+  /// relaxation.
   Index candidates = 12;
   Index candidate_iterations = 5;  ///< of each of these relaxations at most; >= 1
   Index search_runs = 2000;        ///< local fits of one start of Method::search, >= 1
