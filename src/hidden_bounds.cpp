@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "relufit/constraints.h"
+#include "unit_values.h"
 
 namespace relufit {
 
@@ -14,14 +15,10 @@ bool bounds_layer(const HiddenBound& bound, std::size_t layer) {
   return !bound.layer || *bound.layer == static_cast<Index>(layer) + 1;
 }
 
-/// Values of a hidden layer's units for those of the layer below (the first: of the inputs), one column per sample.
-Matrix unit_values(const Network& network, const Layer& layer, bool is_first, const Matrix& below,
-                   const Matrix& inputs) {
-  const Matrix all = seen(below, inputs, network.skip_connections() && !is_first);
-  const Matrix arguments = (layer.weights * all).colwise() + layer.bias;
-  Matrix values(arguments.rows() / arguments_per_unit(network.activation()), arguments.cols());
-  evaluate(network.activation(), arguments, values);
-  return values;
+/// Values of a layer of the network whose layers are being changed, for those of the layer below.
+Matrix values_after(const Network& network, const std::vector<Layer>& layers, std::size_t l, const Matrix& below,
+                    const Matrix& inputs) {
+  return unit_values(layers[l], network.activation(), seen(below, inputs, network.skip_connections() && l > 0));
 }
 
 }  // namespace
@@ -32,7 +29,7 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
   const Matrix inputs = model.input_scaling.apply(samples);
   Matrix values = inputs;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    values = unit_values(model.network, layers[l], l == 0, values, inputs);
+    values = values_after(model.network, layers, l, values, inputs);
     double most = std::numeric_limits<double>::infinity();
     for (const HiddenBound& bound : bounds) {
       if (bounds_layer(bound, l)) most = std::min(most, bound.at_most * (1 - kMargin));
@@ -57,7 +54,7 @@ double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model
   const Matrix inputs = model.input_scaling.apply(samples);
   Matrix values = inputs;
   for (std::size_t l = 0; l + 1 < model.network.layers().size(); ++l) {
-    values = unit_values(model.network, model.network.layers()[l], l == 0, values, inputs);
+    values = values_after(model.network, model.network.layers(), l, values, inputs);
     if (bounds_layer(bound, l)) slack = std::min(slack, bound.at_most - values.cwiseAbs().maxCoeff());
   }
   return slack;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "text.h"
+#include "unit_values.h"
 
 namespace relufit {
 
@@ -106,16 +107,14 @@ Matrix Network::forward(const Matrix& inputs) const {
   if (inputs.rows() != input_size()) {
     throw std::invalid_argument(fmt::format("{} rows of network inputs, expected {}", inputs.rows(), input_size()));
   }
-  const std::vector<Index> sizes = widths();
   Matrix values = inputs;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (i > 0 && skip_connections_) values = seen(values, inputs, true);
-    Matrix arguments = layers_[i].weights * values;
-    arguments.colwise() += layers_[i].bias;
     const bool is_last = i + 1 == layers_.size();
-    if (is_last && output_ == OutputActivation::linear) return arguments;
-    values.resize(sizes[i + 1], inputs.cols());
-    evaluate(is_last ? Activation::relu : activation_, arguments, values);
+    if (is_last && output_ == OutputActivation::linear) {
+      return (layers_[i].weights * values).colwise() + layers_[i].bias;
+    }
+    values = unit_values(layers_[i], is_last ? Activation::relu : activation_, values);
   }
   return values;
 }

@@ -8,6 +8,7 @@
 #include "network_fit.h"
 #include "relufit/polish.h"
 #include "searches.h"
+#include "unit_values.h"
 
 namespace relufit {
 
@@ -90,10 +91,7 @@ class NetworkFitting {
 
   /// What the layer after `layer` sees, one column per sample, for what that one does.
   Matrix seen_after(const Layer& layer, const Matrix& values) const {
-    const Matrix arguments = (layer.weights * values).colwise() + layer.bias;
-    Matrix units(arguments.rows() / arguments_per_unit(problem_.activation), arguments.cols());
-    evaluate(problem_.activation, arguments, units);
-    return seen(units, problem_.inputs, problem_.skip_connections);
+    return seen(unit_values(layer, problem_.activation, values), problem_.inputs, problem_.skip_connections);
   }
 
   /// `values`: what the layer sees, one column per sample.

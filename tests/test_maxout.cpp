@@ -8,6 +8,7 @@
 #include "random.h"
 #include "relufit/sequence.h"
 #include "relufit/train.h"
+#include "teacher_data.h"
 #include "unit_copies.h"
 
 namespace relufit {
@@ -18,6 +19,7 @@ using testing_random::normal_matrix;
 using testing_random::random_layers;
 using testing_random::random_parameters;
 using testing_random::uniform;
+using testing_teacher::dataset;
 
 std::vector<Layer> layers_of(Generator& random, const std::vector<Index>& widths, bool skip_connections = false,
                              double size = 1) {
@@ -34,16 +36,6 @@ LiftedProblem problem_of(Generator& random, const std::vector<Index>& widths, In
   problem.loss = loss;
   problem.ridge = ridge;
   return problem;
-}
-
-Dataset dataset(Generator& random, const Network& teacher, Index samples, double noise = 0) {
-  Dataset data;
-  data.inputs = normal_matrix(random, teacher.input_size(), samples);
-  data.targets = teacher.forward(data.inputs);
-  data.targets += normal_matrix(random, data.targets.rows(), samples, noise);
-  for (Index i = 0; i < teacher.input_size(); ++i) data.input_names.emplace_back("x").append(std::to_string(i));
-  for (Index i = 0; i < teacher.output_size(); ++i) data.target_names.emplace_back("y").append(std::to_string(i));
-  return data;
 }
 
 TEST(Maxout, OutputsAreTheirDefinition) {

@@ -9,6 +9,7 @@
 #include "relufit/sequence.h"
 #include "relufit/train.h"
 #include "subproblem_setting.h"
+#include "teacher_data.h"
 
 namespace relufit {
 namespace {
@@ -19,6 +20,7 @@ using testing_random::random_layers;
 using testing_random::random_parameters;
 using testing_random::teacher_problem;
 using testing_random::uniform_matrix;
+using testing_teacher::dataset;
 
 const std::vector<Index> kWidths = {3, 4, 5, 2};
 
@@ -105,16 +107,6 @@ TEST(SkipConnections, SubproblemAtTheTruthIsSolvedByIt) {
   options.tolerance = 1e-10;
   EXPECT_EQ(solver.solve(options).status, SubproblemStatus::converged);
   EXPECT_LE(relative_residual(problem, solver.network()), 1e-6);
-}
-
-Dataset dataset(Generator& random, const Network& teacher, Index samples, double noise = 0) {
-  Dataset data;
-  data.inputs = normal_matrix(random, teacher.input_size(), samples);
-  data.targets = teacher.forward(data.inputs);
-  data.targets += normal_matrix(random, data.targets.rows(), samples, noise);
-  for (Index i = 0; i < teacher.input_size(); ++i) data.input_names.emplace_back("x").append(std::to_string(i));
-  for (Index i = 0; i < teacher.output_size(); ++i) data.target_names.emplace_back("y").append(std::to_string(i));
-  return data;
 }
 
 TEST(SkipConnections, SearchFitsItsTeachersExactly) {
