@@ -11,7 +11,7 @@ namespace {
 class LinearAffineStep final : public AffineStep {
  public:
   LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks)
-      : copies_(static_cast<double>(problem.output_terms.size()) + 1),
+      : copies_(static_cast<double>(output_copies(problem))),
         fit_(problem, chunks.count()),
         outputs_(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths.back(), Chunks::block)),
         layers_{fit_.layer()} {}

@@ -16,6 +16,10 @@ inline bool values_are_shared(const LiftedProblem& problem, std::size_t layer) {
   return layer == 1 && problem.activation == Activation::relu;
 }
 
+/// How many copies Z has: the first for the loss and its bounds, a copy only where output_is_copied, and one for each
+/// of the problem's output terms.
+inline Index output_copies(const LiftedProblem& problem) { return static_cast<Index>(problem.output_terms.size()) + 1; }
+
 /// One vector of that space: contiguous, with one part per hidden layer l = 1..D (index l - 1) or product layer l
 /// = 2..L (index l - 2). Columns are samples unless said otherwise.
 class Copies {
@@ -29,9 +33,7 @@ class Copies {
   std::vector<Part> block_left;  ///< first N columns of M_l: [V1 (C + ...) V2; (B + Y) V2], (rows of W_l + n_{l-1}) x N
   std::vector<Part> block_right;  ///< last n_{l-1} columns of M_l: [V1 (A + X); I]
   std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
-  /// Z, nL x N: the first for the loss and its bounds, a copy only where output_is_copied; then one for each of the
-  /// problem's output terms.
-  std::vector<Part> outputs;
+  std::vector<Part> outputs;      ///< Z, nL x N, as many as output_copies
 
   explicit Copies(const LiftedProblem& problem) {
     const auto& n = problem.widths;
@@ -40,8 +42,7 @@ class Copies {
     const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
     const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;
     const std::vector<LayerShape> shapes = problem.shapes();
-    const auto output_copies = static_cast<Index>(problem.output_terms.size()) + 1;
-    Index size = output_copies * n.back() * samples;
+    Index size = output_copies(problem) * n.back() * samples;
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
       size += (2 * pieces * n[l] + value_rows(l)) * samples + n[l] * linear_samples +
               (shapes[l].rows + n[l]) * (samples + n[l]);
@@ -63,7 +64,7 @@ class Copies {
       take(block_right, shapes[l].rows + n[l], n[l]);
     }
     for (const WeightTerm& term : problem.weight_terms) take(weights, shape_of(term).rows, shape_of(term).columns);
-    for (Index i = 0; i < output_copies; ++i) take(outputs, n.back(), samples);
+    for (Index i = 0; i < output_copies(problem); ++i) take(outputs, n.back(), samples);
   }
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;

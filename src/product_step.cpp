@@ -52,7 +52,6 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       k_(problem.widths[index + 1]),
       rank_(coupled_ ? rows->rank() : 0),
       skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
-      output_copies_(static_cast<double>(problem.output_terms.size()) + 1),
       last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
       sums_(m_, k_, features(), rank_),
       correction_(k_, rank_),
@@ -177,7 +176,7 @@ void ProductStep::set_weights(const Penalties& penalties) {
   const double block_weight = product_ * c_ * c_;
   if (last_) {
     const double loss_weight = problem_.loss == Loss::exact ? std::numeric_limits<double>::infinity() : 1.0;
-    mu_ = output_is_copied(problem_) ? output_copies_ * penalties.output : loss_weight;
+    mu_ = output_is_copied(problem_) ? static_cast<double>(output_copies(problem_)) * penalties.output : loss_weight;
   } else {
     mu_ = penalties.pair * units_.argument_penalty();
   }

@@ -74,7 +74,6 @@ class ProductStep {
   bool coupled_;          // the inner units are those of a first hidden layer whose H is shared
   Index m_, k_, rank_;    // rank 0 unless coupled
   Index skipped_;         // q, the dimensions of the inputs that skip to this layer
-  double output_copies_;
   bool last_;
   const ProductParameters* parameters_ = nullptr;
 
