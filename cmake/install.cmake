@@ -2,9 +2,12 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS relufit EXPORT relufit-targets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS relufit EXPORT relufit-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET relufit-v3)
+  install(TARGETS relufit-v3 LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/glibc-hwcaps/x86-64-v3 NAMELINK_SKIP)
+endif()
 if(RELUFIT_BUILD_CLI)
+  set_target_properties(relufit-cli PROPERTIES INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
   install(TARGETS relufit-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY include/relufit DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -8,12 +8,14 @@ python=(python3 python3-dev python3-venv)
 checks=(coinor-csdp clang clang-format clang-tidy)
 docs=(doxygen)
 old_cpu=(qemu-user)
+fuzz=(clang libclang-rt-dev)
 
 wanted=("${build[@]}")
 case "${1:-}" in
   python) wanted+=("${python[@]}") ;;
   old-cpu) wanted+=("${python[@]}" "${old_cpu[@]}") ;;
   docs) wanted+=("${python[@]}" "${docs[@]}") ;;
+  fuzz) wanted+=("${fuzz[@]}") ;;
   all) wanted+=("${python[@]}" "${checks[@]}") ;;
 esac
 missing=()

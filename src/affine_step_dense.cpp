@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Cholesky>
 #include <stdexcept>
 
 #include "affine_step.h"
+#include "decompositions.h"
 #include "row_space.h"
 
 namespace relufit {

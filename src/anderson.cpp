@@ -1,5 +1,7 @@
 #include "anderson.h"
 
+#include "products.h"
+
 namespace relufit {
 
 Anderson::Anderson(Index size, Index memory)
@@ -40,7 +42,7 @@ void Anderson::step(const Vector& v, const Vector& weights, Vector& image) {
   fallback_ = image;
   plain_residual_ = residual;
   pending_ = true;
-  image.noalias() -= image_differences_.leftCols(filled_) * gamma_.head(filled_);
+  subtract_product(image, image_differences_.leftCols(filled_), gamma_.head(filled_));
 }
 
 bool Anderson::rejected(double residual) {
@@ -53,8 +55,8 @@ void Anderson::remember(const Vector& image) {
   residual_differences_.col(next_) = residual_ - previous_residual_;
   image_differences_.col(next_) = image - previous_image_;
   filled_ = std::min(filled_ + 1, memory_);
-  gram_.col(next_).head(filled_).noalias() =
-      residual_differences_.leftCols(filled_).transpose() * residual_differences_.col(next_);
+  set_product(gram_.col(next_).head(filled_), residual_differences_.leftCols(filled_).transpose(),
+              residual_differences_.col(next_));
   gram_.row(next_) = gram_.col(next_).transpose();
   next_ = (next_ + 1) % memory_;
 }
@@ -62,7 +64,7 @@ void Anderson::remember(const Vector& image) {
 bool Anderson::solve() {
   // Columns not filled yet are zero in the equations, which keeps their size.
   right_.setZero();
-  right_.head(filled_).noalias() = residual_differences_.leftCols(filled_).transpose() * residual_;
+  set_product(right_.head(filled_), residual_differences_.leftCols(filled_).transpose(), residual_);
   const double eta = kRegularization * gram_.topLeftCorner(filled_, filled_).trace();
   factor_.compute(gram_ + eta * Matrix::Identity(memory_, memory_));
   gamma_ = factor_.solve(right_);

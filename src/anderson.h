@@ -9,8 +9,7 @@
 /// taken back, the plain image takes its place and the memory starts anew.
 #pragma once
 
-#include <Eigen/Cholesky>
-
+#include "decompositions.h"
 #include "relufit/network.h"
 
 namespace relufit {

@@ -1,7 +1,8 @@
 #include "box_quadratic.h"
 
-#include <Eigen/Cholesky>
 #include <cmath>
+
+#include "decompositions.h"
 
 namespace relufit {
 

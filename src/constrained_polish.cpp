@@ -20,13 +20,13 @@
 
 #include "constrained_polish.h"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
 #include "box_quadratic.h"
+#include "decompositions.h"
 #include "parallel.h"
 #include "relufit/sequence.h"
 

@@ -1,7 +1,8 @@
 #include "douglas_rachford.h"
 
-#include <Eigen/QR>
 #include <cmath>
+
+#include "decompositions.h"
 
 namespace relufit {
 

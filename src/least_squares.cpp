@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "products.h"
 #include "smooth_activation.h"
 
 namespace relufit {
@@ -59,7 +60,7 @@ void NetworkErrors::forward(const Vector& parameters) {
     const Weights w = weights(parameters, l);
     const bool last = l + 1 == offsets_.size();
     Matrix& arguments = last ? activations_.back() : arguments_[l];
-    arguments.noalias() = w * activations_[l];
+    set_product(arguments, w, activations_[l]);
     if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (last) break;
     auto values = activations_[l + 1].topRows(problem_.widths[l + 1]);
@@ -118,7 +119,7 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix
     if (l == 0) continue;
     const Index units = problem_.widths[l];
     Matrix& before = backward_[l - 1];
-    before.leftCols(units).noalias() = slope * weights(parameters, l).leftCols(units);
+    set_product(before.leftCols(units), slope, weights(parameters, l).leftCols(units));
     for (Index j = units; j < before.cols(); j += units) before.middleCols(j, units) = before.leftCols(units);
     before.array() *= slopes_of_[l].array();
   }

@@ -1,5 +1,7 @@
 #include "linear_fit.h"
 
+#include "products.h"
+
 namespace relufit {
 
 LinearFit::LinearFit(const LiftedProblem& problem, Index chunks)
@@ -30,7 +32,7 @@ void LinearFit::solve(const Copies& copies) {
   rows_.weights(projected_, alpha_, layer_);
   if (pull_.penalty == 0) return;
   layer_.weights += pull_.mean;
-  layer_.bias.noalias() -= pull_.mean * rows_.mean();
+  subtract_product(layer_.bias, pull_.mean, rows_.mean());
   shrunk_ += pull_q_;
 }
 

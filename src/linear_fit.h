@@ -10,6 +10,7 @@
 
 #include "consensus.h"
 #include "parallel.h"
+#include "products.h"
 #include "row_space.h"
 
 namespace relufit {
@@ -25,8 +26,8 @@ class LinearFit {
   /// The targets T of a block of samples.
   template <class Block>
   void add(const Block& targets, Range block, Index slot) {
-    partial_[static_cast<std::size_t>(slot)].noalias() +=
-        targets * rows_.basis().middleCols(block.begin, block.size).transpose();
+    add_product(partial_[static_cast<std::size_t>(slot)], targets,
+                rows_.basis().middleCols(block.begin, block.size).transpose());
   }
 
   /// `copies`: for the targets of the copies of W.
@@ -35,7 +36,7 @@ class LinearFit {
   /// W U + b 1' for a block of samples.
   template <class Block>
   void evaluate(Range block, Block&& values) const {
-    values.noalias() = shrunk_ * rows_.basis().middleCols(block.begin, block.size);
+    set_product(values, shrunk_, rows_.basis().middleCols(block.begin, block.size));
   }
 
   const Layer& layer() const { return layer_; }

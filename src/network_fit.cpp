@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "products.h"
+
 namespace relufit {
 
 NetworkFit::NetworkFit(const LiftedProblem& problem)
@@ -43,7 +45,7 @@ bool NetworkFit::advance(Vector& parameters, double& squared) {
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
   errors_.values(parameters, values_);
   errors_.jacobian(parameters, jacobian_);
-  gradient_.noalias() = jacobian_.transpose() * values_;
+  set_product(gradient_, jacobian_.transpose(), values_);
   gram_.setZero();
   gram_.selfadjointView<Eigen::Lower>().rankUpdate(jacobian_.transpose());
   const double least = kLeastScale * gram_.diagonal().mean();

@@ -2,8 +2,7 @@
 /// Internal: Levenberg-Marquardt for plain networks of any depth by normal equations, given up early.
 #pragma once
 
-#include <Eigen/Cholesky>
-
+#include "decompositions.h"
 #include "least_squares.h"
 #include "unit_fit.h"
 

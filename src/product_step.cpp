@@ -36,8 +36,10 @@
 
 #include "product_step.h"
 
-#include <Eigen/Eigenvalues>
 #include <limits>
+
+#include "decompositions.h"
+#include "products.h"
 
 namespace relufit {
 
@@ -94,12 +96,12 @@ void ProductStep::prepare(const ProductParameters& parameters, const Penalties& 
   set_weights(penalties);
   const Matrix& x = parameters.x;
   const Matrix& y = parameters.y;
-  xy_.noalias() = x * y;
+  set_product(xy_, x, y);
 
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(x * x.transpose());
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(product(x, x.transpose()));
   v_ = eigen.eigenvectors();
   const Vector sigma = eigen.eigenvalues().cwiseMax(0.0);
-  xhat_ = v_.transpose() * x;
+  xhat_ = product(v_.transpose(), x);
   omega_ = kappa_ * d_ / (d_ + kappa_ * sigma.array());
   g_ = kappa_ / (d_ + kappa_ * sigma.array());
   for (Index j = 0; j < rank_; ++j) {
@@ -119,20 +121,20 @@ void ProductStep::accumulate(const Copies& target, Range samples, Index slot) {
     set_full(target, block, full);
     set_r(target, block, r);
     const auto y = parameters_->y.middleCols(block.begin, block.size);
-    my.sums.full_y.leftCols(k_).noalias() += full * y.transpose();
+    add_product(my.sums.full_y.leftCols(k_), full, y.transpose());
     my.sums.full_y.col(k_) -= full.rowwise().sum();
-    my.sums.r_y.leftCols(k_).noalias() += r * y.transpose();
+    add_product(my.sums.r_y.leftCols(k_), r, y.transpose());
     my.sums.r_y.col(k_) -= r.rowwise().sum();
     if (skips()) {
       const auto inputs = rows_->input_basis().middleCols(block.begin, block.size);
-      my.sums.full_y.rightCols(skipped_).noalias() -= full * inputs.transpose();
-      my.sums.r_y.rightCols(skipped_).noalias() -= r * inputs.transpose();
+      subtract_product(my.sums.full_y.rightCols(skipped_), full, inputs.transpose());
+      subtract_product(my.sums.r_y.rightCols(skipped_), r, inputs.transpose());
     }
     if (!coupled()) return;
     const auto basis = rows_->basis().middleCols(block.begin, block.size);
-    my.sums.full_q.noalias() += full * basis.transpose();
-    my.sums.slack_q.noalias() += target.slack[index_].middleCols(block.begin, block.size) * basis.transpose();
-    my.sums.r_q.noalias() += r * basis.transpose();
+    add_product(my.sums.full_q, full, basis.transpose());
+    add_product(my.sums.slack_q, target.slack[index_].middleCols(block.begin, block.size), basis.transpose());
+    add_product(my.sums.r_q, r, basis.transpose());
   });
 }
 
@@ -148,7 +150,7 @@ void ProductStep::solve(const Copies& target) {
         sums_.full_q.col(j) / d_;
   }
   minimizer_y_ = sums_.full_y / d_;
-  minimizer_y_.noalias() += correction_ * y_rows_.transpose();
+  add_product(minimizer_y_, correction_, y_rows_.transpose());
   minimizer_q_ = sums_.full_q / d_ + correction_;
   solve_weights(target);
   if (coupled()) solve_first_layer();
@@ -192,18 +194,18 @@ void ProductStep::set_weights(const Penalties& penalties) {
 
 void ProductStep::factorize(const Matrix& y) {
   Matrix gram = Matrix::Zero(features(), features());
-  gram.topLeftCorner(k_, k_).noalias() = y * y.transpose();
+  set_product(gram.topLeftCorner(k_, k_), y, y.transpose());
   gram.col(k_).head(k_) = -y.rowwise().sum();
   gram.row(k_).head(k_) = gram.col(k_).head(k_).transpose();
   gram(k_, k_) = static_cast<double>(y.cols());
   if (skips()) {
-    gram.topRightCorner(k_, skipped_).noalias() = -y * rows_->input_basis().transpose();
+    subtract_product(gram.topRightCorner(k_, skipped_), y, rows_->input_basis().transpose());
     gram.row(k_).tail(skipped_) = rows_->input_basis().rowwise().sum().transpose();
     gram.bottomLeftCorner(skipped_, k_ + 1) = gram.topRightCorner(k_ + 1, skipped_).transpose();
     gram.bottomRightCorner(skipped_, skipped_).setIdentity();
   }
   if (coupled()) {
-    y_rows_.topRows(k_).noalias() = y * rows_->basis().transpose();
+    set_product(y_rows_.topRows(k_), y, rows_->basis().transpose());
     y_rows_.row(k_) = -rows_->basis().rowwise().sum().transpose();
     y_rows_.bottomRows(skipped_).setZero();
     y_rows_.bottomRightCorner(skipped_, skipped_) = -Matrix::Identity(skipped_, skipped_);
@@ -268,22 +270,22 @@ void ProductStep::set_pulls(const Copies& target) {
 
 void ProductStep::solve_weights(const Copies& target) {
   // Rows of V'(R - X Q) against Y~ and the row space.
-  rotated_r_y_.noalias() = v_.transpose() * sums_.r_y;
-  rotated_r_y_.noalias() -= xhat_ * minimizer_y_;
-  rotated_r_q_.noalias() = v_.transpose() * sums_.r_q;
-  rotated_r_q_.noalias() -= xhat_ * minimizer_q_;
+  set_product(rotated_r_y_, v_.transpose(), sums_.r_y);
+  subtract_product(rotated_r_y_, xhat_, minimizer_y_);
+  set_product(rotated_r_q_, v_.transpose(), sums_.r_q);
+  subtract_product(rotated_r_q_, xhat_, minimizer_q_);
 
   const double v1 = parameters_->left_scale;
   weight_target_ = (product_ * v1) * target.block_right[index_].topRows(m_) - (product_ * v1 * v1) * parameters_->x;
   if (pull_.penalty > 0) weight_target_ += pull_.penalty * pull_.mean.leftCols(k_);
   rotated_y_.noalias() = omega_.asDiagonal() * rotated_r_y_;
   rotated_q_.array() = rotated_r_q_.array() * (omega_rows_.array().colwise() - omega_.array());
-  rotated_y_.noalias() += rotated_q_ * y_rows_.transpose();
-  rotated_weight_target_.noalias() = v_.transpose() * weight_target_;
+  add_product(rotated_y_, rotated_q_, y_rows_.transpose());
+  set_product(rotated_weight_target_, v_.transpose(), weight_target_);
   rotated_y_.leftCols(k_) += rotated_weight_target_;
   if (skips() && pull_.penalty > 0) {
     skip_basis_ = skip_target_.rightCols(skipped_) * skip_ridge_.asDiagonal();
-    rotated_y_.rightCols(skipped_).noalias() += v_.transpose() * skip_basis_;
+    add_product(rotated_y_.rightCols(skipped_), v_.transpose(), skip_basis_);
   }
   if (!problem_.bias) rotated_y_.col(k_).setZero();
   for (Index i = 0; i < m_; ++i) {
@@ -291,7 +293,7 @@ void ProductStep::solve_weights(const Copies& target) {
     row = rotated_y_.row(i).transpose();
     factors_[static_cast<std::size_t>(i)].solveInPlace(row);
   }
-  f_.noalias() = v_ * rotated_f_;
+  set_product(f_, v_, rotated_f_);
   set_layer();
 }
 
@@ -306,28 +308,28 @@ void ProductStep::set_layer() {
   rows_->input_weights(skip_basis_, skip_weights_);
   if (pulled) skip_weights_ += skip_mean_;
   layer_.weights.rightCols(skip_weights_.cols()) = skip_weights_;
-  if (problem_.bias) layer_.bias.noalias() -= skip_weights_ * rows_->mean();
+  if (problem_.bias) subtract_product(layer_.bias, skip_weights_, rows_->mean());
 }
 
 // H in the row space, from which the first layer and S_1 follow.
 void ProductStep::solve_first_layer() {
   rotated_residual_q_ = -rotated_r_q_;
-  rotated_residual_q_.noalias() += rotated_f_ * y_rows_;
+  add_product(rotated_residual_q_, rotated_f_, y_rows_);
   preactivation_q_ = minimizer_q_ - sums_.slack_q;
   residual_q_.array() = g_rows_.array() * rotated_residual_q_.array();
-  preactivation_q_.noalias() -= xhat_.transpose() * residual_q_;
+  subtract_product(preactivation_q_, xhat_.transpose(), residual_q_);
   rows_->weights(preactivation_q_, shrinkage_, first_layer_);
   shrunk_q_.noalias() = preactivation_q_ * gamma_.asDiagonal();
   if (first_pull_.penalty > 0) {
     first_layer_.weights += first_pull_.mean;
-    first_layer_.bias.noalias() -= first_pull_.mean * rows_->mean();
+    subtract_product(first_layer_.bias, first_pull_.mean, rows_->mean());
     shrunk_q_ += pull_q_;
   }
 
   residual_q_.array() = (g_rows_.array().colwise() - g_.array()) * rotated_residual_q_.array();
   shift_ = correction_;
-  shift_.noalias() -= xhat_.transpose() * residual_q_;
-  correction_x_.noalias() = parameters_->x * correction_;
+  subtract_product(shift_, xhat_.transpose(), residual_q_);
+  set_product(correction_x_, parameters_->x, correction_);
 }
 
 void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Copies& image) const {
@@ -341,25 +343,25 @@ void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Cop
   const Matrix& x = parameters_->x;
   const auto y = columns(parameters_->y);
   e = -e;
-  e.noalias() += x * full;
-  e.noalias() += f_.leftCols(k_) * y;
+  add_product(e, x, full);
+  add_product(e, f_.leftCols(k_), y);
   e.colwise() -= f_.col(k_);
-  if (skips()) e.noalias() -= f_.rightCols(skipped_) * columns(rows_->input_basis());
-  if (coupled()) e.noalias() += correction_x_ * columns(rows_->basis());
+  if (skips()) subtract_product(e, f_.rightCols(skipped_), columns(rows_->input_basis()));
+  if (coupled()) add_product(e, correction_x_, columns(rows_->basis()));
 
   auto h = columns(coupled() ? image.active[index_] : image.values[index_]);
   h = full;
-  h.noalias() -= gain_ * e;
+  subtract_product(h, gain_, e);
   if (coupled()) {
-    h.noalias() += shift_ * columns(rows_->basis());
+    add_product(h, shift_, columns(rows_->basis()));
     auto slack = columns(image.slack[index_]);
     slack = h;
-    slack.noalias() -= shrunk_q_ * columns(rows_->basis());
+    subtract_product(slack, shrunk_q_, columns(rows_->basis()));
   }
   // The residual of the upper left part at the solution: X H + F Y~ - R.
   full -= h;
-  if (coupled()) full.noalias() += correction_ * columns(rows_->basis());
-  e.noalias() -= x * full;
+  if (coupled()) add_product(full, correction_, columns(rows_->basis()));
+  subtract_product(e, x, full);
 
   auto left = columns(image.block_left[index_]);
   left.topRows(m_) = columns(target.block_left[index_]).topRows(m_) + (c_ * (1 - eta_)) * e;

@@ -2,9 +2,8 @@
 /// The affine step of one product W H = C: see product_step.cpp.
 #pragma once
 
-#include <Eigen/Cholesky>
-
 #include "consensus.h"
+#include "decompositions.h"
 #include "parallel.h"
 #include "row_space.h"
 #include "unit_copies.h"

@@ -82,6 +82,7 @@ HWY_INLINE Minimizer solve_free(const Pair& pair, Vec free_h, Vec free_s) {
   const Vec floor = hn::MulAdd(hn::Set(tag, 1e-24), length, tiny);
   const Vec volume2 = hn::MulAdd(volume, volume, tiny);
   Vec nu = hn::Max(hn::Sub(length, largest), floor);
+  Mask moving = hn::Eq(nu, nu);  // a lane that is done stays: its steps are its own, whatever its neighbours need
 
   for (int i = 0; i < kMaxNewton; ++i) {
     const Vec scale = hn::Div(one, hn::MulAdd(nu, hn::Add(nu, trace), volume2));
@@ -97,8 +98,9 @@ HWY_INLINE Minimizer solve_free(const Pair& pair, Vec free_h, Vec free_s) {
     const Vec next = hn::Max(hn::Add(nu, change), floor);
     // The step after this one would be about the square of it, relative to nu.
     const Mask done = hn::Le(hn::Abs(hn::Sub(next, nu)), hn::Mul(hn::Set(tag, 1e-9), nu));
-    nu = next;
-    if (hn::AllTrue(tag, done)) break;
+    nu = hn::IfThenElse(moving, next, nu);
+    moving = hn::AndNot(done, moving);
+    if (hn::AllFalse(tag, moving)) break;
   }
   const Vec scale = hn::Div(one, hn::MulAdd(nu, hn::Add(nu, trace), volume2));
   const Vec middle1 = hn::MulAdd(ss, pair.h_in, hn::Neg(hn::MulAdd(hs, pair.s_in, hn::Mul(hh, pair.x))));

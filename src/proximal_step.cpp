@@ -1,6 +1,7 @@
 #include "proximal_step.h"
 
 #include "output_prox.h"
+#include "products.h"
 #include "prox_pair.h"
 
 namespace relufit {
@@ -29,14 +30,14 @@ void ProximalStep::accumulate(const Copies& state, Range samples, Index slot) {
     gram.setZero();
     for_each_block(samples, [&](Range block) {
       const auto columns = state.block_left[i].middleCols(block.begin, block.size);
-      gram.noalias() += columns * columns.transpose();
+      add_product(gram, columns, columns.transpose());
     });
   }
 }
 
 void ProximalStep::set_thresholds(const Copies& state) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
-    grams_[i].noalias() = state.block_right[i] * state.block_right[i].transpose();
+    set_product(grams_[i], state.block_right[i], state.block_right[i].transpose());
     for (const Matrix& partial : partial_grams_[i]) grams_[i] += partial;
     set_threshold(state, i);
   }
@@ -55,14 +56,14 @@ void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copie
   for_each_block(samples, [&](Range block) {
     for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
       reflect_pairs(state, i, block, reflected);
-      reflected.block_left[i].middleCols(block.begin, block.size).noalias() =
-          reflections_[i] * state.block_left[i].middleCols(block.begin, block.size);
+      set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
+                  state.block_left[i].middleCols(block.begin, block.size));
     }
     if (output_is_copied(problem_)) reflect_output(state, block, reflected);
   });
   if (slot != 0) return;
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
-    reflected.block_right[i].noalias() = reflections_[i] * state.block_right[i];
+    set_product(reflected.block_right[i], reflections_[i], state.block_right[i]);
   }
   for (std::size_t i = 0; i < state.weights.size(); ++i) {
     reflected.weights[i] = weights(state, i);
@@ -119,9 +120,9 @@ void ProximalStep::reflect_output(const Copies& state, Range block, Copies& refl
 
 void ProximalStep::set_block_multiplier(const Copies& state, std::size_t index, Copies& block) const {
   block.block_left[index] = state.block_left[index];
-  block.block_left[index].noalias() -= thresholds_[index].matrix() * state.block_left[index];
+  subtract_product(block.block_left[index], thresholds_[index].matrix(), state.block_left[index]);
   block.block_right[index] = state.block_right[index];
-  block.block_right[index].noalias() -= thresholds_[index].matrix() * state.block_right[index];
+  subtract_product(block.block_right[index], thresholds_[index].matrix(), state.block_right[index]);
 }
 
 Matrix ProximalStep::weights(const Copies& state, std::size_t term) const {

@@ -1,9 +1,10 @@
 #include "row_space.h"
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
+
+#include "decompositions.h"
+#include "products.h"
 
 namespace relufit {
 
@@ -50,8 +51,8 @@ void RowSpace::weights(const Matrix& projected, double alpha, Layer& layer) cons
     layer.bias.setZero();
     return;
   }
-  layer.bias.noalias() = projected.col(0) * basis_(0, 0);
-  layer.bias.noalias() -= layer.weights * mean_;
+  layer.bias = projected.col(0) * basis_(0, 0);
+  subtract_product(layer.bias, layer.weights, mean_);
 }
 
 void RowSpace::input_weights(const Matrix& projected, Matrix& weights) const {
@@ -64,7 +65,8 @@ void RowSpace::input_weights(const Matrix& projected, Matrix& weights) const {
 void RowSpace::project(const Matrix& weights, Matrix& projected) const {
   projected.resize(weights.rows(), rank());
   projected.leftCols(constants_).setZero();
-  projected.rightCols(singular_.size()).noalias() = weights * left_ * singular_.asDiagonal();
+  set_product(projected.rightCols(singular_.size()), weights, left_);
+  projected.rightCols(singular_.size()) *= singular_.asDiagonal();
 }
 
 }  // namespace relufit

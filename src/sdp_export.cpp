@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -11,6 +10,8 @@
 
 #include "affine_expression.h"
 #include "atomic_file.h"
+#include "decompositions.h"
+#include "products.h"
 
 namespace relufit {
 

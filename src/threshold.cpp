@@ -1,9 +1,9 @@
 #include "threshold.h"
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <limits>
+
+#include "decompositions.h"
 
 namespace relufit {
 

@@ -7,8 +7,7 @@
 /// first reduced by a QR factorization, whose triangular factor keeps the small singular values.
 #pragma once
 
-#include <Eigen/Eigenvalues>
-
+#include "decompositions.h"
 #include "relufit/network.h"
 
 namespace relufit {

@@ -23,8 +23,6 @@
 /// layer of ReLU networks is treated otherwise: with b = h one copy serves both sides, penalties rho of h and s.
 #pragma once
 
-#include <Eigen/LU>
-
 #include "consensus.h"
 #include "parallel.h"
 
@@ -32,28 +30,7 @@ namespace relufit {
 
 class UnitCopies {
  public:
-  explicit UnitCopies(const Activation& activation) : lift_(lift_of(activation)) {
-    const auto pieces = static_cast<Index>(lift_.pieces.size());
-    Vector a(2 * pieces);
-    thresholds_.resize(pieces);
-    for (Index p = 0; p < pieces; ++p) {
-      const ActivationPiece& piece = lift_.pieces[static_cast<std::size_t>(p)];
-      a(p) = piece.above;
-      a(pieces + p) = piece.below;
-      thresholds_(p) = piece.threshold;
-    }
-    length_ = a.norm();
-    direction_ = a / length_;
-    Matrix difference(pieces, 2 * pieces);  // E
-    difference << Matrix::Identity(pieces, pieces), -Matrix::Identity(pieces, pieces);
-    const Matrix spread =
-        0.5 * (Matrix::Identity(2 * pieces, 2 * pieces) + direction_ * direction_.transpose()) * difference.transpose();
-    const Matrix inverse = (difference * spread).inverse();
-    const Vector sums = inverse.rowwise().sum();
-    argument_penalty_ = sums.sum();
-    shares_ = sums / argument_penalty_;
-    response_ = spread * inverse;
-  }
+  explicit UnitCopies(const Activation& activation);
 
   /// Penalties of the value's copy, of the argument (mu), and on the diagonal those of h and s; all over rho.
   double value_penalty() const { return (has_linear() ? 2 : 1) / (length_ * length_); }

@@ -1,9 +1,9 @@
 #include "unit_merge.h"
 
-#include <Eigen/Cholesky>
-#include <Eigen/QR>
 #include <cmath>
 #include <limits>
+
+#include "decompositions.h"
 
 namespace relufit {
 

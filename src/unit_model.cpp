@@ -1,7 +1,9 @@
 #include "unit_model.h"
 
-#include <Eigen/Cholesky>
 #include <cmath>
+
+#include "decompositions.h"
+#include "products.h"
 
 namespace relufit {
 
@@ -31,12 +33,12 @@ void UnitProblem::features(const UnitModel& model, Matrix& features) const {
 
 void UnitProblem::update_features(const UnitModel& model, Matrix& features) const {
   auto active = features.topRows(model.units());
-  active.noalias() = model.hidden * inputs_;
+  set_product(active, model.hidden, inputs_);
   active = active.cwiseMax(0.0);
 }
 
 double UnitProblem::residual(const UnitModel& model, const Matrix& features, Matrix& residual) const {
-  residual.noalias() = model.output * features;
+  set_product(residual, model.output, features);
   residual -= targets_;
   if (has_relu_output()) {
     residual = (targets_.array() == 0 && residual.array() < 0).select(0.0, residual);
@@ -107,7 +109,7 @@ void OutputSolver::solve_linear(const Matrix& features, const Matrix& residual, 
   gram_.setZero(features.rows(), features.rows());
   gram_.selfadjointView<Eigen::Lower>().rankUpdate(features);
   gram_.diagonal().array() += kDamping * gram_.trace();
-  right_.noalias() = features * residual.transpose();
+  set_product(right_, features, residual.transpose());
   const Eigen::LLT<Eigen::Ref<Matrix>> factor(gram_);
   factor.solveInPlace(right_);
   model.output -= right_.transpose();
@@ -129,7 +131,7 @@ void OutputSolver::solve_relu(const Matrix& features, const Matrix& residual, Un
     gram_.setZero(size, size);
     gram_.selfadjointView<Eigen::Lower>().rankUpdate(active_.leftCols(count));
     gram_.diagonal().array() += kDamping * gram_.trace() + kNoSamples;
-    right_.noalias() = active_.leftCols(count) * active_residual_.head(count);
+    set_product(right_, active_.leftCols(count), active_residual_.head(count));
     const Eigen::LLT<Eigen::Ref<Matrix>> factor(gram_);
     factor.solveInPlace(right_);
     model.output.row(o) -= right_.transpose();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "products.h"
+
 namespace relufit {
 
 namespace {
@@ -38,9 +40,9 @@ Index UnitStep::linearize(Group& group, const UnitModel& model, const Matrix& fe
   const Index active = gather(group, features, residual, model.units());
   gram_.setZero(stacked_.rows(), stacked_.rows());
   gram_.selfadjointView<Eigen::Lower>().rankUpdate(stacked_.leftCols(active));
-  products_.noalias() = stacked_.leftCols(active) * active_residual_.topRows(active);
+  set_product(products_, stacked_.leftCols(active), active_residual_.topRows(active));
   const auto weights = model.output.block(group.first, 0, group.count, model.units());
-  unit_products_.noalias() = weights.transpose() * weights;
+  set_product(unit_products_, weights.transpose(), weights);
   for (Index i = 0; i < model.units(); ++i) {
     const Index size = problem_->unit_size();
     mean_diagonal_ +=
@@ -112,7 +114,7 @@ void UnitStep::add_gradient(const Group& group, const UnitModel& model) {
   const Index size = problem_->unit_size();
   const bool reduce = !problem_->has_fixed_output();
   for (Index o = 0; o < group.count; ++o) {
-    if (reduce) scaled_step_.noalias() = group.coupling.transpose() * group.gradient.col(o);
+    if (reduce) set_product(scaled_step_, group.coupling.transpose(), group.gradient.col(o));
     for (Index i = 0; i < model.units(); ++i) {
       const double weight = model.output(group.first + o, i);
       const auto part = products_.col(o).segment(i * size, size);
@@ -151,7 +153,7 @@ void UnitStep::output_step(const Group& group, const UnitModel& model, UnitModel
       scaled_step_.segment(i * size, size) = model.output(group.first + o, i) * step_.segment(i * size, size);
     }
     output_step_ = group.gradient.col(o);
-    output_step_.noalias() -= group.coupling * scaled_step_;
+    subtract_product(output_step_, group.coupling, scaled_step_);
     group.factor.matrixU().solveInPlace(output_step_);
     trial.output.row(group.first + o) -= output_step_.transpose();
     predicted_decrease_ += output_gradient_.col(group.first + o).dot(output_step_);

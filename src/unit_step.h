@@ -18,9 +18,9 @@
 ///     sum over groups  W o (A A' - A F' G^-1 F A'),    an equation of the hidden units alone.
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <vector>
 
+#include "decompositions.h"
 #include "unit_model.h"
 
 namespace relufit {

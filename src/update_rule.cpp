@@ -1,10 +1,11 @@
 #include "update_rule.h"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+
+#include "decompositions.h"
 
 namespace relufit {
 

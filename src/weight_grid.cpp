@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 
+#include "decompositions.h"
 #include "least_squares.h"
+#include "products.h"
 #include "relufit/sequence.h"
 
 namespace relufit {
@@ -130,8 +131,9 @@ class GridFit {
     errors_.values(x_, values);
     errors_.jacobian(x_, jacobian_);
     const Matrix columns = jacobian_(Eigen::all, chosen_);
-    gram.noalias() = columns.transpose() * columns;
-    descent.noalias() = -columns.transpose() * values;
+    set_product(gram, columns.transpose(), columns);
+    set_product(descent, columns.transpose(), values);
+    descent = -descent;
     damp(gram, kDamping);
   }
 

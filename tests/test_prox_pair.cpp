@@ -1,10 +1,12 @@
 // The proximal map of a ReLU pair against references that use the literal 2 x 2 block, in extended precision.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <Eigen/LU>
 #include <Eigen/SVD>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -296,24 +298,40 @@ struct Batch {
   }
 };
 
-// An entry shares its Newton iteration with its vector: its number of steps, not its equation, may depend on the
-// others.
-TEST(ProxPair, EntryDoesNotDependOnItsPlace) {
-  Generator random(9);
-  const double step = 1.7;
-  for (std::size_t count = 1; count <= 40; ++count) {
-    const Batch in(random, count);
-    std::vector<double> h(count), s(count);
-    prox_relu_pairs(static_cast<Index>(count), step, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(),
-                    h.data(), s.data());
-    for (std::size_t i = 0; i < count; ++i) {
-      const Input alone_in{step, in.h[i], in.s[i], in.x[i], in.y[i], in.w[i]};
-      const Pair alone = prox(alone_in);
-      const double ulp = 1e-15 * (std::abs(in.h[i]) + std::abs(in.s[i]) + alone.h + alone.s + step * in.w[i]);
-      EXPECT_NEAR(h[i], alone.h, 16 * ulp) << alone_in;
-      EXPECT_NEAR(s[i], alone.s, 16 * ulp) << alone_in;
+/// Whether products are added without a rounding between, as from AVX2 on.
+bool fuses(std::int64_t target) { return HWY_ARCH_X86 == 0 || target <= HWY_AVX2; }
+
+// An entry's bits are its own, whatever its neighbours, its place, and the width of the vectors: on each of the
+// instruction sets that this processor has and the library is compiled for.
+TEST(ProxPair, EveryEntryHasItsOwnBits) {
+  std::vector<std::vector<double>> first;
+  for (std::int64_t targets = hwy::SupportedTargets() & ~std::int64_t{HWY_EMU128 | HWY_SCALAR}; targets != 0;
+       targets &= targets - 1) {
+    hwy::SetSupportedTargetsForTest(targets & -targets);
+    hwy::GetChosenTarget().DeInit();
+    Generator random(9);
+    std::size_t run = 0;
+    for (const std::size_t count : {1U, 2U, 3U, 4U, 5U, 8U, 9U, 31U, 1000U}) {
+      const Batch in(random, count);
+      const double step = log_uniform(random, -3, 3);
+      std::vector<double> h(count), s(count);
+      prox_relu_pairs(static_cast<Index>(count), step, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(),
+                      h.data(), s.data());
+      for (std::size_t i = 0; i < count; ++i) {
+        const Pair alone = prox({step, in.h[i], in.s[i], in.x[i], in.y[i], in.w[i]});
+        EXPECT_EQ(h[i], alone.h);
+        EXPECT_EQ(s[i], alone.s);
+      }
+      h.insert(h.end(), s.begin(), s.end());
+      if (first.size() == run) first.push_back(h);
+      if (fuses(targets & -targets)) {
+        EXPECT_EQ(h, first[run]) << hwy::TargetName(targets & -targets);
+      }
+      ++run;
     }
   }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().DeInit();
 }
 
 TEST(ProxPair, InPlaceIsBitwiseTheSame) {

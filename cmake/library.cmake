@@ -1,0 +1,25 @@
+# The library as a shared one that shows nothing but its own names: whatever a program is compiled for, its copies of
+# Eigen's templates and the library's never meet (docs/reproducibility.md).
+set(RELUFIT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+file(GLOB RELUFIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
+
+function(relufit_add_library target architecture)
+  add_library(${target} SHARED ${RELUFIT_SOURCES})
+  target_include_directories(${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>
+           $<INSTALL_INTERFACE:include>
+    PRIVATE src)
+  target_link_libraries(${target}
+    PUBLIC Eigen3::Eigen Threads::Threads
+    PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${RELUFIT_HWY} ${RELUFIT_CSV} ${RELUFIT_LBFGS})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE ${RELUFIT_WARNINGS})
+  # Matrices cross the border: their memory is aligned for the widest vectors that either side may be compiled for.
+  target_compile_definitions(${target} PUBLIC EIGEN_MAX_ALIGN_BYTES=64)
+  relufit_set_arithmetic(${target} ${architecture})
+  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/precompiled.h)
+  target_link_options(${target} PRIVATE -Wl,-Bsymbolic-functions
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  set_target_properties(${target} PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+endfunction()

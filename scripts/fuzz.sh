@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Readers of CSV, model and constraints files against libFuzzer's inputs, under the address and undefined behaviour
+# sanitizers:  scripts/fuzz.sh SECONDS  (for each reader). New inputs are kept in build/fuzz/corpus; one that fails is
+# named at the end, and belongs into tests/fuzz/corpus once it is mended.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ $# -eq 1 ] || { echo "usage: scripts/fuzz.sh SECONDS" >&2; exit 2; }
+scripts/packages.sh fuzz
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz --target fuzz_csv fuzz_model fuzz_constraints
+for reader in csv model constraints; do
+  dictionary=tests/fuzz/json.dict
+  [ "$reader" = csv ] && dictionary=tests/fuzz/csv.dict
+  mkdir -p "build/fuzz/corpus/$reader"
+  "build/fuzz/fuzz_$reader" -max_total_time="$1" -max_len=8192 -timeout=10 -dict="$dictionary" -print_final_stats=1 \
+    -artifact_prefix="build/fuzz/$reader-" "build/fuzz/corpus/$reader" "tests/fuzz/corpus/$reader" 2>"build/fuzz/$reader.log" ||
+    { tail -n 40 "build/fuzz/$reader.log"; exit 1; }
+  echo "$reader: $(grep -o 'number_of_executed_units: .*' "build/fuzz/$reader.log")"
+done
