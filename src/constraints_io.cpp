@@ -10,6 +10,7 @@
 
 #include "json_value.h"
 #include "relufit/constraints.h"
+#include "relufit/files.h"
 #include "text.h"
 
 namespace relufit {
@@ -201,7 +202,7 @@ LinearBound linear_bound_from(const Node& node) {
 
 }  // namespace
 
-Constraints load_constraints(const std::string& path) { return parse_constraints(detail::read_file(path), path); }
+Constraints load_constraints(const std::string& path) { return parse_constraints(read_file(path), path); }
 
 Constraints parse_constraints(const std::string& text, const std::string& source) {
   const JsonValue file = detail::parse_json(text, source);

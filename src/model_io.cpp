@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "atomic_file.h"
 #include "json_value.h"
 #include "model_checks.h"
+#include "relufit/files.h"
 #include "relufit/model.h"
 #include "text.h"
 
@@ -335,11 +335,11 @@ Model read_model(const Field& root) {
 
 void save_model(const Model& model, const std::string& path) {
   check_writable(model, path);
-  detail::write_file_atomically(path, model_text(model));
+  write_file(path, model_text(model));
 }
 
 Model load_model(const std::string& path) {
-  const JsonValue document = detail::parse_json(detail::read_file(path), path);
+  const JsonValue document = detail::parse_json(read_file(path), path);
   if (document.object() == nullptr) Field(path, document).expected("an object with a relufit model");
   return read_model(Field(path, document));
 }
