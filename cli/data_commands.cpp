@@ -1,9 +1,5 @@
-#include <fmt/format.h>
-
-#include <filesystem>
-#include <stdexcept>
-
 #include "commands.h"
+#include "output.h"
 #include "report.h"
 
 namespace relufit::cli {
@@ -11,8 +7,8 @@ namespace relufit::cli {
 namespace {
 
 void print_measures(const std::string& name, const FitMeasures& measures) {
-  fmt::print("  {:<20} {:>12.4e} {:>12.4e} {:>10.4f} {:>12.4e}\n", name, measures.relative_residual,
-             measures.mean_squared_error, measures.r2, measures.largest_error);
+  print("  {:<20} {:>12.4e} {:>12.4e} {:>10.4f} {:>12.4e}\n", name, measures.relative_residual,
+        measures.mean_squared_error, measures.r2, measures.largest_error);
 }
 
 nlohmann::json measures_json(const FitMeasures& measures) {
@@ -43,7 +39,7 @@ Predictions predictions_of(const Model& model, const Matrix& inputs) {
 }  // namespace
 
 void print_evaluation(const std::string& title, const std::vector<std::string>& targets, const Evaluation& evaluation) {
-  fmt::print("{:<22} {:>12} {:>12} {:>10} {:>12}\n", title, "rel. resid.", "MSE", "R2", "largest");
+  print("{:<22} {:>12} {:>12} {:>10} {:>12}\n", title, "rel. resid.", "MSE", "R2", "largest");
   for (std::size_t i = 0; i < targets.size(); ++i) print_measures(targets[i], evaluation.per_target[i]);
   if (targets.size() > 1) print_measures("all", evaluation.all);
 }
@@ -54,26 +50,6 @@ nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Ev
   return {{"targets", per_target}, {"all", measures_json(evaluation.all)}};
 }
 
-void check_writable(const std::string& path) {
-  const std::filesystem::path file(path);
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  if (!std::filesystem::is_directory(folder)) {
-    throw std::invalid_argument(fmt::format("{}: the folder '{}' does not exist", path, folder.string()));
-  }
-  if (std::filesystem::is_directory(file))
-    throw std::invalid_argument(fmt::format("{}: is a folder, expected a file", path));
-}
-
-void check_distinct(const std::string& output, const std::vector<std::string>& others) {
-  if (output.empty()) return;
-  for (const std::string& other : others) {
-    if (other.empty() || std::filesystem::weakly_canonical(output) != std::filesystem::weakly_canonical(other))
-      continue;
-    throw std::invalid_argument(
-        fmt::format("{}: named twice, expected another file to write than '{}'", output, other));
-  }
-}
-
 void add_predict(CLI::App& app) {
   struct Arguments {
     std::string model, data, out;
@@ -82,18 +58,18 @@ void add_predict(CLI::App& app) {
   CLI::App* command = app.add_subcommand("predict", "Outputs of a model for the rows of a CSV file");
   command->add_option("model", a->model, "Model file")->required();
   command->add_option("data", a->data, "CSV file with the model's input columns, in any order")->required();
-  command->add_option("--out", a->out, "CSV file to write (default: standard output)");
+  add_output(*command, "--out", a->out, "CSV file to write (default: standard output)");
   command->footer("Example:\n  relufit predict diabetes.json data/diabetes.csv --out predictions.csv");
   command->callback([a] {
+    if (!a->out.empty()) check_output(a->out);
     check_distinct(a->out, {a->model, a->data});
     const Model model = load_model(a->model);
-    const Table table = read_csv(a->data, {model.classification.label});
+    const Table table = read_csv(a->data, {}, model.input_names);
     const Matrix inputs = select_columns(table, model.input_names);
     const auto [columns, values, labels] = predictions_of(model, inputs);
     if (a->out.empty()) {
-      fmt::print("{}", csv_text("standard output", columns, values, labels));
+      print_text(csv_text("standard output", columns, values, labels));
     } else {
-      check_writable(a->out);
       write_csv(a->out, columns, values, labels);
     }
   });
@@ -119,7 +95,7 @@ void add_evaluate(CLI::App& app) {
     if (a->json) {
       nlohmann::json json = report_json(model, data);
       if (!a->constraints.empty()) json["constraints"] = constraints_json(checks);
-      fmt::print("{}\n", json.dump(2));
+      print("{}\n", json.dump(2));
     } else {
       print_report(a->data, model, data);
       print_constraints(checks);

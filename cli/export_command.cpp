@@ -2,9 +2,9 @@
 #include <stdexcept>
 
 #include "commands.h"
+#include "output.h"
 #include "python_package.h"
 #include "relufit/c_export.h"
-#include "report.h"
 
 namespace relufit::cli {
 
@@ -36,10 +36,10 @@ void add_export(CLI::App& app, ExitCode& exit) {
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("export", "Write a model as C source or as ONNX");
   command->add_option("model", a->model, "Model file")->required();
-  command->add_option("--c", a->c, "C99 header to write: a function for one sample, without allocation");
+  add_output(*command, "--c", a->c, "C99 header to write: a function for one sample, without allocation");
   command->add_option("--name", a->name, "--c: prefix of the names in the header (default: from its file name)");
   command->add_flag("--float32", a->single_precision, "--c: float instead of double");
-  command->add_option("--onnx", a->onnx, "ONNX file to write, by the Python package");
+  add_output(*command, "--onnx", a->onnx, "ONNX file to write, by the Python package");
   command->add_flag("--float64", a->double_precision, "--onnx: double instead of float");
   command->add_option("--opset", a->opset, "--onnx: version of the operators (default: 13)");
   command->footer("Example:\n  relufit export diabetes.json --c diabetes.h");
@@ -47,7 +47,7 @@ void add_export(CLI::App& app, ExitCode& exit) {
     check_kind(*a);
     const Model model = load_model(a->model);
     const std::string& file = a->c.empty() ? a->onnx : a->c;
-    check_writable(file);
+    check_output(file);
     check_distinct(file, {a->model});
     if (a->c.empty()) {
       exit.value = export_onnx(*a);
@@ -64,10 +64,10 @@ void add_import(CLI::App& app, ExitCode& exit) {
   auto files = std::make_shared<Files>();
   CLI::App* command = app.add_subcommand("import", "Read an ONNX file as a model, by the Python package");
   command->add_option("onnx", files->onnx, "ONNX file: a chain of Gemm, MatMul, Add and Relu")->required();
-  command->add_option("--model", files->model, "Model file to write")->required();
+  add_output(*command, "--model", files->model, "Model file to write")->required();
   command->footer("Example:\n  relufit import network.onnx --model network.json");
   command->callback([files, &exit] {
-    check_writable(files->model);
+    check_output(files->model);
     check_distinct(files->model, {files->onnx});
     exit.value = run_python_package({"import", files->onnx, "--model", files->model});
   });

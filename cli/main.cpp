@@ -1,20 +1,14 @@
-#include <fmt/format.h>
-
-#include <cstdio>
+#include <exception>
+#include <new>
 #include <stdexcept>
 
 #include "commands.h"
+#include "output.h"
 #include "relufit/version.h"
 
 namespace {
 
-/// One line, whatever file names and values are part of the message.
-void complain(std::string message) {
-  for (char& c : message) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  fmt::print(stderr, "relufit: {}\n", message);
-}
+using relufit::cli::complain;
 
 int run(int argc, char** argv) {
   CLI::App app{"relufit trains ReLU networks by sequential convex relaxation.", "relufit"};
@@ -41,16 +35,26 @@ int run(int argc, char** argv) {
   return exit.value;
 }
 
+constexpr const char* kNoMemory = "not enough memory";
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Destructors of the JSON values that are printed ask for memory, and cannot throw where there is none.
+  std::set_terminate([] {
+    complain(kNoMemory);
+    std::_Exit(1);
+  });
   try {
     const int code = run(argc, argv);
-    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
+    relufit::cli::flush_output();
     return code;
   } catch (const std::invalid_argument& error) {
     complain(error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    complain(kNoMemory);
+    return 1;
   } catch (const std::exception& error) {
     complain(error.what());
     return 1;

@@ -4,11 +4,12 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include <fstream>
+#include <filesystem>
 #include <iterator>
 #include <stdexcept>
 
 #include "relufit/data.h"
+#include "relufit/files.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it undeclared
 
@@ -71,13 +72,20 @@ bool run_gnuplot(const std::string& script_path) {
 
 }  // namespace
 
+std::string script_of(const std::string& path) { return path + ".gp"; }
+
+void check_plot(const std::string& path) {
+  check_output(path);
+  std::error_code unknown;
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown)) {
+    throw std::invalid_argument(fmt::format("{}: no regular file, expected one: its script is kept beside it", path));
+  }
+  check_output(script_of(path));
+}
+
 bool draw_traces(const TracePlot& plot, const std::string& path) {
-  const std::string script_path = path + ".gp";
-  std::ofstream file(script_path);
-  file << script(plot, path);
-  file.close();
-  if (!file) throw std::runtime_error(fmt::format("{}: cannot be written", script_path));
-  return run_gnuplot(script_path);
+  write_file(script_of(path), script(plot, path));
+  return run_gnuplot(script_of(path));
 }
 
 void write_traces(const std::string& path, const std::vector<std::vector<SequenceRecord>>& traces) {

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 
 namespace relufit::cli {
@@ -13,33 +12,53 @@ namespace {
 
 volatile std::sig_atomic_t interrupt_flag = 0;
 
+/// The next signal of any kind ends the program.
 void on_interrupt(int) {
   interrupt_flag = 1;
-  std::signal(SIGINT, SIG_DFL);
+  for (const int signal : InterruptGuard::signals) {
+    struct sigaction action = {};
+    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == on_interrupt) std::signal(signal, SIG_DFL);
+  }
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+/// The terminal may be gone (SIGHUP), which is no reason to end.
+void write_error(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 }  // namespace
 
-InterruptGuard::InterruptGuard() : previous_(std::signal(SIGINT, on_interrupt)) { interrupt_flag = 0; }
-InterruptGuard::~InterruptGuard() { std::signal(SIGINT, previous_); }
+InterruptGuard::InterruptGuard() {
+  interrupt_flag = 0;
+  struct sigaction action = {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  for (std::size_t i = 0; i < previous_.size(); ++i) {
+    sigaction(signals[i], nullptr, &previous_[i]);
+    // What the parent told to be ignored, as nohup does, stays ignored.
+    if (previous_[i].sa_handler != SIG_IGN) sigaction(signals[i], &action, nullptr);
+  }
+}
+
+InterruptGuard::~InterruptGuard() {
+  for (std::size_t i = 0; i < previous_.size(); ++i) sigaction(signals[i], &previous_[i], nullptr);
+}
+
 bool InterruptGuard::interrupted() { return interrupt_flag != 0; }
 
 ProgressLine::ProgressLine() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) fmt::print(stderr, "\r\033[K");
+  if (shown_) write_error("\r\033[K");
 }
 
 void ProgressLine::show(const TrainProgress& progress, Index starts, Loss loss) {
   if (!terminal_ || (shown_ && now() - last_ < 0.1)) return;
   const SequenceRecord& record = progress.record;
   const std::string start = starts > 1 ? fmt::format("start {}/{}  ", progress.start + 1, starts) : "";
-  fmt::print(stderr, "\r\033[K{}iteration {}  violation {:.1e}  fit {:.3e}  best {} {:.4e}  {:.1f} s", start,
-             record.iteration, std::max(record.complementarity, record.product), record.fit,
-             loss == Loss::exact ? "fit" : "loss", progress.best_value, record.seconds);
-  std::fflush(stderr);
+  write_error(fmt::format("\r\033[K{}iteration {}  violation {:.1e}  fit {:.3e}  best {} {:.4e}  {:.1f} s", start,
+                          record.iteration, std::max(record.complementarity, record.product), record.fit,
+                          loss == Loss::exact ? "fit" : "loss", progress.best_value, record.seconds));
   shown_ = true;
   last_ = now();
 }

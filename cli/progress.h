@@ -2,13 +2,18 @@
 /// Live line and interrupts of long commands.
 #pragma once
 
+#include <array>
+#include <csignal>
+
 #include "relufit/train.h"
 
 namespace relufit::cli {
 
-/// While alive, Ctrl-C sets a flag instead of ending the program (a second Ctrl-C ends it).
+/// While alive, Ctrl-C (SIGINT), SIGTERM and SIGHUP set a flag instead of ending the program; a second one ends it.
 class InterruptGuard {
  public:
+  static constexpr std::array<int, 3> signals = {SIGINT, SIGTERM, SIGHUP};
+
   InterruptGuard();
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
@@ -17,7 +22,7 @@ class InterruptGuard {
   static bool interrupted();
 
  private:
-  void (*previous_)(int);
+  std::array<struct sigaction, signals.size()> previous_ = {};
 };
 
 /// One line on standard error, rewritten at most ten times a second; nothing where that is not a terminal.

@@ -1,8 +1,8 @@
 #include "report.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
+
+#include "output.h"
 
 namespace relufit::cli {
 
@@ -28,13 +28,13 @@ std::string described(const Loss& loss) {
 void print_classes(const std::string& title, const Classification& classification,
                    const ClassificationMeasures& measures) {
   const Matrix& counts = measures.counts;
-  fmt::print("{}: {} samples, accuracy {:.4f}", title, counts.sum(), measures.accuracy);
+  print("{}: {} samples, accuracy {:.4f}", title, counts.sum(), measures.accuracy);
   if (classification.link == Link::none) {
-    fmt::print(", no log loss: the hinge loss has no probabilities\n");
+    print(", no log loss: the hinge loss has no probabilities\n");
   } else {
-    fmt::print(", log loss {:.4f}\n", measures.log_loss);
+    print(", log loss {:.4f}\n", measures.log_loss);
   }
-  fmt::print("  {:<20} {:>8} {:>8}   {}\n", classification.label, "samples", "correct", "others given as");
+  print("  {:<20} {:>8} {:>8}   {}\n", classification.label, "samples", "correct", "others given as");
   for (Index i = 0; i < counts.rows(); ++i) {
     std::string others;
     for (Index j = 0; j < counts.cols(); ++j) {
@@ -42,8 +42,8 @@ void print_classes(const std::string& title, const Classification& classificatio
       others += fmt::format("{}{}: {}", others.empty() ? "" : ", ", classification.classes[static_cast<std::size_t>(j)],
                             counts(i, j));
     }
-    fmt::print("  {:<20} {:>8} {:>8}   {}\n", classification.classes[static_cast<std::size_t>(i)], counts.row(i).sum(),
-               counts(i, i), others);
+    print("  {:<20} {:>8} {:>8}   {}\n", classification.classes[static_cast<std::size_t>(i)], counts.row(i).sum(),
+          counts(i, i), others);
   }
 }
 
@@ -65,8 +65,12 @@ nlohmann::json classes_json(const Classification& classification, const Classifi
 
 Dataset read_like(const std::string& path, const Classification& classification,
                   const std::vector<std::string>& targets, const std::vector<std::string>& inputs) {
-  if (classification.empty()) return make_dataset(read_csv(path), targets, inputs);
-  return make_classification(read_csv(path, {classification.label}), classification, inputs);
+  if (!classification.empty()) {
+    return make_classification(read_csv(path, {classification.label}, inputs), classification, inputs);
+  }
+  std::vector<std::string> used = targets;
+  used.insert(used.end(), inputs.begin(), inputs.end());
+  return make_dataset(read_csv(path, {}, used), targets, inputs);
 }
 
 void print_report(const std::string& title, const Model& model, const Dataset& data) {
@@ -77,8 +81,7 @@ void print_report(const std::string& title, const Model& model, const Dataset& d
   }
   print_evaluation(title, model.target_names, evaluate(outputs, data.targets));
   const std::optional<Loss> loss = loss_to_report(model);
-  if (loss)
-    fmt::print("  mean loss per sample ({}): {:.4e}\n", described(*loss), mean_loss(*loss, outputs, data.targets));
+  if (loss) print("  mean loss per sample ({}): {:.4e}\n", described(*loss), mean_loss(*loss, outputs, data.targets));
 }
 
 nlohmann::json report_json(const Model& model, const Dataset& data) {
@@ -95,13 +98,13 @@ nlohmann::json report_json(const Model& model, const Dataset& data) {
 
 void print_constraints(const std::vector<ConstraintCheck>& checks) {
   if (checks.empty()) return;
-  fmt::print("{:<40} {:>12}\n", "constraint", "slack");
+  print("{:<40} {:>12}\n", "constraint", "slack");
   const ConstraintCheck* worst = &checks.front();
   for (const ConstraintCheck& check : checks) {
-    fmt::print("  {:<38} {:>12.4e}{}\n", check.name, check.slack, holds(check) ? "" : "  violated");
+    print("  {:<38} {:>12.4e}{}\n", check.name, check.slack, holds(check) ? "" : "  violated");
     if (check.slack < worst->slack) worst = &check;
   }
-  fmt::print("worst: {} ({:.4e})\n", worst->name, worst->slack);
+  print("worst: {} ({:.4e})\n", worst->name, worst->slack);
 }
 
 nlohmann::json constraints_json(const std::vector<ConstraintCheck>& checks) {

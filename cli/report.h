@@ -34,12 +34,4 @@ void print_constraints(const std::vector<ConstraintCheck>& checks);
 /// [{"name": text, "slack": number, "holds": whether slack >= -1e-9}].
 nlohmann::json constraints_json(const std::vector<ConstraintCheck>& checks);
 
-/// Throws std::invalid_argument unless a file can be created at this path: a mistyped folder should not cost a training
-/// run.
-void check_writable(const std::string& path);
-
-/// Throws std::invalid_argument where an output is one of the other files of a command, which would be lost. Empty
-/// paths stand for no file.
-void check_distinct(const std::string& output, const std::vector<std::string>& others);
-
 }  // namespace relufit::cli

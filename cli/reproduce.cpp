@@ -1,11 +1,10 @@
 // The experiments of the source: a teacher network with random weights, N = 30 samples, ReLU on both layers, and
 // sequential convex relaxation started from true, perturbed, random or zero values of X and Y.
 
-#include <fmt/format.h>
-
 #include <filesystem>
 
 #include "commands.h"
+#include "output.h"
 #include "plot.h"
 #include "progress.h"
 #include "relufit/sequence.h"
@@ -137,12 +136,20 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
   return outcome;
 }
 
+std::string picture_of(const Experiment& experiment, const std::filesystem::path& folder) {
+  return (folder / (experiment.name + ".svg")).string();
+}
+
+std::string trace_of(const Experiment& experiment, const std::filesystem::path& folder) {
+  return (folder / (experiment.name + ".csv")).string();
+}
+
 /// Returns false when interrupted.
 bool run_experiment(const Experiment& experiment, const std::filesystem::path& folder) {
-  fmt::print("\n{}: {}-{}-{}, start from {}, at most {} iterations\n", experiment.name, experiment.widths[0],
-             experiment.widths[1], experiment.widths[2], experiment.title, experiment.options.max_iterations);
-  fmt::print("{:>5} {:>16} {:>6} {:>8} {:>14} {:>9} {:>9} {:>10} {:>10} {:>8}\n", "seed", "status", "iter.", "inner",
-             "complementar.", "product", "fit", "|W - W*|", "|F - Y|max", "seconds");
+  print("\n{}: {}-{}-{}, start from {}, at most {} iterations\n", experiment.name, experiment.widths[0],
+        experiment.widths[1], experiment.widths[2], experiment.title, experiment.options.max_iterations);
+  print("{:>5} {:>16} {:>6} {:>8} {:>14} {:>9} {:>9} {:>10} {:>10} {:>8}\n", "seed", "status", "iter.", "inner",
+        "complementar.", "product", "fit", "|W - W*|", "|F - Y|max", "seconds");
   TracePlot plot{fmt::format("{}: constraint violations per iteration", experiment.name), {}};
   Index solved = 0;
   Index solved_elsewhere = 0;
@@ -151,26 +158,25 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
     if (InterruptGuard::interrupted()) return false;
     const SequenceResult& result = outcome.result;
     const SequenceRecord& last = result.trace.back();
-    fmt::print("{:>5} {:>16} {:>6} {:>8} {:>14.1e} {:>9.1e} {:>9.1e} {:>10.2e} {:>10.1e} {:>8.2f}{}\n", seed,
-               to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product,
-               last.fit, outcome.weight_distance, outcome.output_distance, last.seconds,
-               outcome.dead_output ? "  dead output" : "");
+    print("{:>5} {:>16} {:>6} {:>8} {:>14.1e} {:>9.1e} {:>9.1e} {:>10.2e} {:>10.1e} {:>8.2f}{}\n", seed,
+          to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product, last.fit,
+          outcome.weight_distance, outcome.output_distance, last.seconds, outcome.dead_output ? "  dead output" : "");
     const bool converged = result.status == SequenceStatus::converged;
     solved += converged ? 1 : 0;
     solved_elsewhere += converged && outcome.weight_distance > 1e-3 && outcome.output_distance < 1e-7 ? 1 : 0;
     plot.traces.push_back(result.trace);
   }
-  fmt::print(
+  print(
       "all violations below {:.0e}: {} of {} seeds; with other weights than the teacher's and the same outputs "
       "(to 1e-7): {}\n",
       experiment.options.tolerance, solved, experiment.seeds, solved_elsewhere);
-  const std::string picture = (folder / (experiment.name + ".svg")).string();
+  const std::string picture = picture_of(experiment, folder);
   if (draw_traces(plot, picture)) {
-    fmt::print("picture: {}\n", picture);
+    print("picture: {}\n", picture);
   } else {
-    fmt::print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);
+    print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);
   }
-  write_traces((folder / (experiment.name + ".csv")).string(), plot.traces);
+  write_traces(trace_of(experiment, folder), plot.traces);
   return true;
 }
 
@@ -191,8 +197,13 @@ void add_reproduce(CLI::App& app, ExitCode& exit) {
     std::error_code error;
     std::filesystem::create_directories(a->out, error);
     if (error) throw std::invalid_argument(fmt::format("--out: '{}' cannot be made: {}", a->out, error.message()));
+    const std::vector<Experiment> chosen = experiments(a->which);
+    for (const Experiment& experiment : chosen) {
+      check_plot(picture_of(experiment, a->out));
+      check_output(trace_of(experiment, a->out));
+    }
     const InterruptGuard guard;
-    for (const Experiment& experiment : experiments(a->which)) {
+    for (const Experiment& experiment : chosen) {
       if (run_experiment(experiment, a->out)) continue;
       exit.value = 130;
       return;

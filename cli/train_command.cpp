@@ -1,9 +1,8 @@
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "numbers.h"
+#include "output.h"
 #include "plot.h"
 #include "progress.h"
 #include "relufit/sdp_export.h"
@@ -138,20 +137,20 @@ Samples read_samples(const TrainArguments& a, const Loss& loss) {
 void print_summary(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
   const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
   const SequenceRecord& last = kept.trace.back();
-  fmt::print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy,
-             to_string(result.status), last.iteration, last.inner_iterations, last.seconds);
-  if (result.removed_units > 0) fmt::print(", {} units removed", result.removed_units);
-  if (kept.polish_iterations > 0) fmt::print(", polished in {} iterations", kept.polish_iterations);
-  if (a.starts > 1) fmt::print("; start {} of {} kept", result.best_start + 1, a.starts);
-  fmt::print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n",
-             kept.violations.complementarity, kept.violations.product);
+  print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy, to_string(result.status),
+        last.iteration, last.inner_iterations, last.seconds);
+  if (result.removed_units > 0) print(", {} units removed", result.removed_units);
+  if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
+  if (a.starts > 1) print("; start {} of {} kept", result.best_start + 1, a.starts);
+  print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n", kept.violations.complementarity,
+        kept.violations.product);
   if (result.grid) {
-    fmt::print("weights are multiples of {}: mean loss {:.4e} before, {:.4e} rounded, {:.4e} repaired (scaled units)\n",
-               result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
+    print("weights are multiples of {}: mean loss {:.4e} before, {:.4e} rounded, {:.4e} repaired (scaled units)\n",
+          result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
   }
   print_report("training data", result.model, samples.train);
   if (samples.test) print_report("held-out data", result.model, *samples.test);
-  fmt::print("model: {}\n", a.model);
+  print("model: {}\n", a.model);
 }
 
 nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
@@ -198,19 +197,26 @@ void check_kept(const std::vector<ConstraintCheck>& checks) {
   }
 }
 
+/// What cannot be written, or would overwrite another file of the command, is found before training. The model may take
+/// the place of the one that training starts from.
+void check_files(const TrainArguments& a) {
+  check_output(a.model);
+  if (!a.trace.empty()) check_output(a.trace);
+  if (!a.plot.empty()) check_plot(a.plot);
+  std::vector<std::string> others = {a.training.data, a.test, output_weights_file(a), a.constraints};
+  check_distinct(a.model, others);
+  others.insert(others.end(), {a.training.init, a.model});
+  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
+    check_distinct(output, others);
+    others.push_back(output);
+  }
+}
+
 void run_train(const TrainArguments& a, ExitCode& exit) {
   TrainOptions options = train_options(a);
   const Samples samples = read_samples(a, options.loss);
   check_trainable(samples.train, options.output);
-  check_writable(a.model);
-  for (const std::string& path : {a.trace, a.plot}) {
-    if (!path.empty()) check_writable(path);
-  }
-
-  const std::string weights = output_weights_file(a);
-  check_distinct(a.model, {a.training.data, a.test, weights, a.trace, a.plot});
-  check_distinct(a.trace, {a.training.data, a.test, weights, a.training.init, a.plot});
-  check_distinct(a.plot, {a.training.data, a.test, weights, a.training.init});
+  check_files(a);
 
   const InterruptGuard guard;
   options.sequence.subproblem.should_stop = &InterruptGuard::interrupted;
@@ -227,10 +233,10 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
   const auto traces = recorded_traces(result);
   if (!a.trace.empty()) write_traces(a.trace, traces);
   if (!a.plot.empty() && !draw_traces({a.training.data, traces}, a.plot)) {
-    fmt::print(stderr, "relufit: {} not drawn (gnuplot is not installed); its script: {}.gp\n", a.plot, a.plot);
+    complain(fmt::format("{} not drawn (gnuplot is not installed); its script: {}", a.plot, script_of(a.plot)));
   }
   if (a.json) {
-    fmt::print("{}\n", summary_json(a, result, samples).dump(2));
+    print("{}\n", summary_json(a, result, samples).dump(2));
   } else {
     print_summary(a, result, samples);
   }
@@ -297,9 +303,9 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
       ->check(fraction());
   command->add_option("--test", a->test, "Report on the rows of this CSV file");
-  command->add_option("--model", a->model, "Model file to write (JSON)")->required();
-  command->add_option("--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
-  command->add_option("--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
+  add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
+  add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
+  add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
   command->add_flag("--json", a->json, "Print the summary as JSON");
   command->footer(
       "Examples:\n"
@@ -318,7 +324,7 @@ void add_export_sdp(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("export-sdp", "Write the first convex problem as a semidefinite program");
   add_training_options(*command, a->training);
-  command->add_option("--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
+  add_output(*command, "--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
   command->footer(
       "X and Y are those that `relufit train` begins with: give --init MODEL for the problem at a trained network.\n"
       "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp "
@@ -328,7 +334,7 @@ void add_export_sdp(CLI::App& app) {
     if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
     const Dataset data = read_dataset(a->training, options.loss);
     check_trainable(data, options.output);
-    check_writable(a->out);
+    check_output(a->out);
     check_distinct(a->out, {a->training.data, a->training.init});
     const ScaledProblem scaled = scaled_problem(data, options);
     export_sdp(scaled.problem, start_parameters(scaled, options, 0), options.sequence.weights, a->out);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 
 #include "numbers.h"
 
@@ -25,17 +26,49 @@ CLI::Validator units_or_none() {
   return CLI::Validator(convert, "");
 }
 
+/// Takes the first name off a line of CSV: up to a comma, or in quotes with those inside doubled. Nothing where a quote
+/// is misplaced.
+std::optional<std::string> take_name(std::string_view& line) {
+  std::string name;
+  std::size_t end = std::min(line.find(','), line.size());
+  if (line.starts_with('"')) {
+    for (end = 1; end < line.size() && (line[end] != '"' || line.substr(end, 2) == "\"\""); ++end) {
+      end += line[end] == '"' ? 1 : 0;
+      name += line[end];
+    }
+    if (end++ >= line.size()) return std::nullopt;
+  } else {
+    name = line.substr(0, end);
+  }
+  if (end < line.size() && line[end] != ',') return std::nullopt;
+  line.remove_prefix(end);
+  return name;
+}
+
+/// An option that takes such a list; given again, it adds to it.
+CLI::Option* add_name_list(CLI::App& command, const std::string& option, std::vector<std::string>& names,
+                           const std::string& description) {
+  const auto take = [&names, option](const std::vector<std::string>& texts) {
+    for (std::string_view line : texts) {
+      const std::string_view whole = line;
+      for (bool goes_on = true; goes_on; line.remove_prefix(goes_on ? 1 : 0)) {
+        const std::optional<std::string> name = take_name(line);
+        if (!name) throw CLI::ValidationError(option, fmt::format("'{}', expected quotes around whole names", whole));
+        names.push_back(*name);
+        goes_on = !line.empty();
+      }
+    }
+  };
+  return command.add_option_function<std::vector<std::string>>(option, take, description)->allow_extra_args(false);
+}
+
 }  // namespace
 
 void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
-  command.add_option("--targets", a.targets, "Target columns, comma separated")
-      ->required()
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--inputs", a.inputs, "Input columns (default: all that are not targets)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas")
+      ->required();
+  add_name_list(command, "--inputs", a.inputs, "Input columns, likewise (default: all that are not targets)");
   command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model")
       ->required()
       ->delimiter(',')
@@ -140,9 +173,28 @@ std::vector<Index> hidden_layers(const TrainingArguments& a, const Loss& loss) {
 
 }  // namespace
 
+namespace {
+
+/// All columns where no inputs are named, else the used ones.
+Table read_table(const TrainingArguments& a) {
+  const std::vector<std::string> texts = classifies(a) ? a.targets : std::vector<std::string>();
+  std::vector<std::string> needed = classifies(a) ? std::vector<std::string>() : a.targets;
+  if (!a.sample_weights.empty()) needed.push_back(a.sample_weights);
+  needed.insert(needed.end(), a.inputs.begin(), a.inputs.end());
+  try {
+    return read_csv(a.data, texts, a.inputs.empty() ? std::vector<std::string>() : needed);
+  } catch (const NotANumber& error) {
+    if (std::find(needed.begin(), needed.end(), error.column) != needed.end()) throw;
+    throw std::invalid_argument(fmt::format("{} (--inputs NAMES leaves other columns out)", error.what()));
+  }
+}
+
+}  // namespace
+
 Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
-  if (!classifies(a)) return make_dataset(read_csv(a.data), a.targets, a.inputs, a.sample_weights);
-  return make_classification(read_csv(a.data, a.targets), a.targets.front(), loss, a.inputs, a.sample_weights);
+  const Table table = read_table(a);
+  if (!classifies(a)) return make_dataset(table, a.targets, a.inputs, a.sample_weights);
+  return make_classification(table, a.targets.front(), loss, a.inputs, a.sample_weights);
 }
 
 std::string relaxation_option(const TrainingArguments& a) {

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "atomic_file.h"
+#include "relufit/files.h"
 #include "relufit/version.h"
 #include "text.h"
 
@@ -197,7 +197,7 @@ class Source {
 std::string c_source(const Model& model, const CExportOptions& options) { return Source(model, options).text(); }
 
 void export_c(const Model& model, const std::string& path, const CExportOptions& options) {
-  detail::write_file_atomically(path, c_source(model, options));
+  write_file(path, c_source(model, options));
 }
 
 std::string c_name_from(const std::string& path) {

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <stdexcept>
+#include <string_view>
+#include <tuple>
 
 #include "text.h"
 
@@ -18,18 +21,71 @@ using detail::shown;
 
 constexpr std::size_t kMostClasses = 1000;
 
-bool is_number(const std::string& text, double& value) { return detail::parse_number(text, value) == NumberStatus::ok; }
-
-bool all_numbers(const std::vector<std::string>& texts) {
-  double ignored = 0;
-  return std::all_of(texts.begin(), texts.end(), [&](const std::string& text) { return is_number(text, ignored); });
+/// 007, -01 or 00.5: zeros in front tell a code, whose digits count and not its value.
+bool is_code(std::string_view number) {
+  number = detail::trim(number);
+  if (number.front() == '+' || number.front() == '-') number.remove_prefix(1);
+  return number.size() > 1 && number[0] == '0' && number[1] >= '0' && number[1] <= '9';
 }
 
-/// The one way a label is written. Adding 0 makes -0 the same number as 0.
-std::string canonical(const std::string& text, bool as_number) {
+/// The value of a label that is a number; 0 for others.
+double value_of(const std::string& label) {
   double value = 0;
-  if (as_number && is_number(text, value)) return fmt::format("{}", value + 0.0);
-  return std::string(detail::trim(text));
+  detail::parse_number(label, value);
+  return value;
+}
+
+bool is_number(const std::string& label) {
+  double ignored = 0;
+  return detail::parse_number(label, ignored) == NumberStatus::ok && !is_code(label);
+}
+
+bool are_numbers(const std::vector<std::string>& labels) {
+  return std::all_of(labels.begin(), labels.end(), is_number);
+}
+
+/// The digits of a whole number, however it is written (1e3, 10.0); empty for a number with a fraction. Exact, unlike a
+/// double from 2^53 on.
+std::string whole_digits(std::string_view number) {
+  number = detail::trim(number);
+  const bool negative = number.front() == '-';
+  if (negative || number.front() == '+') number.remove_prefix(1);
+  const std::size_t e = std::min(number.find_first_of("eE"), number.size());
+  std::string digits(number.substr(0, e));
+  const std::size_t point = std::min(digits.find('.'), digits.size());
+  const auto decimals = static_cast<long>(digits.size() - std::min(point + 1, digits.size()));
+  digits.erase(point, 1);
+  digits.erase(0, digits.find_first_not_of('0'));
+  if (digits.empty()) return "0";
+  const auto zeros = static_cast<long>(digits.size() - 1 - digits.find_last_not_of('0'));
+  // Within the range of doubles, so that neither this nor the zeros to append are many.
+  const long exponent = e < number.size() ? std::strtol(number.data() + e + 1, nullptr, 10) : 0;
+  if (exponent - decimals + zeros < 0) return {};
+  if (exponent < decimals) digits.erase(digits.size() - static_cast<std::size_t>(decimals - exponent));
+  if (exponent > decimals) digits.append(static_cast<std::size_t>(exponent - decimals), '0');
+  if (negative) digits.insert(digits.begin(), '-');
+  return digits;
+}
+
+/// The one way a label is written: a whole number by its digits, another number the shortest way, text without blanks
+/// around.
+std::string canonical(const std::string& label, bool as_number) {
+  if (!as_number || !is_number(label)) return std::string(detail::trim(label));
+  const std::string shortest = fmt::format("{}", value_of(label));
+  for (const std::string& text : {label, shortest}) {  // a fraction may be lost in rounding to a double
+    const std::string digits = whole_digits(text);
+    if (!digits.empty()) return digits;
+  }
+  return shortest;
+}
+
+/// Order of numbers in canonical form: of whole numbers that are one double, the digits decide.
+bool is_less(const std::string& a, const std::string& b) {
+  const double x = value_of(a);
+  const double y = value_of(b);
+  if (x != y) return x < y;
+  const auto [least, most] = x < 0 ? std::tie(b, a) : std::tie(a, b);
+  return least.size() != most.size() ? least.size() < most.size() : least < most;
 }
 
 void check_label(const std::string& label, const std::string& name) {
@@ -67,19 +123,14 @@ Classification find_classes(const std::string& label, const std::vector<std::str
   Classification result;
   result.label = label;
   result.link = link_of(loss);
-  const bool numbers = all_numbers(labels);
-  for (const std::string& text : labels) {
-    result.classes.push_back(canonical(text, numbers));
-    check_label(label, result.classes.back());
-  }
-  const auto value = [](const std::string& text) {
-    double number = 0;
-    is_number(text, number);
-    return number;
-  };
+  const bool numbers = are_numbers(labels);
   auto& classes = result.classes;
+  for (const std::string& text : labels) {
+    classes.push_back(canonical(text, numbers));
+    check_label(label, classes.back());
+  }
   std::sort(classes.begin(), classes.end(),
-            [&](const std::string& a, const std::string& b) { return numbers ? value(a) < value(b) : a < b; });
+            [&](const std::string& a, const std::string& b) { return numbers ? is_less(a, b) : a < b; });
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
   if (classes.size() < 2) {
     throw std::invalid_argument(fmt::format("label {}: {} in all {} samples, expected at least 2 classes", shown(label),
@@ -97,11 +148,11 @@ Classification find_classes(const std::string& label, const std::vector<std::str
 }
 
 std::vector<Index> class_indices(const Classification& classification, const std::vector<std::string>& labels) {
+  const bool numbers = are_numbers(classification.classes);
   std::map<std::string, Index> positions;
   for (const std::string& name : classification.classes) {
-    positions.emplace(name, static_cast<Index>(positions.size()));
+    positions.emplace(canonical(name, numbers), static_cast<Index>(positions.size()));
   }
-  const bool numbers = all_numbers(classification.classes);
   std::vector<Index> result;
   for (const std::string& text : labels) {
     const auto found = positions.find(canonical(text, numbers));

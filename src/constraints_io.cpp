@@ -6,25 +6,26 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "json_value.h"
 #include "relufit/constraints.h"
+#include "relufit/files.h"
 #include "text.h"
 
 namespace relufit {
 
 namespace {
 
+using detail::JsonValue;
 using detail::shown;
-using nlohmann::json;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// One member of the file, with its place for messages.
 class Node {
  public:
-  Node(const json& value, std::string place) : value_(value), place_(std::move(place)) {}
+  Node(const JsonValue& value, std::string place) : value_(value), place_(std::move(place)) {}
 
   [[noreturn]] void fail(const std::string& expected) const {
     throw std::invalid_argument(
@@ -33,8 +34,8 @@ class Node {
 
   /// The object's members must be among these.
   void expect_members(std::initializer_list<const char*> names) const {
-    if (!value_.is_object()) fail("an object");
-    for (const auto& [name, unused] : value_.items()) {
+    if (value_.object() == nullptr) fail("an object");
+    for (const auto& [name, unused] : *value_.object()) {
       const bool known = std::find(names.begin(), names.end(), name) != names.end();
       if (!known) {
         throw std::invalid_argument(
@@ -43,44 +44,48 @@ class Node {
     }
   }
 
-  bool has(const char* name) const { return value_.contains(name); }
+  bool has(const char* name) const { return value_.find(name) != nullptr; }
 
   Node operator[](const char* name) const {
     if (!has(name)) throw std::invalid_argument(fmt::format("{}: member '{}' is missing", place_, name));
-    return {value_.at(name), fmt::format("{}.{}", place_, name)};
+    return {*value_.find(name), fmt::format("{}.{}", place_, name)};
   }
 
   std::vector<Node> items() const {
-    if (!value_.is_array()) fail("an array");
+    if (value_.array() == nullptr) fail("an array");
     std::vector<Node> nodes;
-    for (std::size_t i = 0; i < value_.size(); ++i) nodes.emplace_back(value_[i], fmt::format("{}[{}]", place_, i));
+    for (const JsonValue& value : *value_.array()) {
+      nodes.emplace_back(value, fmt::format("{}[{}]", place_, nodes.size()));
+    }
     return nodes;
   }
 
   double number() const {
-    if (!value_.is_number() || !std::isfinite(value_.get<double>())) fail("a number");
-    return value_.get<double>();
+    if (!value_.number()) fail("a number");
+    return *value_.number();
   }
 
   Index position() const {
-    if (!value_.is_number_integer() || value_.get<std::int64_t>() < 1) fail("a whole number from 1 on");
-    return value_.get<Index>();
+    constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+    const std::uint64_t position = value_.count().value_or(0);
+    if (position < 1 || position > kLargest) fail("a whole number from 1 on");
+    return static_cast<Index>(position);
   }
 
-  bool is_text() const { return value_.is_string(); }
+  bool is_text() const { return value_.text() != nullptr; }
 
   std::string text() const {
-    if (!value_.is_string()) fail("a text");
-    return value_.get<std::string>();
+    if (!is_text()) fail("a text");
+    return *value_.text();
   }
 
   bool truth() const {
-    if (!value_.is_boolean()) fail("true or false");
-    return value_.get<bool>();
+    if (value_.truth() == nullptr) fail("true or false");
+    return *value_.truth();
   }
 
  private:
-  const json& value_;
+  const JsonValue& value_;
   std::string place_;
 };
 
@@ -197,15 +202,10 @@ LinearBound linear_bound_from(const Node& node) {
 
 }  // namespace
 
-Constraints load_constraints(const std::string& path) { return parse_constraints(detail::read_file(path), path); }
+Constraints load_constraints(const std::string& path) { return parse_constraints(read_file(path), path); }
 
 Constraints parse_constraints(const std::string& text, const std::string& source) {
-  json file;
-  try {
-    file = json::parse(text);
-  } catch (const json::parse_error& error) {
-    throw std::invalid_argument(fmt::format("{}: not JSON, at byte {}", source, error.byte));
-  }
+  const JsonValue file = detail::parse_json(text, source);
   const Node root(file, source);
   root.expect_members({"weights", "linear", "monotone", "norms", "lipschitz", "convex", "outputs", "hidden"});
   Constraints constraints;

@@ -5,13 +5,15 @@
 #include <cmath>
 #include <exception>
 #include <iterator>
-#include <map>
+#include <new>
 #include <stdexcept>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
-#include "atomic_file.h"
 #include "relufit/data.h"
+#include "relufit/files.h"
 #include "text.h"
 
 namespace relufit {
@@ -25,9 +27,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 /// The empty string, or why these names cannot head a CSV file. Shared by reader and writer, so that whatever is
 /// written can be read.
 std::string header_problem(const std::vector<std::string>& names) {
-  std::map<std::string_view, std::size_t> seen;
-  double ignored = 0;
-  bool numbers_only = true;
+  std::unordered_map<std::string_view, std::size_t> seen;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string& name = names[i];
     if (name.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -41,13 +41,15 @@ std::string header_problem(const std::vector<std::string>& names) {
       return fmt::format("column {}: the name {} repeats that of column {}, expected different names", i + 1,
                          shown(name), earlier->second + 1);
     }
-    numbers_only = numbers_only && detail::parse_number(name, ignored) == NumberStatus::ok;
-  }
-  if (numbers_only && !names.empty()) {
-    return fmt::format("the first line ({}{}) looks like data, a header is expected", shown(names.front()),
-                       names.size() > 1 ? ", ..." : "");
   }
   return {};
+}
+
+/// Such a line is a header only where a name is quoted.
+bool are_numbers(const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [value = 0.0](const std::string& name) mutable {
+    return detail::parse_number(name, value) == NumberStatus::ok;
+  });
 }
 
 /// The candidate that occurs most often outside quotes in the first line that is not blank. Where two tie, a comma is
@@ -79,8 +81,9 @@ struct Field {
 /// quoted fields may contain line ends.
 class CsvReader {
  public:
-  CsvReader(const std::string& path, char separator, const std::vector<std::string>& text_columns)
-      : text_columns_(text_columns) {
+  CsvReader(const std::string& path, char separator, const std::vector<std::string>& text_columns,
+            const std::vector<std::string>& number_columns)
+      : text_columns_(text_columns.begin(), text_columns.end()), number_columns_(number_columns) {
     table_.source = path;
     constexpr unsigned options = CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL;
     if (csv_init(&parser_, static_cast<unsigned char>(options)) != 0) throw std::runtime_error("csv_init failed");
@@ -97,6 +100,7 @@ class CsvReader {
       ++line_;
       if (fields_.empty() && row_ended_) row_line_ = field_line_ = line_;
       row_ended_ = false;
+      if (names_.empty() && line.find('"') != std::string_view::npos) is_quoted_ = true;
       const std::size_t parsed = csv_parse(&parser_, line.data(), line.size(), on_field, on_row, this);
       check_parser(parsed == line.size(), line_,
                    "misplaced quote, expected quotes around a whole field and doubled inside it");
@@ -145,6 +149,7 @@ class CsvReader {
     if (failure_) std::rethrow_exception(failure_);
     if (succeeded) return;
     const int error = csv_error(&parser_);
+    if (error == CSV_ENOMEM) throw std::bad_alloc();
     if (error != CSV_EPARSE) throw std::runtime_error(fmt::format("{}: {}", table_.source, csv_strerror(error)));
     fail(line, fmt::format("{}: {}", column_label(fields_.size()), problem));
   }
@@ -167,10 +172,22 @@ class CsvReader {
     for (const Field& field : fields_) names_.push_back(field.text);
     const std::string problem = header_problem(names_);
     if (!problem.empty()) fail(row_line_, problem);
+    if (!is_quoted_ && are_numbers(names_)) {
+      fail(row_line_, fmt::format("the first line ({}{}) looks like data, a header is expected", shown(names_.front()),
+                                  names_.size() > 1 ? ", ..." : ""));
+    }
+    const std::unordered_set<std::string_view> all(names_.begin(), names_.end());
+    for (const std::string& name : number_columns_) {
+      if (all.count(name) == 0) {
+        throw std::invalid_argument(fmt::format("{}: {}", table_.source, detail::no_column(name, names_)));
+      }
+    }
+    const std::unordered_set<std::string_view> numbers(number_columns_.begin(), number_columns_.end());
     for (const std::string& name : names_) {
-      const bool is_text = std::find(text_columns_.begin(), text_columns_.end(), name) != text_columns_.end();
+      const bool is_text = text_columns_.count(name) > 0;
       texts_.push_back(is_text ? &table_.texts[name] : nullptr);
-      if (!is_text) table_.columns.push_back(name);
+      is_number_.push_back(!is_text && (numbers.empty() || numbers.count(name) > 0));
+      if (is_number_.back()) table_.columns.push_back(name);
     }
   }
 
@@ -181,14 +198,14 @@ class CsvReader {
       fail(row_line_, fmt::format("{} fields, expected {}", fields_.size(), expected));
     }
     for (std::size_t i = 0; i < expected; ++i) {
-      if (texts_[i] != nullptr) {
-        texts_[i]->push_back(fields_[i].text);
-        continue;
-      }
+      if (texts_[i] != nullptr) texts_[i]->push_back(fields_[i].text);
+      if (!is_number_[i]) continue;
       double value = 0;
       const NumberStatus status = detail::parse_number(fields_[i].text, value);
       if (status != NumberStatus::ok) {
-        fail(fields_[i].line, fmt::format("{}: {}", column_label(i), detail::number_problem(status, fields_[i].text)));
+        throw NotANumber(fmt::format("{}:{}: {}: {}", table_.source, fields_[i].line, column_label(i),
+                                     detail::number_problem(status, fields_[i].text)),
+                         names_[i]);
       }
       values_.push_back(value);
     }
@@ -209,18 +226,21 @@ class CsvReader {
   }
 
   csv_parser parser_ = {};
-  const std::vector<std::string>& text_columns_;
+  const std::unordered_set<std::string_view> text_columns_;
+  const std::vector<std::string>& number_columns_;
   Table table_;
   std::vector<std::string> names_;                ///< of all columns
-  std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for columns of numbers
-  std::vector<double> values_;                    ///< row by row, columns of numbers only
-  std::vector<Field> fields_;                     ///< of the row being read
+  std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for other columns
+  std::vector<bool> is_number_;
+  std::vector<double> values_;  ///< row by row, columns of numbers only
+  std::vector<Field> fields_;   ///< of the row being read
   std::exception_ptr failure_;
   Index line_ = 0;
   Index row_line_ = 1;
   Index field_line_ = 1;  ///< where the field being read begins
   Index blank_line_ = 0;  ///< the first since the last row, or 0
   bool row_ended_ = true;
+  bool is_quoted_ = false;  ///< a name in the header
 };
 
 bool needs_quotes(std::string_view name) {
@@ -229,8 +249,8 @@ bool needs_quotes(std::string_view name) {
          name.substr(0, kByteOrderMark.size()) == kByteOrderMark;
 }
 
-std::string csv_field(const std::string& name) {
-  if (!needs_quotes(name)) return name;
+std::string csv_field(const std::string& name, bool quoted = false) {
+  if (!quoted && !needs_quotes(name)) return name;
   std::string result(2 * name.size() + 2, '\0');
   result.resize(csv_write(result.data(), result.size(), name.data(), name.size()));
   return result;
@@ -238,8 +258,9 @@ std::string csv_field(const std::string& name) {
 
 }  // namespace
 
-Table read_csv(const std::string& path, const std::vector<std::string>& text_columns) {
-  const std::string content = detail::read_file(path);
+Table read_csv(const std::string& path, const std::vector<std::string>& text_columns,
+               const std::vector<std::string>& number_columns) {
+  const std::string content = read_file(path);
   std::string_view text = content;
   if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) text.remove_prefix(kByteOrderMark.size());
   const std::size_t nul = text.find('\0');
@@ -247,7 +268,7 @@ Table read_csv(const std::string& path, const std::vector<std::string>& text_col
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     throw std::invalid_argument(fmt::format("{}:{}: NUL byte, expected UTF-8 text", path, line));
   }
-  return CsvReader(path, detect_separator(text), text_columns).read(text);
+  return CsvReader(path, detect_separator(text), text_columns, number_columns).read(text);
 }
 
 std::string csv_text(const std::string& name, const std::vector<std::string>& columns, const Matrix& values,
@@ -265,8 +286,9 @@ std::string csv_text(const std::string& name, const std::vector<std::string>& co
   if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: {}", name, problem));
   fmt::memory_buffer text;
   const auto out = std::back_inserter(text);
+  const bool quoted = are_numbers(columns);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    fmt::format_to(out, "{}{}", i == 0 ? "" : ",", csv_field(columns[i]));
+    fmt::format_to(out, "{}{}", i == 0 ? "" : ",", csv_field(columns[i], quoted));
   }
   text.push_back('\n');
   for (Index row = 0; row < values.rows(); ++row) {
@@ -288,7 +310,7 @@ std::string csv_text(const std::string& name, const std::vector<std::string>& co
 
 void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values,
                const std::vector<std::string>& first_column) {
-  detail::write_file_atomically(path, csv_text(path, columns, values, first_column));
+  write_file(path, csv_text(path, columns, values, first_column));
 }
 
 }  // namespace relufit

@@ -11,6 +11,8 @@
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "text.h"
@@ -18,25 +20,26 @@
 namespace relufit {
 namespace {
 
+using detail::list_of;
 using detail::shown;
 
-std::string list_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kMostListed = 20;
-  std::string result;
-  for (std::size_t i = 0; i < std::min(names.size(), kMostListed); ++i) {
-    result += (i == 0 ? "" : ", ") + shown(names[i]);
+/// Finds columns by name, each in the same time however many there are.
+class Columns {
+ public:
+  explicit Columns(const Table& table) : table_(table) {
+    for (std::size_t i = 0; i < table.columns.size(); ++i) positions_.emplace(table.columns[i], i);
   }
-  return names.size() > kMostListed ? result + ", ..." : result;
-}
 
-Index find_column(const Table& table, const std::string& name) {
-  const auto found = std::find(table.columns.begin(), table.columns.end(), name);
-  if (found == table.columns.end()) {
-    throw std::invalid_argument(
-        fmt::format("{}: no column {}, expected one of {}", table.source, shown(name), list_of(table.columns)));
+  auto operator[](const std::string& name) const {
+    const auto found = positions_.find(name);
+    if (found != positions_.end()) return table_.values.col(static_cast<Index>(found->second));
+    throw std::invalid_argument(fmt::format("{}: {}", table_.source, detail::no_column(name, table_.columns)));
   }
-  return found - table.columns.begin();
-}
+
+ private:
+  const Table& table_;
+  std::unordered_map<std::string_view, std::size_t> positions_;
+};
 
 void check_not_repeated(const Table& table, const std::string& name, std::set<std::string>& seen) {
   if (!seen.insert(name).second) {
@@ -123,8 +126,7 @@ Dataset take_samples(const Dataset& data, const std::vector<Index>& samples) {
 const std::vector<std::string>& labels_of(const Table& table, const std::string& label) {
   const auto found = table.texts.find(label);
   if (found != table.texts.end()) return found->second;
-  throw std::invalid_argument(
-      fmt::format("{}: no column {}, expected one of {}", table.source, shown(label), list_of(table.columns)));
+  throw std::invalid_argument(fmt::format("{}: {}", table.source, detail::no_column(label, table.columns)));
 }
 
 /// The input columns: the given ones, or all that are neither target nor weights. No column is named twice.
@@ -149,7 +151,7 @@ void take_inputs(const Table& table, const std::vector<std::string>& targets, co
                                             table.columns.size() + table.texts.size(), list_of(targets)));
   }
   data.inputs = select_columns(table, data.input_names);
-  if (!weights.empty()) data.sample_weights = table.values.col(find_column(table, weights));
+  if (!weights.empty()) data.sample_weights = Columns(table)[weights];
 }
 
 /// The samples in random order, by the generator of the split alone.
@@ -199,9 +201,10 @@ std::vector<Index> stratified_choice(const Dataset& data, double fraction, Index
 }  // namespace
 
 Matrix select_columns(const Table& table, const std::vector<std::string>& names) {
+  const Columns columns(table);
   Matrix result(static_cast<Index>(names.size()), table.values.rows());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    result.row(static_cast<Index>(i)) = table.values.col(find_column(table, names[i])).transpose();
+    result.row(static_cast<Index>(i)) = columns[names[i]].transpose();
   }
   return result;
 }

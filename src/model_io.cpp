@@ -2,90 +2,84 @@
 
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
-#include "atomic_file.h"
+#include "json_value.h"
 #include "model_checks.h"
+#include "relufit/files.h"
 #include "relufit/model.h"
 #include "text.h"
 
 namespace relufit {
 namespace {
 
+using detail::json_list;
+using detail::json_text;
+using detail::JsonValue;
 using detail::shown;
-using nlohmann::json;
 
 constexpr const char* kFormat = "relufit-model";
 constexpr int kVersion = 1;
 
 // ---- Writing
 
-json array_of(const Eigen::Ref<const Vector>& values) {
-  json result = json::array();
-  for (Index i = 0; i < values.size(); ++i) result.push_back(values(i));
-  return result;
+std::string scaling_text(const Scaling& scaling) {
+  return fmt::format("{{\"offset\":{},\"scale\":{}}}", json_list(scaling.offset), json_list(scaling.scale));
 }
 
-json scaling_to_json(const Scaling& scaling) {
-  return {{"offset", array_of(scaling.offset)}, {"scale", array_of(scaling.scale)}};
+std::string classification_text(const Classification& classification) {
+  return fmt::format("{{\"classes\":{},\"label\":{},\"link\":\"{}\"}}", json_list(classification.classes),
+                     json_text(classification.label), to_string(classification.link));
 }
 
-json classification_to_json(const Classification& classification) {
-  return {
-      {"label", classification.label}, {"classes", classification.classes}, {"link", to_string(classification.link)}};
-}
-
-/// By hand rather than with dump(indent), which would put every single weight on a line of its own.
 std::string layer_text(const Layer& layer) {
   std::string text = "    {\"weights\": [\n";
   for (Index row = 0; row < layer.weights.rows(); ++row) {
-    text += "      " + array_of(layer.weights.row(row).transpose()).dump();
+    text += "      " + json_list(Vector(layer.weights.row(row)));
     text += row + 1 < layer.weights.rows() ? ",\n" : "\n";
   }
-  return text + "     ],\n     \"bias\": " + array_of(layer.bias).dump() + "}";
+  return text + "     ],\n     \"bias\": " + json_list(layer.bias) + "}";
 }
 
 std::string training_text(const TrainingRecord& record) {
-  // nlohmann writes values that are not finite as null.
-  std::vector<std::pair<const char*, json>> fields = {
-      {"version", record.version},
-      {"strategy", record.strategy},
-      {"loss", record.loss},
-      {"status", record.status},
-      {"seed", record.seed},
-      {"samples", record.samples},
-      {"iterations", record.iterations},
-      {"seconds", record.seconds},
-      {"relative_residual", record.relative_residual},
-      {"complementarity_violation", record.complementarity_violation},
-      {"product_violation", record.product_violation},
+  std::vector<std::pair<const char*, std::string>> fields = {
+      {"version", json_text(record.version)},
+      {"strategy", json_text(record.strategy)},
+      {"loss", json_text(record.loss)},
+      {"status", json_text(record.status)},
+      {"seed", fmt::format("{}", record.seed)},
+      {"samples", fmt::format("{}", record.samples)},
+      {"iterations", fmt::format("{}", record.iterations)},
+      {"seconds", json_text(record.seconds)},
+      {"relative_residual", json_text(record.relative_residual)},
+      {"complementarity_violation", json_text(record.complementarity_violation)},
+      {"product_violation", json_text(record.product_violation)},
   };
-  if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", record.loss_parameter);
+  if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", json_text(record.loss_parameter));
   std::string text;
   for (const auto& [name, value] : fields) {
-    text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value.dump());
+    text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value);
   }
   return text;
 }
 
 std::string model_text(const Model& model) {
   std::string text = fmt::format("{{\n  \"format\": \"{}\",\n  \"version\": {},\n", kFormat, kVersion);
-  const auto add = [&text](const char* name, const json& value) {
-    text += fmt::format("  \"{}\": {},\n", name, value.dump());
+  const auto add = [&text](const char* name, const std::string& value) {
+    text += fmt::format("  \"{}\": {},\n", name, value);
   };
-  add("input_names", model.input_names);
-  add("target_names", model.target_names);
-  if (!model.classification.empty()) add("classification", classification_to_json(model.classification));
+  add("input_names", json_list(model.input_names));
+  add("target_names", json_list(model.target_names));
+  if (!model.classification.empty()) add("classification", classification_text(model.classification));
   const Activation& activation = model.network.activation();
-  if (activation != Activation::relu) add("activation", to_string(activation));
-  if (has_parameter(activation)) add("activation_parameter", activation.parameter);
-  if (model.network.skip_connections()) add("skip_connections", true);
-  add("output_activation", to_string(model.network.output_activation()));
-  add("input_scaling", scaling_to_json(model.input_scaling));
-  add("target_scaling", scaling_to_json(model.target_scaling));
+  if (activation != Activation::relu) add("activation", json_text(to_string(activation)));
+  if (has_parameter(activation)) add("activation_parameter", json_text(activation.parameter));
+  if (model.network.skip_connections()) add("skip_connections", "true");
+  add("output_activation", json_text(to_string(model.network.output_activation())));
+  add("input_scaling", scaling_text(model.input_scaling));
+  add("target_scaling", scaling_text(model.target_scaling));
   text += "  \"layers\": [\n";
   const std::vector<Layer>& layers = model.network.layers();
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -129,7 +123,7 @@ void check_writable(const Model& model, const std::string& path) {
 /// A value in the file with its place, such as `layers[1].bias`, which every message begins with.
 class Field {
  public:
-  Field(const std::string& file, const json& value) : Field(file, "", value) {}
+  Field(const std::string& file, const JsonValue& value) : Field(file, "", value) {}
 
   [[noreturn]] void fail(const std::string& problem) const {
     throw std::invalid_argument(fmt::format("{}: {}{}{}", file_, path_, path_.empty() ? "" : ": ", problem));
@@ -142,35 +136,35 @@ class Field {
   const std::string& path() const { return path_; }
 
   Field member(const char* name) const {
-    if (!value_.is_object()) expected("an object");
-    const auto found = value_.find(name);
+    if (value_.object() == nullptr) expected("an object");
+    const JsonValue* found = value_.find(name);
     const std::string path = path_.empty() ? name : path_ + "." + name;
-    if (found == value_.end()) Field(file_, path, value_).fail("missing");
+    if (found == nullptr) Field(file_, path, value_).fail("missing");
     return Field(file_, path, *found);
   }
 
-  bool has(const char* name) const { return value_.is_object() && value_.contains(name); }
+  bool has(const char* name) const { return value_.find(name) != nullptr; }
 
   std::size_t size() const {
-    if (!value_.is_array()) expected("an array");
-    return value_.size();
+    if (value_.array() == nullptr) expected("an array");
+    return value_.array()->size();
   }
 
-  Field element(std::size_t i) const { return Field(file_, fmt::format("{}[{}]", path_, i), value_[i]); }
+  Field element(std::size_t i) const { return Field(file_, fmt::format("{}[{}]", path_, i), (*value_.array())[i]); }
 
   std::string text() const {
-    if (!value_.is_string()) expected("a text");
-    return value_.get<std::string>();
+    if (value_.text() == nullptr) expected("a text");
+    return *value_.text();
   }
 
   bool truth() const {
-    if (!value_.is_boolean()) expected("true or false");
-    return value_.get<bool>();
+    if (value_.truth() == nullptr) expected("true or false");
+    return *value_.truth();
   }
 
   double number() const {
-    if (!value_.is_number()) expected("a number");
-    return value_.get<double>();
+    if (!value_.number()) expected("a number");
+    return *value_.number();
   }
 
   /// For figures that are only recorded: null stands for one that was not finite.
@@ -178,10 +172,9 @@ class Field {
 
   /// In [0, largest].
   std::uint64_t count(std::uint64_t largest) const {
-    if (!value_.is_number_unsigned() || value_.get<std::uint64_t>() > largest) {
-      expected(fmt::format("an integer from 0 to {}", largest));
-    }
-    return value_.get<std::uint64_t>();
+    const std::optional<std::uint64_t> count = value_.count();
+    if (!count || *count > largest) expected(fmt::format("an integer from 0 to {}", largest));
+    return *count;
   }
 
   std::vector<std::string> texts() const {
@@ -195,27 +188,28 @@ class Field {
     Vector result(static_cast<Index>(expected_size));
     for (std::size_t i = 0; i < expected_size; ++i) {
       // The path is put together only for a message: this loop passes over every weight.
-      if (!value_[i].is_number()) element(i).expected("a number");
-      result(static_cast<Index>(i)) = value_[i].get<double>();
+      const std::optional<double> number = (*value_.array())[i].number();
+      if (!number) element(i).expected("a number");
+      result(static_cast<Index>(i)) = *number;
     }
     return result;
   }
 
   [[noreturn]] void expected(const std::string& what) const {
-    const std::string found = value_.is_array()    ? "an array"
-                              : value_.is_object() ? "an object"
-                              : value_.is_string() ? shown(value_.get_ref<const std::string&>())
-                                                   : value_.dump();
+    const std::string found = value_.array() != nullptr    ? "an array"
+                              : value_.object() != nullptr ? "an object"
+                              : value_.text() != nullptr   ? shown(*value_.text())
+                                                           : value_.dump();
     fail(fmt::format("{}, expected {}", found, what));
   }
 
  private:
-  Field(const std::string& file, std::string path, const json& value)
+  Field(const std::string& file, std::string path, const JsonValue& value)
       : file_(file), path_(std::move(path)), value_(value) {}
 
   const std::string& file_;
   std::string path_;
-  const json& value_;
+  const JsonValue& value_;
 };
 
 Scaling read_scaling(const Field& field, std::size_t size, bool offset_is_zero) {
@@ -341,21 +335,12 @@ Model read_model(const Field& root) {
 
 void save_model(const Model& model, const std::string& path) {
   check_writable(model, path);
-  detail::write_file_atomically(path, model_text(model));
+  write_file(path, model_text(model));
 }
 
 Model load_model(const std::string& path) {
-  json document;
-  try {
-    document = json::parse(detail::read_file(path));
-  } catch (const json::exception& error) {
-    // nlohmann puts its own error number in brackets first.
-    const std::string text = error.what();
-    const std::size_t bracket = text.find("] ");
-    const std::string reason = bracket == std::string::npos ? text : text.substr(bracket + 2);
-    throw std::invalid_argument(fmt::format("{}: not a JSON file: {}", path, detail::printable(reason, 300)));
-  }
-  if (!document.is_object()) Field(path, document).expected("an object with a relufit model");
+  const JsonValue document = detail::parse_json(read_file(path), path);
+  if (document.object() == nullptr) Field(path, document).expected("an object with a relufit model");
   return read_model(Field(path, document));
 }
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "relufit/network.h"
@@ -44,16 +46,18 @@ void for_each_block(Range range, Work&& work) {
 class Workers {
  public:
   explicit Workers(int threads) {
-    for (int i = 1; i < threads; ++i) team_.emplace_back([this] { serve(); });
+    try {
+      for (int i = 1; i < threads; ++i) team_.emplace_back([this] { serve(); });
+    } catch (...) {  // no more threads, or no more memory: those that run must end before they are let go
+      dismiss();
+      throw;
+    }
   }
-  ~Workers() {
-    quit_ = true;
-    announce();
-    for (std::thread& thread : team_) thread.join();
-  }
+  ~Workers() { dismiss(); }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
+  /// Throws what a task throws; of several the first, and the others are done nevertheless.
   template <class Task>
   void run(Index count, const Task& task) {
     if (team_.empty() || count == 1) {
@@ -68,6 +72,10 @@ class Workers {
     announce();
     work();
     for (int busy = busy_; busy != 0; busy = busy_) busy_.wait(busy);
+    if (failed_.test()) {
+      failed_.clear();
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
   }
 
  private:
@@ -75,8 +83,20 @@ class Workers {
     ++round_;
     round_.notify_all();
   }
+  void dismiss() {
+    quit_ = true;
+    announce();
+    for (std::thread& thread : team_) thread.join();
+  }
+  /// An exception must not leave a thread.
   void work() {
-    for (Index i = next_++; i < count_; i = next_++) task_(context_, i);
+    for (Index i = next_++; i < count_; i = next_++) {
+      try {
+        task_(context_, i);
+      } catch (...) {
+        if (!failed_.test_and_set()) error_ = std::current_exception();
+      }
+    }
   }
   void serve() {
     for (unsigned seen = 0;;) {
@@ -96,6 +116,8 @@ class Workers {
   std::atomic<int> busy_{0};
   std::atomic<unsigned> round_{0};
   std::atomic<bool> quit_{false};
+  std::atomic_flag failed_;  ///< who sets it may write error_
+  std::exception_ptr error_;
 };
 
 }  // namespace relufit

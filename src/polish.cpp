@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <lbfgs.h>
 
+#include <exception>
 #include <limits>
+#include <new>
 #include <stdexcept>
 #include <unsupported/Eigen/LevenbergMarquardt>
 
@@ -39,6 +41,7 @@ struct Refinement {
   Index iterations = 0;
   bool interrupted = false;
   Vector point = {}, gradient = {};  // of one evaluation
+  std::exception_ptr failure = {};
 
   bool stop_asked() {
     interrupted = options.should_stop && options.should_stop();
@@ -89,19 +92,25 @@ void levenberg_marquardt(Refinement& refinement) {
 
 lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int n, lbfgsfloatval_t) {
   auto& refinement = *static_cast<Refinement*>(instance);
-  // In memory of Eigen's own alignment: rounding of vectorized loops depends on it, and results must not.
-  refinement.point = Eigen::Map<const Vector>(x, n);
-  refinement.gradient.resize(n);
-  const double value = refinement.errors.loss(refinement.point, refinement.gradient);
-  Eigen::Map<Vector>(gradient, n) = refinement.gradient;
-  return value;
+  // An exception must not pass through the C library, which ends its search where the loss is no number.
+  try {
+    // In memory of Eigen's own alignment: rounding of vectorized loops depends on it, and results must not.
+    refinement.point = Eigen::Map<const Vector>(x, n);
+    refinement.gradient.resize(n);
+    const double value = refinement.errors.loss(refinement.point, refinement.gradient);
+    Eigen::Map<Vector>(gradient, n) = refinement.gradient;
+    return value;
+  } catch (...) {
+    refinement.failure = std::current_exception();
+    return std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 int after_iteration(void* instance, const lbfgsfloatval_t*, const lbfgsfloatval_t*, lbfgsfloatval_t, lbfgsfloatval_t,
                     lbfgsfloatval_t, lbfgsfloatval_t, int, int iteration, int) {
   auto& refinement = *static_cast<Refinement*>(instance);
   refinement.iterations = iteration;
-  return refinement.stop_asked() ? 1 : 0;
+  return refinement.failure || refinement.stop_asked() ? 1 : 0;
 }
 
 void lbfgs_minimize(Refinement& refinement) {
@@ -110,9 +119,11 @@ void lbfgs_minimize(Refinement& refinement) {
   settings.m = 20;
   settings.epsilon = 1e-12;
   settings.max_iterations = static_cast<int>(refinement.options.max_iterations);
-  // Whatever it returns, the parameters are the best it found: the caller compares losses.
-  lbfgs(static_cast<int>(refinement.parameters.size()), refinement.parameters.data(), nullptr, evaluate,
-        after_iteration, &refinement, &settings);
+  // Whatever else it returns, the parameters are the best it found: the caller compares losses.
+  const int status = lbfgs(static_cast<int>(refinement.parameters.size()), refinement.parameters.data(), nullptr,
+                           evaluate, after_iteration, &refinement, &settings);
+  if (refinement.failure) std::rethrow_exception(refinement.failure);
+  if (status == LBFGSERR_OUTOFMEMORY) throw std::bad_alloc();
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 /// \file
-/// What most files include, parsed once.
+/// What most files include, parsed once; CMake puts it before everything else, which eigen_storage.h needs.
 #pragma once
+
+#include "eigen_storage.h"  // first
 
 #include <fmt/format.h>
 

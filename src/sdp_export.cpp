@@ -9,9 +9,9 @@
 #include <tuple>
 
 #include "affine_expression.h"
-#include "atomic_file.h"
 #include "decompositions.h"
 #include "products.h"
+#include "relufit/files.h"
 
 namespace relufit {
 
@@ -376,7 +376,7 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
 
 void export_sdp(const LiftedProblem& problem, const RelaxationParameters& parameters, const RelaxationWeights& weights,
                 const std::string& path, const SdpOptions& options) {
-  detail::write_file_atomically(path, sdp_program(problem, parameters, weights, options).text);
+  write_file(path, sdp_program(problem, parameters, weights, options).text);
 }
 
 }  // namespace relufit

@@ -2,21 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <memory>
-#include <stdexcept>
 #include <system_error>
 
 namespace relufit::detail {
 namespace {
-
-[[noreturn]] void fail_reading(const std::string& path, int error) {
-  throw std::invalid_argument(fmt::format("{}: cannot be read: {}", path, std::generic_category().message(error)));
-}
 
 /// Length of the UTF-8 sequence that starts the text; 0 where it is broken. Refuses overlong forms and surrogates.
 std::size_t utf8_length(std::string_view text) {
@@ -40,19 +32,6 @@ std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-std::string read_file(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) fail_reading(path, EISDIR);
-  const auto close = [](std::FILE* file) { std::fclose(file); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rb"), close);
-  if (!file) fail_reading(path, errno);
-  std::string content;
-  char buffer[65536];
-  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) content.append(buffer, count);
-  if (std::ferror(file.get())) fail_reading(path, errno);
-  return content;
 }
 
 bool is_valid_utf8(std::string_view text) {
@@ -87,6 +66,19 @@ std::string printable(std::string_view text, std::size_t longest) {
 }
 
 std::string shown(std::string_view text) { return fmt::format("'{}'", printable(text, 60)); }
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMostListed = 20;
+  std::string result;
+  for (std::size_t i = 0; i < std::min(names.size(), kMostListed); ++i) {
+    result += (i == 0 ? "" : ", ") + shown(names[i]);
+  }
+  return names.size() > kMostListed ? result + ", ..." : result;
+}
+
+std::string no_column(const std::string& name, const std::vector<std::string>& columns) {
+  return fmt::format("no column {}, expected one of {}", shown(name), list_of(columns));
+}
 
 NumberStatus parse_number(std::string_view text, double& value) {
   text = trim(text);

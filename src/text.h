@@ -1,15 +1,13 @@
 /// \file
-/// Internal: reading files and numbers, and showing foreign text in messages.
+/// Internal: reading numbers, and showing foreign text in messages.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace relufit::detail {
-
-/// The bytes of a file. Throws std::invalid_argument with one line naming the path when it cannot be read.
-std::string read_file(const std::string& path);
 
 bool is_valid_utf8(std::string_view text);
 
@@ -20,6 +18,12 @@ std::string printable(std::string_view text, std::size_t longest);
 /// A name or value from outside for messages: printable, cut after some 60 bytes, in single quotes. (Not called quoted:
 /// argument-dependent lookup would prefer std::quoted.)
 std::string shown(std::string_view text);
+
+/// Some of these names, for messages: 'a', 'b', ...
+std::string list_of(const std::vector<std::string>& names);
+
+/// For messages: "no column 'q', expected one of 'a', 'b'".
+std::string no_column(const std::string& name, const std::vector<std::string>& columns);
 
 /// Without blanks and tabs at both ends.
 std::string_view trim(std::string_view text);

@@ -33,6 +33,38 @@ TEST(FindClasses, SortsTextByBytesAndNumbersByValue) {
   EXPECT_EQ(find_classes("y", {"10", "9", "9.0", "x"}, Loss::hinge).classes, (Names{"10", "9", "9.0", "x"}));
 }
 
+Names classes_of(const Names& labels) { return find_classes("y", labels, Loss::cross_entropy).classes; }
+
+TEST(FindClasses, WholeNumbersThatDifferStayDifferent) {
+  EXPECT_EQ(classes_of({"9007199254740994", "9007199254740992", "9007199254740993", "-9007199254740993",
+                        "-9007199254740992", "-9007199254740994"}),
+            (Names{"-9007199254740994", "-9007199254740993", "-9007199254740992", "9007199254740992",
+                   "9007199254740993", "9007199254740994"}));
+  EXPECT_EQ(classes_of({"123456789012345678901234567891", "123456789012345678901234567890", "99"}),
+            (Names{"99", "123456789012345678901234567890", "123456789012345678901234567891"}));
+}
+
+TEST(FindClasses, OneValueIsOneClassHoweverItIsWritten) {
+  EXPECT_EQ(classes_of({"1", "1.0", "+1", "1.", "1e0", "10e-1", " 1 ", ".1E1", "2"}), (Names{"1", "2"}));
+  EXPECT_EQ(classes_of({"1000", "1e3", "1E+03", "1.50e3", "1500", "10000e-1", "100.0e1"}), (Names{"1000", "1500"}));
+  EXPECT_EQ(classes_of({"0", "-0", "0.0", "-0.00", "0e5", "0e99999999999999999999", "-1"}), (Names{"-1", "0"}));
+  EXPECT_EQ(classes_of({"0.5", "0.50", ".5", "5e-1", "-2.5", "1e-7"}), (Names{"-2.5", "1e-07", "0.5"}));
+  EXPECT_EQ(classes_of({"1e22", "10000000000000000000000", "1"}), (Names{"1", "10000000000000000000000"}));
+  // 17 digits, as numbers are written by programs, and the shortest way.
+  EXPECT_EQ(classes_of({"0.1", "0.10000000000000001", "1"}), (Names{"0.1", "1"}));
+}
+
+TEST(FindClasses, CodesComeBackAsTheyWere) {
+  EXPECT_EQ(classes_of({"007", "7", "01", " 01"}), (Names{"007", "01", "7"}));
+  EXPECT_EQ(classes_of({"00", "0", "+1", "1", "1.0"}), (Names{"+1", "0", "00", "1", "1.0"}));
+  EXPECT_EQ(classes_of({"-01", "-1"}), (Names{"-01", "-1"}));
+  const Names codes = {"01", "1", "001"};
+  const Classification classification = find_classes("y", codes, Loss::cross_entropy);
+  EXPECT_EQ(class_indices(classification, {"001", "01", "1", "1.0", "0001"}), (Positions{0, 1, 2, -1, -1}));
+  // Where classes are numbers a code is none of them.
+  EXPECT_EQ(class_indices(find_classes("y", {"1", "2"}, Loss::cross_entropy), {"1", "01"}), (Positions{0, -1}));
+}
+
 TEST(FindClasses, NamesWhatIsWrong) {
   EXPECT_EQ(message([] {
               find_classes("y", {"a", " a"}, Loss::hinge);
@@ -81,6 +113,8 @@ TEST(ClassTargets, RoundTrip) {
 TEST(ClassIndices, UnknownLabelsAndOtherWritings) {
   const Classification numbers = find_classes("y", {"1", "2.50"}, Loss::cross_entropy);
   EXPECT_EQ(class_indices(numbers, {"2.5", " 1.0 ", "3", "x", ""}), (Positions{1, 0, -1, -1, -1}));
+  // As earlier versions named the class.
+  EXPECT_EQ(class_indices({"y", {"1", "1e+16"}, Link::softmax}, {"1e16", "10000000000000000"}), (Positions{1, 1}));
   const Classification text = find_classes("y", {"1", "two"}, Loss::cross_entropy);
   EXPECT_EQ(class_indices(text, {"1.0", " two", "1"}), (Positions{-1, 1, 0}));
 }

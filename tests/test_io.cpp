@@ -1,13 +1,10 @@
-// CSV files and the atomic writing beneath all files.
+// CSV files, numbers and texts.
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
+#include <algorithm>
 #include <clocale>
-#include <csignal>
 #include <limits>
 
-#include "atomic_file.h"
 #include "io_helpers.h"
 #include "text.h"
 
@@ -17,7 +14,6 @@ namespace {
 using testing_io::expect_one_line_with;
 using testing_io::message_of;
 using CsvTest = testing_io::FileTest;
-using AtomicFileTest = testing_io::FileTest;
 using Strings = std::vector<std::string>;
 
 struct BadCsv {
@@ -177,6 +173,61 @@ TEST_F(CsvTest, RoundTripIsBitForBit) {
   EXPECT_EQ(files(), 1u);
 }
 
+TEST_F(CsvTest, NamesThatAreNumbersAreQuoted) {
+  for (const Strings& names : {Strings{"2020"}, Strings{"1", "-2.5"}, Strings{"a", "2020"}}) {
+    write_csv(path("data.csv"), names, Matrix::Ones(1, static_cast<Index>(names.size())));
+    EXPECT_EQ(read_csv(path("data.csv")).columns, names);
+  }
+  EXPECT_EQ(csv_text("", {"2020"}, Matrix::Ones(1, 1)), "\"2020\"\n1\n");
+  EXPECT_EQ(csv_text("", {"a", "2020"}, Matrix::Ones(1, 2)), "a,2020\n1,1\n");
+  EXPECT_EQ(read_csv(write("data.csv", "1,\"2\"\n3,4\n")).columns, (Strings{"1", "2"}));
+  // Quotes around data do not make the line before them a header.
+  expect_one_line_with(message_of<std::invalid_argument>([&] { read_csv(write("data.csv", "1,2\n\"3\",4\n")); }),
+                       {"looks like data"});
+}
+
+TEST_F(CsvTest, ColumnsThatAreNotAskedForMayHoldAnything) {
+  const std::string file = write("data.csv", "id,a,note,b\nx7,1,,2\nx8,3,nan,4\n");
+  const Table table = read_csv(file, {}, {"b", "a"});
+  EXPECT_EQ(table.columns, (Strings{"a", "b"}));
+  EXPECT_EQ(table.values, (Matrix{{1, 2}, {3, 4}}));
+  EXPECT_TRUE(table.texts.empty());
+  const Table with_text = read_csv(file, {"id"}, {"a"});
+  EXPECT_EQ(with_text.columns, Strings{"a"});
+  EXPECT_EQ(with_text.texts.at("id"), (Strings{"x7", "x8"}));
+  try {
+    read_csv(file, {"id"});
+    ADD_FAILURE() << "accepted";
+  } catch (const NotANumber& error) {
+    EXPECT_EQ(error.column, "note");
+    EXPECT_EQ(error.what(), file + ":2: column 'note': missing value, expected a number");
+  }
+  expect_one_line_with(message_of<std::invalid_argument>([&] {
+                         read_csv(file, {}, {"a", "c"});
+                       }),
+                       {file + ": no column 'c', expected one of 'id', 'a', 'note', 'b'"});
+  // Rows must be rows all the same.
+  expect_one_line_with(
+      message_of<std::invalid_argument>([&] { read_csv(write("data.csv", "a,b\n1,2\n3\n"), {}, {"a"}); }),
+      {":3: 1 fields, expected 2"});
+}
+
+TEST_F(CsvTest, ReadsWideFiles) {
+  Strings names;
+  for (int i = 0; i < 40000; ++i) names.push_back(fmt::format("c{}", i));
+  Matrix values(2, 40000);
+  values.row(0).setLinSpaced(0, 39999);
+  values.row(1) = -values.row(0);
+  write_csv(path("wide.csv"), names, values);
+  std::reverse(names.begin(), names.end());
+  const Table table = read_csv(path("wide.csv"), {}, names);
+  EXPECT_EQ(select_columns(table, names), values.transpose().colwise().reverse());
+  const Dataset data = make_dataset(table, {"c7"});
+  EXPECT_EQ(data.inputs.rows(), 39999);
+  EXPECT_EQ(data.input_names[7], "c8");
+  EXPECT_EQ(data.targets, (Matrix{{7, -7}}));
+}
+
 TEST_F(CsvTest, RefusesToWriteWhatCouldNotBeRead) {
   struct Case {
     Strings names;
@@ -191,7 +242,6 @@ TEST_F(CsvTest, RefusesToWriteWhatCouldNotBeRead) {
       {{}, Matrix::Zero(1, 0), "0 column names for 0 columns"},
       {{"a", "a"}, Matrix::Zero(1, 2), "column 2: the name 'a' repeats that of column 1"},
       {{"a", ""}, Matrix::Zero(1, 2), "column 2: the name '' is empty"},
-      {{"1", "2"}, Matrix::Zero(1, 2), "looks like data"},
       {{std::string("a\0b", 3)}, Matrix::Zero(1, 1), "column 1: the name 'a\\x00b' is not UTF-8 text"},
   };
   for (const Case& bad : cases) {
@@ -225,72 +275,6 @@ TEST(Utf8, IsChecked) {
                           "a\xE2\x82", "\xF0\x8F\xBF\xBF", "\xC3(", "\xF5\x80\x80\x80"}) {
     EXPECT_FALSE(detail::is_valid_utf8(bad)) << detail::shown(bad);
   }
-}
-
-TEST_F(AtomicFileTest, ReplacesTheContentAndKeepsThePermissions) {
-  const std::string file = write("out.txt", "old");
-  ASSERT_EQ(::chmod(file.c_str(), 0640), 0);
-  detail::write_file_atomically(file, "new");
-  EXPECT_EQ(read(file), "new");
-  struct stat status = {};
-  ASSERT_EQ(::stat(file.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777u, 0640u);
-  detail::write_file_atomically(file, "");
-  EXPECT_EQ(read(file), "");
-  EXPECT_EQ(files(), 1u);
-}
-
-TEST_F(AtomicFileTest, NewFilesObeyTheUmask) {
-  const mode_t before = ::umask(027);
-  detail::write_file_atomically(path("out.txt"), "x");
-  ::umask(before);
-  struct stat status = {};
-  ASSERT_EQ(::stat(path("out.txt").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777u, 0640u);
-}
-
-TEST_F(AtomicFileTest, FollowsLinks) {
-  const std::string file = write("real.txt", "old");
-  std::filesystem::create_symlink(file, path("link.txt"));
-  detail::write_file_atomically(path("link.txt"), "new");
-  EXPECT_TRUE(std::filesystem::is_symlink(path("link.txt")));
-  EXPECT_EQ(read(file), "new");
-}
-
-TEST_F(AtomicFileTest, SurvivesALeftOverTemporary) {
-  write(fmt::format("out.txt.tmp-{}-0", ::getpid()), "left over");
-  detail::write_file_atomically(path("out.txt"), "new");
-  EXPECT_EQ(read(path("out.txt")), "new");
-  EXPECT_EQ(files(), 2u);
-}
-
-TEST_F(AtomicFileTest, LeavesNothingBehindOnFailure) {
-  const std::string file = write("out.csv", "old");
-  struct rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small = {1000, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const std::string message =
-      message_of<std::runtime_error>([&] { write_csv(file, {"a"}, Matrix::Constant(1000, 1, 0.1)); });
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  expect_one_line_with(message, {file + ": cannot be written: File too large"});
-  EXPECT_EQ(read(file), "old");
-  EXPECT_EQ(files(), 1u);
-}
-
-TEST_F(AtomicFileTest, NamesThePathThatCannotBeWritten) {
-  const auto write_to = [](const std::string& target) {
-    return message_of<std::runtime_error>([&] { write_csv(target, {"a"}, Matrix::Zero(1, 1)); });
-  };
-  expect_one_line_with(write_to(path("none/out.csv")), {path("none/out.csv") + ": cannot be written: No such file"});
-  expect_one_line_with(write_to(folder_.string()), {folder_.string() + ": cannot be written: Is a directory"});
-  expect_one_line_with(write_to(""), {": cannot be written: "});
-  expect_one_line_with(write_to("/dev/full"), {"/dev/full: cannot be written: No space left"});
-  EXPECT_EQ(files(), 0u);
-  detail::write_file_atomically("/dev/null", "devices are written, not replaced");
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
 }  // namespace

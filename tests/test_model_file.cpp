@@ -188,16 +188,18 @@ TEST_F(ModelFileTest, RefusesWhatIsNotJson) {
   std::string huge = good;
   huge.replace(huge.find("1.0"), 3, "1e999");
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"", "not a JSON file: parse error at line 1"},
-      {"a,b\n1,2\n", "not a JSON file: parse error at line 1"},
-      {good.substr(0, good.size() / 2), "not a JSON file: parse error at line "},
-      {good + "x", "not a JSON file: parse error"},
-      {std::string("{\0}", 3), "not a JSON file"},
-      {"{\"format\": \"\xE4\"}", "not a JSON file"},
-      {"{\"format\": NaN}", "not a JSON file"},
-      {huge, "1e999"},
-      {std::string(200000, '['), "not a JSON file"},
-      {"{\"" + std::string(100000, 'x'), "xxx..."},
+      {"", "not JSON, at line 1"},
+      {"a,b\n1,2\n", "not JSON, at line 1"},
+      {good.substr(0, good.size() / 2), "not JSON, at line "},
+      {good + "x", "not JSON"},
+      {std::string("{\0}", 3), "not JSON"},
+      {"{\"format\": \"\xE4\"}", "not JSON"},
+      {"{\"format\": NaN}", "not JSON"},
+      {huge, "the number 1e999 is outside the range of double precision numbers"},
+      {std::string(100, '['), "not JSON, at line 1, column 101"},
+      {std::string(200000, '['), "arrays and objects nested more than 100 deep"},
+      {"{\"[\\\"[[\":\n " + std::string(101, '[') + std::string(101, ']') + "}", "nested more than 100 deep"},
+      {"{\"" + std::string(100000, 'x'), "not JSON, at line 1, column 100003"},
   };
   for (const auto& [content, expected] : cases) {
     SCOPED_TRACE(content.substr(0, 60));

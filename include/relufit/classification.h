@@ -36,9 +36,11 @@ struct Classification {
   Index output_count() const;
 };
 
-/// The classes among `labels`, sorted: by value where all are numbers, written the shortest way ("1.0" is "1"), else by
-/// their bytes; blanks around a label do not count. Throws std::invalid_argument, naming the label, for fewer than 2 or
-/// more than 1000 classes, an empty or broken label, a loss that is not for classes, or a logistic loss of more than 2.
+/// The classes among `labels`, sorted; blanks around a label do not count. Where all are numbers without zeros in
+/// front, by value, and one value is one class: whole numbers are compared by all their digits and written so ("1.0",
+/// "+1" and "1e0" are "1", "-0" is "0"), other numbers as doubles and the shortest way. Else (007 is a code, no number)
+/// by their bytes, as they are. Throws std::invalid_argument, naming the label, for fewer than 2 or more than 1000
+/// classes, an empty or broken label, a loss that is not for classes, or a logistic loss of more than 2.
 Classification find_classes(const std::string& label, const std::vector<std::string>& labels, const Loss& loss);
 
 /// Position among the classes of every label, written as find_classes reads them; -1 for other labels.

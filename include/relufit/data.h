@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "relufit/classification.h"
@@ -20,12 +22,21 @@ struct Table {
   std::map<std::string, std::vector<std::string>> texts = {};  ///< columns of text by name, one text per row
 };
 
+/// What read_csv throws for a value that is not a number.
+struct NotANumber : std::invalid_argument {
+  NotANumber(const std::string& message, std::string name) : std::invalid_argument(message), column(std::move(name)) {}
+  std::string column;
+};
+
 /// Reads a CSV file with a header line. Columns named in `text_columns`, where the file has them, are read as they
-/// stand and may hold anything; all others hold numbers. The separator (comma, semicolon or tab) is detected from the
-/// header; fields may be quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are
-/// accepted. Throws std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or
-/// non-numeric or non-finite value, a row of another length than the header, and an empty or repeated column name.
-Table read_csv(const std::string& path, const std::vector<std::string>& text_columns = {});
+/// stand and may hold anything; all others hold numbers, or where `number_columns` names some, these, and columns that
+/// are in neither list are passed over. The separator (comma, semicolon or tab) is detected from the header; fields may
+/// be quoted (RFC 4180); CRLF line ends, a UTF-8 byte order mark and blank lines at the end are accepted. Throws
+/// std::invalid_argument naming file, line and column for an unreadable or empty file, a missing or non-numeric or
+/// non-finite value, a row of another length than the header, an empty or repeated column name, and a column of numbers
+/// that is asked for and not there. A header of numbers only is taken for data, and refused, unless one is quoted.
+Table read_csv(const std::string& path, const std::vector<std::string>& text_columns = {},
+               const std::vector<std::string>& number_columns = {});
 
 /// A header and rows with 17 significant digits (values read back bit for bit), names and texts quoted where needed. A
 /// `first_column` of texts, one per row, stands before the values. `name` is for messages. Throws std::invalid_argument

@@ -17,24 +17,18 @@ CLASS_LOSSES = ("cross-entropy", "logistic", "hinge")
 
 def label_texts(labels: ArrayLike, name: str = "targets") -> list[str]:
     """Labels (samples,) or (samples, 1), numbers or anything that str() tells apart, as text. `name` is for messages."""
-    array = labels if isinstance(labels, np.ndarray) else np.asarray(labels, dtype=_kind(labels))
+    # Of lists NumPy would make one kind: texts of numbers, or doubles of whole numbers that these cannot tell apart.
+    array = np.asarray(labels, dtype=object if isinstance(labels, (list, tuple)) else None)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(f"{name}: {array.ndim} dimensions, expected 1, a label for each sample")
-    values = array.tolist()
+    values = [value.item() if isinstance(value, np.generic) else value for value in array.tolist()]
     for position, value in enumerate(values):
         missing = value is None or (isinstance(value, numbers.Real) and math.isnan(value))
         if missing or str(value) in ("<NA>", "NaT"):  # of pandas
             raise ValueError(f"{name}: {value} at sample {position + 1}, expected a label")
     return [str(value) for value in values]
-
-
-def _kind(labels: Any) -> Any:
-    """Lists of texts and numbers keep both; NumPy alone would make texts of all."""
-    if isinstance(labels, (list, tuple)) and any(isinstance(value, str) for value in labels):
-        return object
-    return None
 
 
 def classes_of(

@@ -93,6 +93,7 @@ DATA_CASES = [
     bad_data("too few rows", "a,y\n1,2\n", "1 samples", "at least 2"),
     bad_data("too few rows left", "a,y\n1,2\n2,3\n", "1 samples", options="--test-fraction 0.5"),
     bad_data("negative target", "a,y\n1,2\n2,-3.5\n", "'y'", "-3.5", "ReLU", options="--output-activation relu"),
+    bad_data("text that is not used", "id,a,y\nx7,1,2\nx8,2,3\n", "bad.csv:2", "'id'", "'x7'", "--inputs"),
     Case("unknown target", "train data.csv --targets z --hidden 2 --model new.json", ["data.csv", "'z'", "'y'"]),
     Case("repeated target", "train data.csv --targets y,y --hidden 2 --model new.json", ["data.csv", "'y'"]),
     Case("no input left", "train data.csv --targets y,a,b --hidden 2 --model new.json", ["data.csv", "no input"]),
@@ -195,6 +196,33 @@ OPTION_CASES = [
     train("two kinds of held-out data", "--test-fraction 0.5 --test data.csv", "--test-fraction", "--test"),
     train("hexadecimal number", "--starts 0x2", "--starts", "'0x2'", "whole number"),
     train("several starts, nothing random", "--starts 2 --init zero", "starts", "2"),
+    *[
+        Case(f"long name for {option}", f"{command} {option} {'x' * 256}", ["x: cannot be written: File name too long"])
+        for command, option in [
+            ("train data.csv --targets y --hidden 2", "--model"),
+            ("train data.csv --targets y --hidden 2 --model new.json", "--trace"),
+            ("predict model.json data.csv", "--out"),
+            ("export model.json", "--c"),
+            ("export-sdp data.csv --targets y --hidden 2", "--out"),
+            ("import data.csv", "--model"),
+        ]
+    ],
+    train("script of the plot with a long name", f"--plot {'x' * 253}", ".gp: cannot be written: File name too long"),
+    train("file as folder of the trace", "--trace data.csv/trace", "data.csv/trace", "Not a directory"),
+    train("plot onto a device", "--plot /dev/null", "/dev/null", "regular file"),
+    train("model over the constraints", "--constraints new.json", "new.json", "named twice",
+          **{"new.json": '{"convex": true}'}),
+    Case("model over the script of the plot", "train data.csv --targets y --hidden 2 --plot p --model p.gp",
+         ["p.gp", "named twice"]),
+    train("open quote in a list", '--inputs "a,b', '--inputs', '"a,b', "quotes"),
+    train("text behind a quote in a list", '--inputs "a"b', '--inputs', '"a"b', "quotes"),
+    train("empty name in a list", "--inputs a,,b", "data.csv", "''", "'a', 'b', 'y'"),
+    train("deep constraints", "--constraints deep.json", "deep.json", "nested more than 100 deep",
+          **{"deep.json": '{"weights":' + "[" * 100001 + "]" * 100001 + "}"}),
+    train("cut deep constraints", "--constraints deep.json", "deep.json", "nested more than 100 deep",
+          **{"deep.json": '{"weights":' + "[" * 100000}),
+    train("constraint out of range", "--constraints c.json", "c.json", "1e999", "range",
+          **{"c.json": '{"lipschitz": 1e999}'}),
     train("trace in a missing folder", "--trace no/trace.csv", "no/trace.csv", "'no'"),
     train("plot in a missing folder", "--plot no/plot.svg", "no/plot.svg", "'no'"),
     Case("model in a missing folder", "train data.csv --targets y --hidden 2 --model no/m.json", ["no/m.json", "'no'"]),
@@ -231,6 +259,8 @@ MODEL_CASES = [
          ["2-2-1", "1-2-1"]),
     bad_model("empty model", "", "JSON"),
     bad_model("cut model", json.dumps(MODEL)[:200], "JSON"),
+    bad_model("deep model", "[" * 100000 + "]" * 100000, "nested more than 100 deep"),
+    bad_model("number out of range", changed_model(12345, "version").replace("12345", "-1e999"), "-1e999", "range"),
     bad_model("model that is a list", "[1, 2]", "object"),
     bad_model("other format", changed_model("other", "format"), "format", "'other'"),
     bad_model("newer version", changed_model(2, "version"), "version", "2"),
@@ -275,6 +305,31 @@ def test_bad_input(relufit: Program, case: Case) -> None:
     assert not missing, completed.stderr
     assert contents(relufit.folder) == before
     assert not (relufit.folder / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train data.csv --targets y --hidden 2 --model",
+        "train data.csv --targets y --hidden 2 --model new.json --trace",
+        "train data.csv --targets y --hidden 2 --model new.json --plot",
+        "predict model.json data.csv --out",
+        "export model.json --c",
+        "export model.json --onnx",
+        "export-sdp data.csv --targets y --hidden 2 --out",
+        "import data.csv --model",
+        "reproduce true --out",
+    ],
+)
+def test_files_without_a_name_are_refused(relufit: Program, command: str) -> None:
+    (relufit.folder / "data.csv").write_text(DATA)
+    (relufit.folder / "model.json").write_text(json.dumps(MODEL))
+    before = contents(relufit.folder)
+    completed = relufit.run(*command.split(), "")
+    assert completed.returncode == 2
+    assert completed.stderr.startswith(f"relufit: {command.split()[-1]}: ''"), completed.stderr
+    assert completed.stderr.count("\n") == 1
+    assert contents(relufit.folder) == before
 
 
 def test_the_good_versions_are_accepted(relufit: Program) -> None:

@@ -200,3 +200,27 @@ def test_sample_weights(relufit: Program) -> None:
     assert model["input_names"] == ["a", "b"]
     predictions = forward(model, read_csv(relufit.folder / "data.csv"))[:, 0]
     np.testing.assert_allclose(predictions, inputs @ [1.0, -2.0] + 0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "labels, classes",
+    [
+        (["9007199254740992", "9007199254740993", "9007199254740994"], None),
+        (["007", "7", "01"], ["007", "01", "7"]),
+        (["1.0", "+1", "1e3", "1000", "-0"], ["0", "1", "1000"]),
+        (["1", "1.0", "one"], None),
+    ],
+)
+def test_labels_come_back_as_they_were(relufit: Program, labels: list[str], classes: list[str] | None) -> None:
+    """Labels of samples far from each other, which are therefore told apart, and classes in order."""
+    classes = classes or labels
+    rows = [f"{100 * i + j},{label}" for i, label in enumerate(labels) for j in range(3)]
+    (relufit.folder / "d.csv").write_text("\n".join(["a,y", *rows]) + "\n")
+    arguments = ("--task", "classify", "--targets", "y", "--hidden", 8, "--ridge", 1e-6)
+    summary = relufit.json("train", "d.csv", *arguments, "--model", "m.json")
+    assert summary["train"]["classes"] == classes
+    assert load_model(relufit.folder / "m.json")["classification"]["classes"] == classes
+    assert relufit.json("evaluate", "m.json", "d.csv")["confusion"] == summary["train"]["confusion"]
+    relufit("predict", "m.json", "d.csv", "--out", "p.csv")
+    given = {row[0] for row in read_rows(relufit.folder / "p.csv")[1]}
+    assert given <= set(classes) and len(given) > 1

@@ -9,6 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,33 +32,78 @@ def read_terminal(descriptor: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize(
-    "options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH, PROJECTIONS]
-)
-def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes: Path, options: tuple) -> None:
-    # The progress line, shown on a terminal only, tells that training has started.
+@contextmanager
+def endless_training(relufit: Program, data: Path, options: tuple = (), ignored: int | None = None) -> Iterator:
+    """A training that has begun, and its terminal; the program is started with a signal ignored."""
     terminal, their_end = pty.openpty()
-    arguments = ["train", diabetes, *ENDLESS, *options, "--model", "model.json", "--json"]
-    command = [str(relufit.path), *map(str, arguments)]
-    with subprocess.Popen(command, cwd=relufit.folder, stdout=subprocess.PIPE, stderr=their_end, text=True) as process:
+    arguments = ["train", data, *ENDLESS, *options, "--model", "model.json", "--json"]
+    with subprocess.Popen(
+        [str(relufit.path), *map(str, arguments)],
+        cwd=relufit.folder,
+        stdout=subprocess.PIPE,
+        stderr=their_end,
+        text=True,
+        preexec_fn=None if ignored is None else lambda: signal.signal(ignored, signal.SIG_IGN),
+    ) as process:
         os.close(their_end)
+        # The progress line, shown on a terminal only, tells that training has started.
         seen = b""
         while b"iteration" not in seen:
             new = read_terminal(terminal)
             assert new, seen
             seen += new
-        process.send_signal(signal.SIGINT)
-        while read_terminal(terminal):
-            pass
-        output, _ = process.communicate(timeout=TIMEOUT)
+        yield process, terminal
     os.close(terminal)
+
+
+def summary_after(process: subprocess.Popen[str], terminal: int) -> dict:
+    while read_terminal(terminal):
+        pass
+    output, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
-    assert json.loads(output)["status"] == "interrupted"
+    return json.loads(output)
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH, PROJECTIONS]
+)
+def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes: Path, options: tuple) -> None:
+    with endless_training(relufit, diabetes, options) as (process, terminal):
+        process.send_signal(signal.SIGINT)
+        assert summary_after(process, terminal)["status"] == "interrupted"
     model = load_model(relufit.folder / "model.json")
     assert model["training"]["status"] == "interrupted"
     relufit("predict", "model.json", diabetes, "--out", "out.csv")
     predictions = read_csv(relufit.folder / "out.csv")["progression"]
     np.testing.assert_allclose(predictions, forward(model, read_csv(diabetes))[:, 0], rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_interrupt_as_well(relufit: Program, diabetes: Path, ending: int) -> None:
+    with endless_training(relufit, diabetes) as (process, terminal):
+        process.send_signal(ending)
+        assert summary_after(process, terminal)["status"] == "interrupted"
+    assert load_model(relufit.folder / "model.json")["training"]["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_the_parent_ignores_stays_ignored(relufit: Program, diabetes: Path, ignored: int) -> None:
+    with endless_training(relufit, diabetes, ignored=ignored) as (process, terminal):
+        process.send_signal(ignored)
+        seen = b"".join(read_terminal(terminal) for _ in range(5))  # it goes on
+        assert b"iteration" in seen and process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert summary_after(process, terminal)["status"] == "interrupted"
+
+
+def test_training_ends_well_without_its_terminal(relufit: Program, diabetes: Path) -> None:
+    with endless_training(relufit, diabetes) as (process, terminal):
+        os.dup2(os.open(os.devnull, os.O_RDWR), terminal)  # closes it
+        process.send_signal(signal.SIGHUP)
+        output, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 130
+        assert json.loads(output)["status"] == "interrupted"
+    assert (relufit.folder / "model.json").exists()
 
 
 @pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), SEARCH, PROJECTIONS])
