@@ -5,15 +5,42 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 namespace relufit::cli {
 
 namespace {
 
-/// Exit code of `python3` with these arguments; 127, as shells have it, where there is none.
+constexpr int kNotFound = 127;  // as shells have it
+
+/// The package's program. `python3 -m` would look for modules in the current folder first, where files of the user's
+/// own may have their names (relufit.py, json.py). That folder is the empty entry; option -P, which leaves it out, is
+/// newer than some Python that the package is for, and -I would leave out the user's packages as well.
+constexpr const char* kRunPackage = R"(import sys
+sys.path[:] = [folder for folder in sys.path if folder]
+import importlib.util
+if importlib.util.find_spec('relufit') is None:
+    sys.exit(127)
+from relufit.__main__ import main
+sys.exit(main())
+)";
+
+/// Empty entries of PYTHONPATH, which `PYTHONPATH=$PYTHONPATH:folder` often has, mean the current folder as well.
+void leave_out_current_folder() {
+  const char* given = std::getenv("PYTHONPATH");
+  if (given == nullptr) return;
+  std::string kept;
+  std::istringstream entries(given);
+  for (std::string entry; std::getline(entries, entry, ':');) {
+    if (!entry.empty()) kept += (kept.empty() ? "" : ":") + entry;
+  }
+  ::setenv("PYTHONPATH", kept.c_str(), 1);
+}
+
+/// Exit code of `python3` with these arguments; kNotFound where there is none.
 int run_python(std::vector<std::string> arguments) {
-  constexpr int kNotFound = 127;
   arguments.insert(arguments.begin(), "python3");
   std::vector<char*> pointers;
   pointers.reserve(arguments.size() + 1);
@@ -30,13 +57,14 @@ int run_python(std::vector<std::string> arguments) {
 }  // namespace
 
 int run_python_package(const std::vector<std::string>& arguments) {
-  constexpr const char* kFind = "import importlib.util, sys; sys.exit(importlib.util.find_spec('relufit') is None)";
-  if (run_python({"-c", kFind}) != 0) {
+  leave_out_current_folder();
+  std::vector<std::string> command = {"-c", kRunPackage};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const int code = run_python(std::move(command));
+  if (code == kNotFound) {
     throw std::runtime_error("ONNX needs the Python package for the python3 of the PATH: pip install '.[onnx]'");
   }
-  std::vector<std::string> command = {"-m", "relufit"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return run_python(std::move(command));
+  return code;
 }
 
 }  // namespace relufit::cli

@@ -7,8 +7,9 @@
 
 namespace relufit::cli {
 
-/// Runs `python3 -m relufit` (the python3 of the PATH) with these arguments; its messages and its exit code are the
-/// program's own. Throws std::runtime_error where that interpreter does not have the package.
+/// Runs what `python3 -m relufit` (the python3 of the PATH) does with these arguments, but for files in the current
+/// folder, which are no modules of it; its messages and its exit code are the program's own. Throws std::runtime_error
+/// where that interpreter does not have the package.
 int run_python_package(const std::vector<std::string>& arguments);
 
 }  // namespace relufit::cli

@@ -130,10 +130,20 @@ class Source {
     const std::vector<Layer>& layers = model_.network.layers();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       matrix(fmt::format("weights{}", i + 1), layers[i].weights);
-      vector(fmt::format("bias{}", i + 1), layers[i].bias);
+      vector(fmt::format("bias{}", i + 1), bias_of(i));
     }
     vector("output_offset", model_.target_scaling.offset);
     vector("output_scale", model_.target_scaling.scale);
+  }
+
+  /// In single precision input_offset is rounded, by more than a scale where inputs are years or timestamps: layers
+  /// that see the inputs make up for it.
+  Vector bias_of(std::size_t i) const {
+    const Layer& layer = model_.network.layers()[i];
+    if (!single_ || (i > 0 && !model_.network.skip_connections())) return layer.bias;
+    const Vector& offset = model_.input_scaling.offset;
+    const Vector error = (offset.cast<float>().cast<double>() - offset).cwiseQuotient(model_.input_scaling.scale);
+    return layer.bias + layer.weights.rightCols(offset.size()) * error;
   }
 
   void values() {

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "model_checks.h"
 #include "text.h"
 
 namespace relufit {
@@ -57,6 +58,9 @@ void check_well_formed(const Matrix& values, const std::vector<std::string>& nam
   if (static_cast<Index>(names.size()) != values.rows()) {
     throw std::invalid_argument(fmt::format("{} {} names, expected {}", names.size(), what, values.rows()));
   }
+  // What a model file could not hold is refused before training, not after it.
+  const std::string problem = names_problem(fmt::format("{}_names", what), names);
+  if (!problem.empty()) throw std::invalid_argument(problem);
   if (values.allFinite()) return;
   for (Index row = 0; row < values.rows(); ++row) {
     for (Index column = 0; column < samples; ++column) {

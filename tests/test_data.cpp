@@ -136,6 +136,15 @@ TEST(CheckTrainable, AcceptsAndRefuses) {
   bad = good;
   bad.input_names.pop_back();
   expect_one_line_with(message(bad, relu, 2), {"1 input names, expected 2"});
+  // What no model file could hold, too.
+  for (const auto& [name, problem] : {std::pair{"", "empty, expected a name"}, std::pair{"a", "'a' is repeated"},
+                                      std::pair{"\xe9", "'\\xe9' is not UTF-8 text"}}) {
+    bad.input_names = {"a", name};
+    expect_one_line_with(message(bad, relu, 2), {"input_names[1]", problem});
+  }
+  bad = good;
+  bad.target_names = {""};
+  expect_one_line_with(message(bad, relu, 2), {"target_names[0]: empty, expected a name"});
 }
 
 TEST(Scaling, Standardizes) {

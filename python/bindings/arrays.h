@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "relufit/network.h"
+#include "relufit/model.h"
 
 namespace relufit::python {
 
@@ -53,6 +53,10 @@ class Samples {
  private:
   InputArray array_;
 };
+
+/// Inputs of a model: an array by position, a frame by the model's names. Throws std::invalid_argument where a column
+/// is missing or a value is not finite. (model.cpp)
+Samples raw_inputs(const Model& model, nb::handle inputs);
 
 /// A copy of samples: n x samples.
 inline Matrix samples_from(nb::handle value, const std::string& name) { return Samples(value, name).columns(); }

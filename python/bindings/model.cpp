@@ -2,14 +2,35 @@
 
 #include <nanobind/stl/optional.h>
 
+#include <cmath>
 #include <optional>
 
 #include "arrays.h"
 #include "bindings.h"
+#include "model_checks.h"
+#include "paths.h"
 #include "relufit/c_export.h"
 #include "relufit/version.h"
 
 namespace relufit::python {
+
+Samples raw_inputs(const Model& model, nb::handle inputs) {
+  nb::object given = nb::borrow(inputs);
+  if (nb::hasattr(inputs, "columns") || nb::hasattr(inputs, "column_names")) {
+    given = nb::module_::import_("relufit._frames").attr("in_order")(given, model.input_names);
+  }
+  Samples samples(given, "inputs");
+  const auto values = samples.columns();
+  if (values.allFinite()) return samples;
+  for (Index j = 0; j < values.cols(); ++j) {
+    for (Index i = 0; i < values.rows(); ++i) {
+      if (std::isfinite(values(i, j))) continue;
+      throw std::invalid_argument(
+          fmt::format("inputs: sample {} has {} in column {}, expected finite numbers", j + 1, values(i, j), i + 1));
+    }
+  }
+  return samples;
+}
 
 namespace {
 
@@ -43,6 +64,8 @@ void check_names(const std::vector<std::string>& names, const char* name, Index 
   if (static_cast<Index>(names.size()) != count) {
     throw std::invalid_argument(fmt::format("{}: {} names, expected {}", name, names.size(), count));
   }
+  const std::string problem = names_problem(name, names);
+  if (!problem.empty()) throw std::invalid_argument(problem);
 }
 
 void set_classification(Model& model, const Classification& classification) {
@@ -96,13 +119,23 @@ nb::tuple scaling_view(const Scaling& scaling, nb::handle owner) {
 }
 
 OutputArray predict(const Model& model, nb::handle inputs) {
-  const Samples samples(inputs, "inputs");
+  const Samples samples = raw_inputs(model, inputs);
   Matrix outputs;
   {
     nb::gil_scoped_release release;
     outputs = model.predict(samples.columns());
   }
   return to_samples(std::move(outputs));
+}
+
+/// Finite scores: where the largest of some is NaN, no class is.
+Matrix scores_of(const Model& model, const Samples& samples) {
+  Matrix scores = model.predict(samples.columns());
+  for (Index j = 0; j < scores.cols(); ++j) {
+    if (scores.col(j).allFinite()) continue;
+    throw std::invalid_argument(fmt::format("inputs: sample {} is so large that its scores are not finite", j + 1));
+  }
+  return scores;
 }
 
 const Classification& classification_needed(const Model& model) {
@@ -115,22 +148,22 @@ OutputArray predict_proba(const Model& model, nb::handle inputs) {
   if (classification.link == Link::none) {
     throw std::invalid_argument("model: trained with the hinge loss, which has no probabilities");
   }
-  const Samples samples(inputs, "inputs");
+  const Samples samples = raw_inputs(model, inputs);
   Matrix probabilities;
   {
     nb::gil_scoped_release release;
-    probabilities = class_probabilities(classification, model.predict(samples.columns()));
+    probabilities = class_probabilities(classification, scores_of(model, samples));
   }
   return to_samples(std::move(probabilities));
 }
 
 nb::object predict_labels(const Model& model, nb::handle inputs) {
   const Classification& classification = classification_needed(model);
-  const Samples samples(inputs, "inputs");
+  const Samples samples = raw_inputs(model, inputs);
   std::vector<Index> positions;
   {
     nb::gil_scoped_release release;
-    positions = decided_classes(classification, model.predict(samples.columns()));
+    positions = decided_classes(classification, scores_of(model, samples));
   }
   return nb::module_::import_("numpy").attr("take")(classification.classes, to_array(std::move(positions)));
 }
@@ -224,14 +257,19 @@ void bind_data(nb::class_<Model>& model) {
 }
 
 void bind_exports(nb::class_<Model>& model) {
-  model.def("save", &save_model, "path"_a,
-            "Writes the model as JSON, every number to full precision. The file appears whole or not at all.");
-  model.def_static("load", &load_model, "path"_a,
-                   "Reads a model file. ValueError names the file, the field and what is expected.");
+  model.def(
+      "save", [](const Model& self, nb::handle path) { save_model(self, path_from(path)); }, "path"_a,
+      nb::sig("def save(self, path: str | bytes | os.PathLike) -> None"),
+      "Writes the model as JSON, every number to full precision. The file appears whole or not at all.");
+  model.def_static(
+      "load", [](nb::handle path) { return load_model(path_from(path)); }, "path"_a,
+      nb::sig("def load(path: str | bytes | os.PathLike) -> Model"),
+      "Reads a model file. ValueError names the file, the field and what is expected.");
   model.def(
       "to_c",
-      [](const Model& self, const std::optional<std::string>& path, const std::optional<std::string>& name,
-         const std::string& dtype) {
+      [](const Model& self, nb::handle given_path, const std::optional<std::string>& name, const std::string& dtype) {
+        std::optional<std::string> path;
+        if (!given_path.is_none()) path = path_from(given_path);
         if (dtype != "float64" && dtype != "float32") {
           throw std::invalid_argument(fmt::format("dtype: '{}', expected 'float64' or 'float32'", dtype));
         }
@@ -242,6 +280,8 @@ void bind_exports(nb::class_<Model>& model) {
         return c_source(self, options);
       },
       "path"_a = nb::none(), nb::kw_only(), "name"_a = nb::none(), "dtype"_a = "float64",
+      nb::sig("def to_c(self, path: str | bytes | os.PathLike | None = None, *, name: str | None = None, "
+              "dtype: str = 'float64') -> str"),
       "The network as a C99 header without allocation, which is returned and, with a path, written. It defines\n"
       "`static inline void NAME_predict(const double inputs[], double outputs[])` for one sample of raw data;\n"
       "`name` is made from the path by default. dtype 'float32': float instead of double.");
@@ -292,14 +332,17 @@ void bind_model(nb::module_& module) {
   model.def(
       "predict", &predict, "inputs"_a, nb::sig("def predict(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
       "Outputs (samples, outputs), for a classification scores, for raw inputs (samples, inputs). A C-ordered array\n"
-      "of float64 is read where it lies; others are converted first.");
+      "of float64 is read where it lies; others are converted first. Of a frame (pandas, polars, pyarrow) the columns\n"
+      "are taken by the model's input_names, others are left out. ValueError where a value is not finite, or a frame\n"
+      "lacks a column.");
   model.def("predict_proba", &predict_proba, "inputs"_a,
             nb::sig("def predict_proba(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
             "Probabilities (samples, classes) for raw inputs (samples, inputs), classes as in `classification`. For\n"
-            "classifications by cross-entropy or logistic loss; ValueError for others.");
+            "classifications by cross-entropy or logistic loss; ValueError for others, and for inputs as in predict.");
   model.def("predict_labels", &predict_labels, "inputs"_a,
             nb::sig("def predict_labels(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
-            "Names of the classes (samples,) for raw inputs (samples, inputs). ValueError for a regression.");
+            "Names of the classes (samples,) for raw inputs (samples, inputs). ValueError for a regression, and for\n"
+            "inputs as in predict.");
   model.def(
       "folded",
       [](const Model& self) {

@@ -1,9 +1,39 @@
+#include <cstring>
+#include <stdexcept>
+
 #include "bindings.h"
 #include "relufit/version.h"
+
+namespace relufit::python {
+
+namespace {
+
+/// Messages may name files, which need not be UTF-8: such bytes are escaped, where nanobind would raise
+/// UnicodeDecodeError.
+void set_error(PyObject* type, const char* message) {
+  const auto size = static_cast<Py_ssize_t>(std::strlen(message));
+  const nanobind::object text = nanobind::steal(PyUnicode_DecodeUTF8(message, size, "backslashreplace"));
+  if (text.is_valid()) PyErr_SetObject(type, text.ptr());
+}
+
+void translate(const std::exception_ptr& exception, void*) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::invalid_argument& error) {
+    set_error(PyExc_ValueError, error.what());
+  } catch (const std::runtime_error& error) {
+    set_error(PyExc_RuntimeError, error.what());
+  }
+}
+
+}  // namespace
+
+}  // namespace relufit::python
 
 NB_MODULE(_core, module) {
   module.doc() = "The C++ library relufit: see relufit and relufit.core.";
   module.attr("version") = relufit::version;
+  nanobind::register_exception_translator(&relufit::python::translate);
   relufit::python::bind_classification(module);
   relufit::python::bind_model(module);
   relufit::python::bind_results(module);

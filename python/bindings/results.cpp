@@ -4,6 +4,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "paths.h"
 #include "relufit/constraints.h"
 #include "relufit/train.h"
 
@@ -52,7 +53,9 @@ void bind_measures(nb::module_& module) {
 
 void bind_constraints(nb::module_& module) {
   nb::class_<Constraints>(module, "Constraints", "Hard constraints on a network for raw data (docs/constraints.md).")
-      .def_static("load", &load_constraints, "path"_a, "Reads a file of constraints.")
+      .def_static(
+          "load", [](nb::handle path) { return load_constraints(path_from(path)); }, "path"_a,
+          nb::sig("def load(path: str | bytes | os.PathLike) -> Constraints"), "Reads a file of constraints.")
       .def_static("parse", &parse_constraints, "text"_a, "source"_a = "constraints",
                   "From the text of such a file; `source` stands for its name in messages.");
   nb::class_<ConstraintCheck>(module, "ConstraintCheck", "One constraint and how a model keeps it.")
@@ -67,14 +70,14 @@ void bind_constraints(nb::module_& module) {
   module.def(
       "check_constraints",
       [](const Constraints& constraints, const Model& model, nb::handle inputs) {
-        const Matrix none(model.network.input_size(), 0);
-        return check_constraints(constraints, model, inputs.is_none() ? none : samples_from(inputs, "inputs"));
+        if (inputs.is_none()) return check_constraints(constraints, model, Matrix(model.network.input_size(), 0));
+        return check_constraints(constraints, model, raw_inputs(model, inputs).columns());
       },
       "constraints"_a, "model"_a, "inputs"_a = nb::none(),
       nb::sig("def check_constraints(constraints: Constraints, model: Model, "
               "inputs: numpy.typing.ArrayLike | None = None) -> list[ConstraintCheck]"),
       "How the model keeps the constraints, recomputed from its weights; bounds on outputs at the samples are checked\n"
-      "at `inputs` (samples, inputs), raw, and left out without them.");
+      "at `inputs` (samples, inputs), raw, and left out without them. Frames are taken as by Model.predict.");
   module.def("lipschitz_bound", &lipschitz_bound, "model"_a,
              "Product of the spectral norms of the layers on raw data: ||F(u) - F(v)|| <= it ||u - v||.");
 }

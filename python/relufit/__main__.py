@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("--onnx", required=True, help="ONNX file to write")
     export.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
     export.add_argument("--opset", type=int, default=13, help="default: 13")
-    read = commands.add_parser("import", help="read a chain of Gemm, MatMul, Add and Relu")
+    read = commands.add_parser("import", help="read an ONNX file as a model")
     read.add_argument("onnx", help="ONNX file")
     read.add_argument("--model", required=True, help="model file to write")
     given = parser.parse_args(arguments)

@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from ._estimator import ReluEstimator, documented, merged
+from ._frames import target_names
 from ._labels import CLASS_LOSSES, class_names
 
 
@@ -105,7 +106,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         """
         if self.loss not in CLASS_LOSSES:
             raise ValueError(f"loss: {self.loss!r}, expected one of {', '.join(CLASS_LOSSES)}")
-        name = getattr(y, "name", None)
+        names = target_names(y)
         X, y = validate_data(self, X, y, dtype=np.float64, order="C", ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, indices = np.unique(y, return_inverse=True)
@@ -122,10 +123,10 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
             raise ValueError(
                 f"sample_weight: 0 for all samples of class {self.classes_[missing[0]]!r}, expected one above 0"
             )
-        names = class_names(self.classes_)
-        labels = [names[int(index)] for index in indices[:, 0]]
-        label = name if isinstance(name, str) and name else "class"
-        self.model_ = self._train(X, labels, [label], classes=names, sample_weight=weights)
+        classes = class_names(self.classes_)
+        labels = [classes[int(index)] for index in indices[:, 0]]
+        label = names if names is not None and len(names) == 1 else ["class"]
+        self.model_ = self._train(X, labels, label, classes=classes, sample_weight=weights)
         self._warn()
         return self
 

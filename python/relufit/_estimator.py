@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ._core import Model, TrainProgress
+from ._frames import texts
 from ._training import train
 
 
@@ -116,7 +117,7 @@ class ReluEstimator(BaseEstimator):
         self.verbose = verbose
 
     def _names(self, X: np.ndarray) -> list[str]:
-        return [str(name) for name in getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])]
+        return texts(getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])]), "input_names")
 
     def _train(self, X: np.ndarray, targets: Any, target_names: list[str], **options: Any) -> Model:
         """Trains with the estimator's parameters and sets all attributes but the model, which is returned."""

@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from ._core import Model
 from ._estimator import ReluEstimator, documented, merged
+from ._frames import target_names
 
 _LOSSES = ("squared", "exact", "absolute", "huber", "quantile")
 
@@ -143,18 +144,18 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             raise ValueError(f"loss: {self.loss!r}, expected one of {', '.join(_LOSSES)}")
         if sample_weight is not None and self.loss == "exact":
             raise ValueError("sample_weight: given, expected none with the exact loss")
-        names = getattr(y, "columns", [getattr(y, "name", None)])
+        names = target_names(y)
         X, y = validate_data(
             self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         self._one_column = y.ndim == 1
         targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=float)
-        if len(names) != targets.shape[1] or any(not isinstance(name, str) for name in names):
+        if names is None or len(names) != targets.shape[1]:
             names = [f"y{i}" for i in range(targets.shape[1])]
         weights = None
         if self.loss != "exact":
             X, targets, weights = merged(X, targets, sample_weight)
-        self.model_ = self._model(X, targets, [str(name) for name in names], weights)
+        self.model_ = self._model(X, targets, names, weights)
         self._warn()
         return self
 

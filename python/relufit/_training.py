@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._core import Classification, ConstraintCheck, Constraints, Model, TrainProgress, TrainResult
+from ._frames import in_order, texts
+from ._frames import input_names as found_names
+from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
 
 _REAL = "a number"
@@ -101,15 +104,31 @@ def _choose_method(method: str, exact_fit: bool, given: dict[str, Any]) -> str:
     return chosen
 
 
-def load_constraints(constraints: str | os.PathLike[str] | Mapping[str, Any]) -> Constraints:
+def load_constraints(constraints: str | bytes | os.PathLike[Any] | Mapping[str, Any]) -> Constraints:
     """Constraints from a file, or from a mapping with the members of such a file (docs/constraints.md)."""
     if isinstance(constraints, Mapping):
         return Constraints.parse(json.dumps(constraints, default=float))
-    return Constraints.load(os.fspath(constraints))
+    return Constraints.load(constraints)
 
 
 def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
-    return [f"{prefix}{i}" for i in range(count)] if names is None else [str(name) for name in names]
+    argument = "input_names" if prefix == "x" else "target_names"
+    return [f"{prefix}{i}" for i in range(count)] if names is None else texts(names, argument)
+
+
+def _named_inputs(inputs: ArrayLike, names: Sequence[str] | None) -> tuple[ArrayLike, list[str]]:
+    """Inputs and names of their columns: of a frame the named columns, by default all."""
+    if names is None:
+        names = found_names(inputs)
+    else:
+        inputs = in_order(inputs, [str(name) for name in names])
+    return inputs, _names(names, "x", np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0)
+
+
+def _check_order(init: str | Model, names: Sequence[str]) -> None:
+    """A start is taken by position: one that has the names of the data has to have them in their order."""
+    if isinstance(init, Model) and init.input_names != names and sorted(init.input_names) == sorted(names):
+        raise ValueError(f"init: a model with the inputs {', '.join(init.input_names)}, expected {', '.join(names)}")
 
 
 def _default_options(
@@ -156,7 +175,7 @@ def _targets(
     if loss in CLASS_LOSSES:
         if names is not None and len(names) != 1:
             raise ValueError(f"target_names: {len(names)} names, expected 1, of the label")
-        label = "class" if names is None else str(names[0])
+        label = "class" if names is None else texts(names, "target_names")[0]
         return (*classes_of(targets, classes, label, loss), [])
     if classes is not None:
         raise ValueError(f"classes: given with the loss {loss!r}, expected one of {', '.join(CLASS_LOSSES)} with them")
@@ -199,7 +218,7 @@ def train(
     lasso: float = 0,
     group_lasso: float = 0,
     nuclear: float = 0,
-    constraints: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    constraints: str | bytes | os.PathLike[Any] | Mapping[str, Any] | None = None,
     init: str | Model = "random",
     random_scale: float | None = None,
     seed: int = 0,
@@ -311,8 +330,8 @@ def train(
     threads : int
         Starts, or the samples of a single start, run in parallel; the result does not depend on it.
     input_names, target_names : sequence of str
-        Of the columns, recorded in the model; default x0, x1, ... and y0, y1, ...; for classes the one name of the
-        label, default "class".
+        Of the columns, recorded in the model; default those of a frame, else x0, x1, ... and y0, y1, ...; for classes
+        the one name of the label, default "class". Of a frame the named columns are the inputs.
     callback : callable
         Called with a TrainProgress after every record, in the calling thread; returns False to stop. An exception it
         raises ends training and is passed on.
@@ -331,6 +350,9 @@ def train(
     """
     given = dict(locals())
     options = _default_options(hidden, loss, loss_parameter, output_activation, activation, activation_parameter)
+    inputs, input_names = _named_inputs(inputs, input_names)
+    _check_order(init, input_names)
+    target_names = found_target_names(targets) if target_names is None else target_names
     classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
     if sample_weight is not None and loss == "exact":
         raise ValueError("sample_weight: given, expected none with the exact loss")
@@ -349,8 +371,6 @@ def train(
         options.output_weights = np.ones((given_targets.shape[1], options.hidden[-1])) if ones else fixed_output
     if constraints is not None:
         options.constraints = load_constraints(constraints)
-    columns = np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0
-    input_names = _names(input_names, "x", columns)
     result = _core.train(
         inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification
     )

@@ -84,6 +84,8 @@ def test_onnx_there_and_back(relufit: Program, model: Path, teacher_csv: Path, m
             pytest.skip(f"no package {package}")
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     relufit("export", model, "--onnx", "net.onnx", "--float64", "--opset", 14)
+    for opset in (7, 8):
+        assert relufit("export", model, "--onnx", f"opset{opset}.onnx", "--opset", opset) == ""
     relufit("import", "net.onnx", "--model", "again.json")
     for name in (model, "again.json"):
         relufit("predict", name, teacher_csv, "--out", f"{Path(name).stem}.csv")
@@ -91,6 +93,37 @@ def test_onnx_there_and_back(relufit: Program, model: Path, teacher_csv: Path, m
     np.testing.assert_allclose(first, second, rtol=1e-12)
     refused = relufit.run("export", model, "--onnx", "old.onnx", "--opset", 3)
     assert refused.returncode == 2 and "opset: 3, expected at least 7" in refused.stderr
+
+
+@pytest.mark.parametrize("path", [None, ":{folder}/packages", "{folder}/packages::"])
+def test_files_of_one_s_own_are_no_modules(relufit: Program, model: Path, path: str | None,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """Files and folders with the names of modules beside the models, with empty entries of PYTHONPATH, too."""
+    if importlib.util.find_spec("relufit") is None or importlib.util.find_spec("onnx") is None:
+        pytest.skip("no package relufit, or no onnx")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    for name in ("relufit", "onnx", "numpy", "json", "runpy", "sitecustomize", "importlib", "argparse"):
+        (relufit.folder / f"{name}.py").write_text("print('mine')\nraise SystemExit(5)\n")
+    packages = relufit.folder / "packages"
+    packages.mkdir()
+    (packages / "usercustomize.py").write_text("")
+    environment = {} if path is None else {"PYTHONPATH": path.format(folder=relufit.folder)}
+    for arguments in (("export", model, "--onnx", "net.onnx"), ("import", "net.onnx", "--model", "again.json")):
+        completed = relufit.run(*arguments, environment=environment)
+        assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
+    assert load_model(relufit.folder / "again.json")["input_names"] == load_model(model)["input_names"]
+
+
+def test_packages_of_pythonpath_are_found(relufit: Program, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    package = relufit.folder / "packages" / "relufit"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text("def main():\n    print('mine')\n    return 0\n")
+    completed = relufit.run(
+        "export", model, "--onnx", "net.onnx", environment={"PYTHONPATH": str(relufit.folder / "packages")}
+    )
+    assert (completed.returncode, completed.stdout) == (0, "mine\n")
 
 
 def test_onnx_without_the_package(relufit: Program, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
