@@ -96,7 +96,7 @@ Scaling scaling_of(const Matrix& values, bool center) {
       // In units of its size the rest of rounding stays as small as it is.
       const bool exactly = (row.array() == row(0)).all();
       result.offset(i) = row(0);
-      if (!exactly) result.scale(i) = row.cwiseAbs().maxCoeff();
+      if (!exactly) result.scale(i) = std::max(row.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());
     } else {
       scale_row(row, center, result.offset(i), result.scale(i));
     }
