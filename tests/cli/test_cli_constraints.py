@@ -218,6 +218,21 @@ def test_bounds_that_no_network_keeps(relufit: Program, diabetes: Path) -> None:
     assert not (relufit.folder / "model.json").exists()
 
 
+def test_sums_that_no_weights_of_a_norm_have(relufit: Program, diabetes: Path) -> None:
+    """With bounds on outputs besides: multipliers grow without end, and the violation is told, not a strange number."""
+    sums = [
+        {"layer": 2, "sum": [{"unit": 1, "source": 4, "factor": 0.41}, {"unit": 1, "source": 2, "factor": -0.47}], "value": 1.4},
+        {"layer": 2, "sum": [{"unit": 1, "source": 5, "factor": 1.38}, {"unit": 1, "source": 3, "factor": -1.37}], "value": -0.697},
+    ]  # fmt: skip
+    demands = {"linear": sums, "norms": [{"layer": 2, "norm": "rows", "at_most": 1.5}]}
+    demands["outputs"] = [{"target": "progression", "lower": 60, "upper": 250}]
+    (relufit.folder / "c.json").write_text(json.dumps(demands))
+    completed = relufit.run("train", diabetes, *TRAIN, "--hidden", 5, "--constraints", "c.json")
+    assert completed.returncode == 1
+    assert "is violated by" in completed.stderr and "nothing is written" in completed.stderr
+    assert not (relufit.folder / "model.json").exists()
+
+
 def test_polish_keeps_constraints(relufit: Program, diabetes: Path) -> None:
     demands = {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}], "lipschitz": 200}
     (relufit.folder / "c.json").write_text(json.dumps(demands))
