@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "class_outputs.h"
 #include "decompositions.h"
 #include "monotone.h"
 
@@ -114,23 +115,15 @@ void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shap
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const bool last = l + 1 == layers.size();
     for (Index i = 0; i < layers[l].rows(); ++i) {
-      const double to = last ? signs.targets[static_cast<std::size_t>(i)] : unit_sign(i % shape.widths[l + 1]);
+      const double to = last ? signs.rows[static_cast<std::size_t>(i)] : unit_sign(i % shape.widths[l + 1]);
       const Index units = l == 0 ? 0 : shape.widths[l];  // before the columns of inputs
       for (Index j = 0; j < layers[l].cols(); ++j) {
         const double from = j < units ? unit_sign(j) : signs.inputs[static_cast<std::size_t>(j - units)];
         if (to * from != 0) narrow_sign(layers[l], i, j, to * from, "monotone");
+        if (last && i == signs.between && from != 0) layers[l].narrow(i, j, 0, 0, "monotone");
       }
     }
   }
-}
-
-std::vector<Layer> folded_layers(const Model& model) { return model.folded().layers(); }
-
-double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
-
-NetworkShape shape_of(const Model& model) {
-  return {model.network.widths(), model.input_names, model.target_names, model.network.activation(),
-          model.network.skip_connections()};
 }
 
 /// The norm r of each layer's weights for which the network's Lipschitz bound is `lipschitz`: r^layers, or with skip
@@ -160,6 +153,11 @@ void check_activation(const Constraints& constraints, const NetworkShape& shape)
       fail(fmt::format("hidden[{}]: with the activation {}, expected relu, leaky-relu or absolute", i,
                        to_string(activation)));
     }
+  }
+  if (constraints.convex && compares_outputs(shape) && has_probabilities(shape)) {
+    fail(
+        "convex: with scores under softmax, which mean nothing on their own, expected the logistic loss, whose one "
+        "score is the log-odds of the second class");
   }
   if (shape.widths.size() <= 2) return;
   if (!constraints.monotone.empty() && !is_increasing(activation)) {
@@ -214,6 +212,34 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
   return terms;
 }
 
+// Raw weights are the scaled ones times and divided by a scale, two roundings, and so are their bounds: 8 eps of a
+// bound are more. Norms are summed up from that many squares, singular values are within eps of the norm times the
+// size. Sums of weights are projected onto by Dykstra's algorithm, to less than kSumMargin for weights of the size of
+// 1, which scaled ones are. A bound at 0 needs nothing: 0 is exact, and signs are.
+void tighten(WeightTerm& term, const std::vector<LayerShape>& shapes) {
+  constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+  constexpr double kSumMargin = 2e-9;
+  const auto inwards = [](double margin, double& lower, double& upper) {
+    if (!std::isfinite(margin)) return;
+    margin = std::min(margin, (upper - lower) / 4);
+    lower += margin;
+    upper -= margin;
+  };
+  const auto finite = [](double value) { return std::isfinite(value) ? std::abs(value) : 0; };
+  if (term.kind == Kind::bounds) {
+    for (Index i = 0; i < term.lower.size(); ++i) {
+      const double room = (term.upper(i) - term.lower(i)) / 4;
+      term.lower(i) += std::min(room, 8 * kEpsilon * finite(term.lower(i)));
+      term.upper(i) -= std::min(room, 8 * kEpsilon * finite(term.upper(i)));
+    }
+  } else if (term.kind == Kind::linear) {
+    inwards(kSumMargin * term.coefficients.norm(), term.least, term.most);
+  } else {
+    const auto [rows, columns] = shapes[static_cast<std::size_t>(term.layer) - 1];
+    term.size *= 1 - static_cast<double>(16 + rows * columns) * kEpsilon;
+  }
+}
+
 std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NetworkShape& shape,
                                             const Scaling& inputs, const Scaling& targets) {
   // Raw weights are scaled ones divided by the scales of the inputs, times those of the targets.
@@ -239,93 +265,12 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
   }
   if (constraints.lipschitz) {
     const double scaled = *constraints.lipschitz * inputs.scale(0) / targets.scale(0);
-    // Rounding of the product of the layers' norms must not pass the bound.
-    const double each = common_norm(scaled, layers, shape.skip_connections) * (1 - 1e-13);
+    const double each = common_norm(scaled, layers, shape.skip_connections) * (1 - 1e-13);  // of the recursion
     for (Index l = 1; l <= layers; ++l) terms.push_back({Kind::spectral_ball, l, each, {}, {}});
   }
+  for (WeightTerm& term : terms) tighten(term, shape.layers());
   check(terms, shape.layers());
   return terms;
-}
-
-std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model,
-                                               const Matrix& samples) {
-  const NetworkShape shape = shape_of(model);
-  const std::vector<Layer> layers = folded_layers(model);
-  std::vector<ConstraintCheck> checks;
-  const auto add = [&](const std::string& name, const Constraints& part) {
-    double slack = kInfinity;
-    for (const WeightTerm& term : weight_terms(part, shape)) {
-      slack = std::min(slack, -term_violation(term, layers[static_cast<std::size_t>(term.layer) - 1].weights));
-    }
-    checks.push_back({name, slack});
-  };
-  weight_terms(constraints, shape);  // contradictions are found in all of them together
-  for (std::size_t i = 0; i < constraints.weights.size(); ++i) {
-    Constraints part;
-    part.weights = {constraints.weights[i]};
-    add(fmt::format("weights[{}]: layer {}", i, constraints.weights[i].layer), part);
-  }
-  for (std::size_t i = 0; i < constraints.linear.size(); ++i) {
-    Constraints part;
-    part.linear = {constraints.linear[i]};
-    add(fmt::format("linear[{}]: layer {}", i, constraints.linear[i].layer), part);
-  }
-  if (!constraints.monotone.empty()) {
-    checks.push_back({"monotone", monotone_slack(constraints.monotone, shape, layers)});
-  }
-  for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
-    Constraints part;
-    part.norms = {constraints.norms[i]};
-    add(fmt::format("norms[{}]: {} of layer {}", i, to_string(constraints.norms[i].norm), constraints.norms[i].layer),
-        part);
-  }
-  if (constraints.lipschitz) checks.push_back({"lipschitz", *constraints.lipschitz - lipschitz_bound(model)});
-  if (constraints.convex) {
-    Constraints part;
-    part.convex = true;
-    add("convex", part);
-  }
-  const Matrix no_samples;  // bounds with points of their own need none
-  for (std::size_t i = 0; i < constraints.outputs.size(); ++i) {
-    const OutputBound& bound = constraints.outputs[i];
-    if (bound.at_samples() && samples.cols() == 0) continue;
-    const BoundedPoints points =
-        bounded_points({{}, {}, {}, {}, {}, false, {bound}, {}}, shape, bound.at_samples() ? samples : no_samples);
-    const Matrix outputs = model.predict(points.inputs);
-    double slack = std::min((outputs - points.lower).minCoeff(), (points.upper - outputs).minCoeff());
-    for (const OutputTerm& term : points.terms) {
-      const Vector values = outputs.transpose() * term.coefficients;
-      slack = std::min({slack, (values - term.lower).minCoeff(), (term.upper - values).minCoeff()});
-    }
-    checks.push_back({fmt::format("outputs[{}]: {} at {} {}", i, description(bound), points.inputs.cols(),
-                                  bound.at_samples() ? "samples" : "points"),
-                      slack});
-  }
-  for (std::size_t i = 0; i < constraints.hidden.size() && samples.cols() > 0; ++i) {
-    checks.push_back({fmt::format("hidden[{}]: at {} samples", i, samples.cols()),
-                      hidden_slack(constraints.hidden[i], samples, model)});
-  }
-  return checks;
-}
-
-// With skip connections the units h of a layer change by at most ||[W, V]|| sqrt(L^2 + 1), L being the bound of those
-// before it, and by at most ||W|| L + ||V||.
-double lipschitz_bound(const Model& model) {
-  const std::vector<Layer> layers = folded_layers(model);
-  double bound = spectral_norm(layers.front().weights);
-  for (std::size_t l = 1; l < layers.size(); ++l) {
-    const Matrix& weights = layers[l].weights;
-    const double norm = spectral_norm(weights);
-    if (!model.network.skip_connections()) {
-      bound *= norm;
-      continue;
-    }
-    const Index inputs = model.network.input_size();
-    const double apart =
-        spectral_norm(weights.leftCols(weights.cols() - inputs)) * bound + spectral_norm(weights.rightCols(inputs));
-    bound = std::min(apart, norm * std::hypot(bound, 1));
-  }
-  return bound;
 }
 
 }  // namespace relufit

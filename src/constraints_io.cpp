@@ -164,6 +164,7 @@ OutputBound output_bound_from(const Node& node, const std::string& source) {
   if (node.has("target")) {
     bound.parts = {{node["target"].text(), 1}};
   } else {
+    bound.is_sum = true;
     for (const Node& part : node["sum"].items()) bound.parts.push_back(output_part_from(part));
     if (bound.parts.empty()) node["sum"].fail("at least one target");
   }

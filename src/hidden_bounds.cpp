@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "relufit/constraints.h"
+#include "rounding.h"
 #include "unit_values.h"
 
 namespace relufit {
@@ -24,18 +25,22 @@ Matrix values_after(const Network& network, const std::vector<Layer>& layers, st
 }  // namespace
 
 void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Model& model) {
-  constexpr double kMargin = 1e-13;  // of the bound, for rounding of the scaled weights
   std::vector<Layer> layers = model.network.layers();
   const Matrix inputs = model.input_scaling.apply(samples);
+  const Matrix input_sizes = scaled_sizes(model.input_scaling, samples);
   Matrix values = inputs;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     values = values_after(model.network, layers, l, values, inputs);
     double most = std::numeric_limits<double>::infinity();
     for (const HiddenBound& bound : bounds) {
-      if (bounds_layer(bound, l)) most = std::min(most, bound.at_most * (1 - kMargin));
+      if (bounds_layer(bound, l)) most = std::min(most, bound.at_most);
     }
+    // Twice: values computed here are within rounding of the exact ones, and so are those computed elsewhere.
+    const Matrix sizes =
+        value_sizes(layers, model.network.activation(), model.network.skip_connections(), input_sizes)[l];
+    const Matrix rounding = 2 * rounding_factor(layers, l + 1) * sizes;
     for (Index unit = 0; unit < values.rows(); ++unit) {
-      const double largest = values.row(unit).cwiseAbs().maxCoeff();
+      const double largest = (values.row(unit).cwiseAbs() + rounding.row(unit)).maxCoeff();
       if (largest <= most) continue;
       const double share = most / largest;
       for (Index row = unit; row < layers[l].weights.rows(); row += values.rows()) {

@@ -37,7 +37,8 @@ void check_output_bounds(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const Matrix& lower = problem.output_lower;
   const Matrix& upper = problem.output_upper;
-  if (problem.constrains_outputs() && (problem.loss == Loss::exact || problem.loss == Loss::cross_entropy)) {
+  const bool unknown = problem.has_output_bounds() && problem.loss == Loss::cross_entropy;
+  if (unknown || (problem.constrains_outputs() && problem.loss == Loss::exact)) {
     fail(fmt::format("output bounds: given with the loss {}, expected another loss", to_string(problem.loss)));
   }
   check_output_terms(problem);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -9,39 +11,62 @@
 namespace relufit {
 namespace {
 
-/// Sums that measures of one target, and of all targets together, are made from.
-struct Sums {
-  double error = 0;   ///< sum of squares of F - Y
-  double spread = 0;  ///< sum of squares about the mean
-  double error_norm = 0;
-  double target_norm = 0;
-  double largest_error = 0;
-  bool is_constant = true;
-};
-
-Sums sums_of(const Eigen::RowVectorXd& predictions, const Eigen::RowVectorXd& targets) {
-  const Eigen::RowVectorXd errors = predictions - targets;
-  Sums sums;
-  sums.error = errors.squaredNorm();
-  sums.error_norm = errors.stableNorm();
-  sums.target_norm = targets.stableNorm();
-  sums.largest_error = errors.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
-  // Asked of the values themselves: the spread of a constant is not exactly zero once its mean is rounded.
-  sums.is_constant = (targets.array() == targets(0)).all();
-  if (!sums.is_constant) sums.spread = (targets.array() - targets.mean()).square().sum();
-  return sums;
+/// The least power of two above all sizes, as an exponent; 0 where there is nothing but zeros or a value is not finite.
+int common_exponent(const Matrix& values) {
+  const double largest = values.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
+  int exponent = 0;
+  if (std::isfinite(largest)) std::frexp(largest, &exponent);
+  return exponent;
 }
 
-FitMeasures measures_of(const Sums& sums, Index entries) {
+Matrix times_power_of_two(const Matrix& values, int exponent) {
+  return values.unaryExpr([exponent](double value) { return std::ldexp(value, exponent); });
+}
+
+/// A sum of squares, sum * 4^exponent, that neither overflows nor vanishes: the values are divided by a power of two of
+/// their size first, which is exact.
+struct Squares {
+  double sum = 0;
+  int exponent = 0;
+};
+
+Squares squares_of(const Matrix& values) {
+  const int exponent = common_exponent(values);
+  return {times_power_of_two(values, -exponent).squaredNorm(), exponent};
+}
+
+/// a / b, b != 0.
+double ratio(const Squares& a, const Squares& b) { return std::ldexp(a.sum / b.sum, 2 * (a.exponent - b.exponent)); }
+
+/// Differences from the mean of each row, which is refined once: of large, nearly equal values it is otherwise off by
+/// the rounding of their sum.
+Matrix centered(const Matrix& values) {
+  Vector mean = values.rowwise().mean();
+  mean += (values.colwise() - mean).rowwise().mean();
+  return values.colwise() - mean;
+}
+
+/// Measures of one target, or of all targets together. R2 and the relative residual have no unit, and the rest is 0 or
+/// inf only where it is beyond what a double can hold.
+FitMeasures measures_of(const Matrix& predictions, const Matrix& targets) {
+  // In units of a common power of two, and one more for differences.
+  const int exponent = std::max(common_exponent(predictions), common_exponent(targets)) + 1;
+  const Matrix scaled = times_power_of_two(targets, -exponent);
+  const Matrix differences = times_power_of_two(predictions, -exponent) - scaled;
+  const Squares errors = squares_of(differences);
+  const Squares size = squares_of(scaled);
   FitMeasures measures;
-  if (sums.target_norm > 0) {
-    measures.relative_residual = sums.error_norm / sums.target_norm;
-  } else if (sums.error_norm != 0) {
+  if (size.sum > 0) {
+    measures.relative_residual = std::sqrt(ratio(errors, size));
+  } else if (errors.sum != 0) {
     measures.relative_residual = std::numeric_limits<double>::infinity();
   }
-  measures.mean_squared_error = sums.error / static_cast<double>(entries);
-  measures.r2 = sums.is_constant ? std::numeric_limits<double>::quiet_NaN() : 1 - sums.error / sums.spread;
-  measures.largest_error = sums.largest_error;
+  measures.mean_squared_error =
+      std::ldexp(errors.sum / static_cast<double>(differences.size()), 2 * (errors.exponent + exponent));
+  measures.largest_error = std::ldexp(differences.cwiseAbs().maxCoeff<Eigen::PropagateNaN>(), exponent);
+  bool constant = true;
+  for (Index row = 0; row < targets.rows(); ++row) constant = constant && is_constant(targets.row(row));
+  measures.r2 = constant ? std::numeric_limits<double>::quiet_NaN() : 1 - ratio(errors, squares_of(centered(scaled)));
   return measures;
 }
 
@@ -94,19 +119,10 @@ Evaluation evaluate(const Matrix& predictions, const Matrix& targets) {
   }
   if (targets.size() == 0) throw std::invalid_argument("no sample to evaluate, expected at least 1");
   Evaluation evaluation;
-  Sums all;
   for (Index row = 0; row < targets.rows(); ++row) {
-    const Sums sums = sums_of(predictions.row(row), targets.row(row));
-    evaluation.per_target.push_back(measures_of(sums, targets.cols()));
-    all.error += sums.error;
-    all.spread += sums.spread;
-    all.is_constant = all.is_constant && sums.is_constant;
+    evaluation.per_target.push_back(measures_of(predictions.row(row), targets.row(row)));
   }
-  const Matrix errors = predictions - targets;
-  all.error_norm = errors.reshaped().stableNorm();
-  all.target_norm = targets.reshaped().stableNorm();
-  all.largest_error = errors.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
-  evaluation.all = measures_of(all, targets.size());
+  evaluation.all = measures_of(predictions, targets);
   return evaluation;
 }
 

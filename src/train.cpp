@@ -15,6 +15,7 @@
 #include "relufit/polish.h"
 #include "relufit/search.h"
 #include "relufit/version.h"
+#include "rounding.h"
 #include "train_problem.h"
 
 namespace relufit {
@@ -122,12 +123,20 @@ class Starts {
       const SequenceResult& candidate = results_[static_cast<std::size_t>(i)];
       const SequenceResult& kept = results_[static_cast<std::size_t>(best)];
       if (candidate.best_layers.empty()) continue;
-      if (kept.best_layers.empty() || candidate.best_value < kept.best_value) best = i;
+      if (kept.best_layers.empty() || is_better(candidate, kept)) best = i;
     }
     return best;
   }
 
  private:
+  /// A network that keeps bounds on outputs is better than one that does not.
+  bool is_better(const SequenceResult& candidate, const SequenceResult& kept) const {
+    constexpr double kKept = 1e-7;  // scaled units, far above rounding
+    const bool keeps = output_bound_violation(scaled_.problem, candidate.best_layers) <= kKept;
+    if (keeps != (output_bound_violation(scaled_.problem, kept.best_layers) <= kKept)) return keeps;
+    return candidate.best_value < kept.best_value;
+  }
+
   double seconds_left() const { return options_.sequence.time_limit - clock_.seconds(); }
   bool out_of_time() const { return options_.sequence.time_limit > 0 && seconds_left() <= 0; }
   bool needless(Index start) const { return stopped_ || first_solved_ < start; }
@@ -250,7 +259,12 @@ class Starts {
       result.polish_iterations = polished.iterations;
       if (polished.after < polished.before) refined = std::move(polished.layers);
     }
-    if (problem.constrains_outputs()) refined = refit_output(problem, refined).layers;  // even when interrupted
+    if (problem.constrains_outputs()) {
+      PolishOptions refitting;  // without an end: even when interrupted
+      refitting.input_sizes = scaled_sizes(scaled_.input_scaling, scaled_.input_scaling.invert(problem.inputs));
+      refitting.output_offset = scaled_.target_scaling.offset.cwiseAbs().cwiseQuotient(scaled_.target_scaling.scale);
+      refined = refit_output(problem, refined, refitting).layers;
+    }
     const bool exact = problem.loss == Loss::exact;
     const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
     if (!problem.constrains_outputs() && !(value < result.best_value)) return;

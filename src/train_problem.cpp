@@ -9,6 +9,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "class_outputs.h"
+
 namespace relufit {
 
 namespace {
@@ -63,8 +65,10 @@ void add_output_bounds(const Dataset& data, const Constraints& constraints, cons
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     points.lower = (points.lower.array() <= 0).select(-kInfinity, points.lower);  // max(0, Z) keeps it by itself
   }
-  problem.output_lower = scaled.target_scaling.apply(points.lower);
-  problem.output_upper = scaled.target_scaling.apply(points.upper);
+  if (points.lower.size() > 0) {
+    problem.output_lower = scaled.target_scaling.apply(points.lower);
+    problem.output_upper = scaled.target_scaling.apply(points.upper);
+  }
   for (const OutputTerm& term : points.terms) {
     // c'(offset + scale o z) between the bounds; its coefficients get the norm 1.
     const double shift = term.coefficients.dot(scaled.target_scaling.offset);
@@ -78,7 +82,8 @@ void add_output_bounds(const Dataset& data, const Constraints& constraints, cons
   if (added == 0) return;
   problem.inputs = scaled.input_scaling.apply(points.inputs);
   problem.targets.conservativeResize(Eigen::NoChange, samples + added);
-  problem.targets.rightCols(added).setZero();  // a target of every loss; it does not count
+  problem.targets.rightCols(added).setZero();  // a target of every loss but one; it does not count
+  if (problem.loss == Loss::cross_entropy) problem.targets.bottomRightCorner(1, added).setOnes();
   if (problem.sample_weights.size() == 0) problem.sample_weights.setOnes(samples);
   problem.sample_weights.conservativeResize(samples + added);
   problem.sample_weights.tail(added).setZero();
@@ -120,8 +125,9 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
   problem.ridge = options.ridge * loss_terms(data, options.loss);
-  const NetworkShape shape{problem.widths, data.input_names, data.target_names, problem.activation,
-                           problem.skip_connections};
+  const NetworkShape shape{problem.widths,           data.input_names,
+                           data.target_names,        problem.activation,
+                           problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};
   problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
   add_regularizers(data, options, problem);
   add_output_bounds(data, constraints, shape, scaled);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "class_outputs.h"
 #include "decompositions.h"
 #include "least_squares.h"
 #include "products.h"
@@ -249,8 +250,9 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   if (constraints.empty() && is_homogeneous(problem.activation)) balance(problem, layers);
   layers.back().weights = (scale.cwiseInverse().asDiagonal() * layers.back().weights).eval();
   layers.back().bias = scale.cwiseInverse().cwiseProduct(layers.back().bias);
-  const auto terms = weight_terms(constraints, {problem.widths, model.input_names, model.target_names,
-                                                problem.activation, problem.skip_connections});
+  const auto terms =
+      weight_terms(constraints, {problem.widths, model.input_names, model.target_names, problem.activation,
+                                 problem.skip_connections, meaning_of(model.classification, loss, model.target_names)});
 
   GridFit rounded(problem, layers, step, scale, terms);
   GridFit fit = rounded;
@@ -268,7 +270,14 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   if (!(fit.loss() < rounded.loss())) fit.set_parameters(rounded.parameters());
   fit.move_by_steps(should_stop);
   result.report.repaired = fit.loss() / samples;
-  result.model.network = network_of(problem, raw_layers(fit.layers(), scale, step));
+  layers = raw_layers(fit.layers(), scale, step);
+  for (const WeightTerm& term : terms) {
+    // A decimal multiple can be an ulp beyond a bound that is the same number.
+    if (term.kind != WeightTerm::Kind::bounds) continue;
+    Matrix& weights = layers[static_cast<std::size_t>(term.layer) - 1].weights;
+    weights = weights.cwiseMax(term.lower).cwiseMin(term.upper).eval();
+  }
+  result.model.network = network_of(problem, std::move(layers));
   result.model.input_scaling = Scaling::identity(problem.widths.front());
   result.model.target_scaling = Scaling::identity(problem.widths.back());
   return result;

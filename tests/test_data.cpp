@@ -306,6 +306,62 @@ TEST(Evaluate, HandlesZeroTargetsAndBrokenPredictions) {
   EXPECT_TRUE(std::isnan(broken.relative_residual) && std::isnan(broken.largest_error) && std::isnan(broken.r2));
 }
 
+/// No unit is in R2 and the relative residual: a power of two leaves every bit of them, up to sizes whose squares
+/// overflow or vanish.
+TEST(Evaluate, ScaleFreeMeasuresDoNotChangeWithTheUnit) {
+  const Matrix targets = (Matrix(2, 4) << 1, 2, 4, 7.5, -3, 0.25, 11, 2).finished();
+  const Matrix predictions = targets + (Matrix(2, 4) << 0.5, -1, 0.1, 0.3, 2, 0.7, -0.4, 0.1).finished();
+  const Evaluation plain = evaluate(predictions, targets);
+  const auto expect_same = [](const FitMeasures& scaled, const FitMeasures& unscaled, int exponent) {
+    EXPECT_EQ(scaled.r2, unscaled.r2) << exponent;
+    EXPECT_EQ(scaled.relative_residual, unscaled.relative_residual) << exponent;
+    EXPECT_EQ(scaled.largest_error, std::ldexp(unscaled.largest_error, exponent)) << exponent;
+    const double mean_square = std::ldexp(unscaled.mean_squared_error, 2 * exponent);
+    EXPECT_TRUE(std::abs(scaled.mean_squared_error - mean_square) <= 1e-15 * mean_square ||
+                scaled.mean_squared_error == mean_square)
+        << exponent << ": " << scaled.mean_squared_error << " and " << mean_square;
+  };
+  for (const int exponent : {-960, -664, -512, -100, -1, 1, 60, 511, 664, 1019}) {
+    const auto scale = [&](double value) { return std::ldexp(value, exponent); };
+    const Evaluation scaled = evaluate(predictions.unaryExpr(scale), targets.unaryExpr(scale));
+    expect_same(scaled.all, plain.all, exponent);
+    for (std::size_t row = 0; row < 2; ++row) expect_same(scaled.per_target[row], plain.per_target[row], exponent);
+  }
+}
+
+TEST(Evaluate, MeasuresOfHugeTargets) {
+  const Matrix targets = (Matrix(1, 4) << 1e308, -1e308, 1.5e308, 1.7e308).finished();
+  const FitMeasures zero = evaluate(Matrix::Zero(1, 4), targets).all;
+  EXPECT_DOUBLE_EQ(zero.relative_residual, 1);
+  EXPECT_EQ(zero.largest_error, 1.7e308);
+  EXPECT_EQ(zero.mean_squared_error, kInfinity) << "as it is";
+  EXPECT_TRUE(std::isfinite(zero.r2));
+  EXPECT_EQ(evaluate(-targets, targets).all.relative_residual, 2);
+}
+
+TEST(IsConstant, ComparesTheSpreadWithTheSizeOfTheValues) {
+  const double tenths = 0.1 + 0.2;  // one unit in the last place above 0.3
+  for (const double size : {1e-300, 1e-6, 1.0, 1e6, 1e307}) {
+    EXPECT_TRUE(is_constant(Eigen::RowVector3d(0.3, tenths, 0.3) * size)) << size;
+    EXPECT_TRUE(is_constant(Eigen::RowVector3d(-1, -1 + 1e-16, -1 - 2e-16) * size)) << size;
+    EXPECT_FALSE(is_constant(Eigen::RowVector3d(1, 1 + 1e-9, 1) * size)) << size;
+    EXPECT_FALSE(is_constant(Eigen::RowVector3d(1, 1 + 1e-13, 1) * size)) << size;
+  }
+  EXPECT_FALSE(is_constant(Eigen::RowVector3d(0, 1e-300, 0))) << "0 has no rounding";
+  EXPECT_TRUE(is_constant(Eigen::RowVector3d(0, -0.0, 0)));
+  EXPECT_FALSE(is_constant(Eigen::RowVector2d(-1.7e308, 1.7e308)));
+  EXPECT_FALSE(is_constant(Eigen::RowVector2d(1732000000, 1732000001.5))) << "a timestamp";
+}
+
+TEST(Scaling, OfAConstantButForRoundingLeavesRounding) {
+  for (const double size : {1e-200, 1.0, 1e12, 1e300}) {
+    const Matrix values = (Matrix(1, 3) << 1, 1 - 1e-16, 1).finished() * size;
+    const Scaling scaling = Scaling::standardize(values);
+    EXPECT_LE(scaling.apply(values).cwiseAbs().maxCoeff(), 1e-15) << size;
+    EXPECT_NEAR(scaling.apply(Matrix::Constant(1, 1, 0.99 * size))(0, 0), -0.01, 1e-9) << size;
+  }
+}
+
 TEST(Evaluate, RefusesWrongShapes) {
   expect_one_line_with(message_of<std::invalid_argument>([] { evaluate(Matrix(1, 2), Matrix(2, 1)); }),
                        {"predictions are 1 x 2, expected 2 x 1"});

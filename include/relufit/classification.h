@@ -32,7 +32,7 @@ struct Classification {
 
   bool empty() const { return classes.empty(); }
   Index class_count() const { return static_cast<Index>(classes.size()); }
-  /// Rows of the targets and of the network's outputs.
+  /// Rows of the targets and of the network's outputs; 0 without classes.
   Index output_count() const;
 };
 

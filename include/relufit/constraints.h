@@ -31,6 +31,11 @@ struct WeightBound {
 /// opposite sign <= 0; those of the input and the target likewise, with the direction as sign. Then every path from the
 /// input to the target has the direction's sign. Units of both signs keep convex and concave parts possible; weights of
 /// inputs without a direction stay free in the first layer.
+///
+/// Of a class the target is not its score: with several scores it is the difference of its score from that of every
+/// other class, log(p_c / p_k), none of which falls (rises); so does p_c = 1 / (1 + sum_k exp(-(z_c - z_k))) then. For
+/// two classes that is the same, for more it says that its odds against each of them rise. The hinge loss has no p, and
+/// a class once given stays given.
 struct Monotone {
   std::string input;
   std::string target;
@@ -57,7 +62,9 @@ struct LinearBound {
   double upper;             ///< inf: none
 };
 
-/// lower <= sum of factors * outputs <= upper at the samples trained on, or at given points.
+/// lower <= sum of factors * outputs <= upper at the samples trained on, or at given points. A class that stands alone
+/// means its probability where there are any: bounds from 0 to below 1, for more than two classes lower ones only (the
+/// scores with p_c <= u are not a convex set). A sum is one of scores, and of several their factors sum to 0.
 struct OutputBound {
   struct Part {
     std::string target;
@@ -67,6 +74,7 @@ struct OutputBound {
   Vector lower;             ///< one value for all points, or one for each; -inf: none
   Vector upper;             ///< likewise; inf: none
   Table points;             ///< columns with the names of the inputs; without rows: the samples
+  bool is_sum = false;      ///< of scores, even if of one class
   bool at_samples() const { return points.values.rows() == 0; }
   /// Whether it is about one output as it is.
   bool is_box() const { return parts.size() == 1 && parts.front().factor == 1; }
@@ -84,8 +92,12 @@ struct Constraints {
   std::vector<LinearBound> linear;
   std::vector<Monotone> monotone;
   std::vector<NormBound> norms;
-  std::optional<double> lipschitz;  ///< lipschitz_bound is at most this, so ||F(u) - F(v)|| <= it ||u - v||; > 0
-  bool convex = false;  ///< every target is convex in the inputs: no weight of a hidden unit below 0 in the next layer
+  /// lipschitz_bound is at most this, so ||F(u) - F(v)|| <= it ||u - v||; > 0. F are scores where there are classes;
+  /// their softmax changes by at most half of it (its derivative diag(p) - p p' has norm 1/2 at most).
+  std::optional<double> lipschitz;
+  /// Every target is convex in the inputs: no weight of a hidden unit below 0 in the next layer. Not for scores under
+  /// softmax, which mean nothing on their own.
+  bool convex = false;
   std::vector<OutputBound> outputs;
   std::vector<HiddenBound> hidden;
 
@@ -112,8 +124,9 @@ struct NetworkShape {
   std::vector<Index> widths;  ///< inputs, hidden layers..., targets
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
-  Activation activation;          ///< of the hidden layers
-  bool skip_connections = false;  ///< whether layers after the first see the inputs too
+  Activation activation;               ///< of the hidden layers
+  bool skip_connections = false;       ///< whether layers after the first see the inputs too
+  Classification classification = {};  ///< what outputs mean; empty: themselves
 
   std::vector<LayerShape> layers() const { return layer_shapes(widths, activation, skip_connections); }
 };
@@ -121,7 +134,7 @@ struct NetworkShape {
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
 /// Throws std::invalid_argument for names or layers that do not exist, an activation that does not go with a constraint
 /// (monotone: an increasing one; convex: a convex one, increasing where there are several hidden layers; hidden: a
-/// homogeneous one), and naming constraints that contradict each other.
+/// homogeneous one), `convex` with scores under softmax, and naming constraints that contradict each other.
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
 
 /// The same for a network on scaled data, and `lipschitz` as a spectral ball on every layer. Where
@@ -132,11 +145,15 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
 /// One constraint and how well a model keeps it.
 struct ConstraintCheck {
   std::string name;
-  double slack = 0;  ///< least distance to a bound, >= 0 where the constraint holds
+  /// Least distance to a bound, >= 0 where the constraint holds. Training keeps a margin for rounding. Where there is
+  /// no room for one, lower and upper being equal or nearly so, bounds are widened by a tolerance first: fixed weights
+  /// by 1e-14 of their value, sums of weights by 1e-9 of the sum of their sizes (each the largest of its source's
+  /// weights), outputs by 1e-9 of the sum |W h| + |b| that makes them, probabilities by 1e-9.
+  double slack = 0;
 };
 
-/// Whether a constraint is kept, to 1e-9: equalities and rounding leave a small negative slack.
-inline bool holds(const ConstraintCheck& check) { return check.slack >= -1e-9; }
+/// Whether a constraint is kept.
+inline bool holds(const ConstraintCheck& check) { return check.slack >= 0; }
 
 /// Recomputed from the model's folded network; those on outputs from its predictions, `samples` (inputs x samples, raw)
 /// being where bounds at the samples must hold: there is nothing to say about these without. Throws as weight_terms.
@@ -146,7 +163,7 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
 /// The points of all output bounds, for raw data.
 struct BoundedPoints {
   Matrix inputs;                  ///< inputs x points: the samples first, then those of the bounds that have their own
-  Matrix lower, upper;            ///< targets x points, of single outputs; both empty where there is no output bound
+  Matrix lower, upper;            ///< targets x points, of single outputs; both empty where there is none, or softmax
   std::vector<OutputTerm> terms;  ///< the other bounds, raw units
 };
 
@@ -154,7 +171,8 @@ struct BoundedPoints {
 std::string description(const OutputBound& bound);
 
 /// Throws std::invalid_argument for targets or input columns that do not exist, and naming bounds that contradict each
-/// other at a sample (of single outputs, and of one sum).
+/// other at a sample (of single outputs, and of equal sums), probabilities out of range, and sums of scores that mean
+/// nothing (OutputBound).
 BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples);
 
 /// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw). Other

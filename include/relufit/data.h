@@ -77,8 +77,13 @@ Dataset make_classification(const Table& table, const Classification& classifica
 /// Only the named columns, in that order, as inputs x samples. Throws std::invalid_argument for an unknown name.
 Matrix select_columns(const Table& table, const std::vector<std::string>& names);
 
-/// What training needs beyond well-formed numbers: at least `minimum_samples` samples, no constant target, and no
-/// target below zero for ReLU outputs. Throws std::invalid_argument naming the column, the value and what is expected.
+/// Whether the values differ by no more than rounding: the largest from the least by at most 32 eps times the largest
+/// size, eps = 2^-52. All of them finite.
+bool is_constant(const Eigen::Ref<const Eigen::RowVectorXd>& values);
+
+/// What training needs beyond well-formed numbers: at least `minimum_samples` samples, no constant target
+/// (is_constant), and no target below zero for ReLU outputs. Throws std::invalid_argument naming the column, the value
+/// and what is expected.
 void check_trainable(const Dataset& data, OutputActivation output, Index minimum_samples = 2);
 
 /// The affine map `(v - offset) / scale` per row. Scales are positive.
@@ -88,7 +93,8 @@ struct Scaling {
 
   /// No change, for `size` rows.
   static Scaling identity(Index size);
-  /// Mean 0 and standard deviation 1 over the columns; a constant row keeps scale 1.
+  /// Mean 0 and standard deviation 1 over the columns. A constant row (is_constant) keeps scale 1, or where it is
+  /// constant but for rounding has its largest size as scale.
   static Scaling standardize(const Matrix& values);
   /// Offset 0 and root mean square 1 (for ReLU outputs, whose zero must stay zero).
   static Scaling normalize(const Matrix& values);

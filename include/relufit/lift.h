@@ -67,8 +67,8 @@ Network network_of(const LiftedProblem& problem, std::vector<Layer> layers);
 /// Throws std::invalid_argument unless shapes agree, values are finite, the loss is not exact without hidden layer,
 /// every width, the ridge and the weight terms are in range, targets and sample weights suit the loss, the loss is
 /// exact or squared for a ReLU output, targets of a ReLU output are >= 0 under the exact loss, and output bounds leave
-/// room (not under the exact loss and the cross-entropy, whose proximal maps do not know them; terms of several outputs
-/// not for ReLU outputs, which are not affine).
+/// room (not under the exact loss, which has no copy of Z; those of single outputs not under the cross-entropy, whose
+/// proximal map does not know them; terms of several not for ReLU outputs, which are not affine).
 void check(const LiftedProblem& problem);
 
 /// A value of every unknown. Nothing is implied about feasibility.

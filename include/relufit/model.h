@@ -61,7 +61,7 @@ Model load_model(const std::string& path);
 struct FitMeasures {
   double relative_residual = 0;  ///< ||F - Y||_F / ||Y||_F; infinity if Y = 0 and F != 0
   double mean_squared_error = 0;
-  double r2 = 0;             ///< 1 - SSE / SST about the mean; NaN for a constant target
+  double r2 = 0;             ///< 1 - SSE / SST about the mean; NaN for a constant target (is_constant)
   double largest_error = 0;  ///< max |F - Y|
 };
 struct Evaluation {

@@ -63,7 +63,7 @@ void bind_constraints(nb::module_& module) {
       .def_ro("slack", &ConstraintCheck::slack, "Least distance to a bound, >= 0 where the constraint holds.")
       .def_prop_ro(
           "holds", [](const ConstraintCheck& c) { return holds(c); },
-          "Whether the slack is at least -1e-9: equalities and rounding leave a small negative one.")
+          "Whether the slack is at least 0 (docs/constraints.md says to what tolerance equalities are kept).")
       .def("__repr__", [](const ConstraintCheck& c) {
         return fmt::format("<relufit.ConstraintCheck {}: slack {:.3g}>", c.name, c.slack);
       });
