@@ -274,8 +274,8 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   for (const WeightTerm& term : terms) {
     // A decimal multiple can be an ulp beyond a bound that is the same number.
     if (term.kind != WeightTerm::Kind::bounds) continue;
-    Matrix& weights = layers[static_cast<std::size_t>(term.layer) - 1].weights;
-    weights = weights.cwiseMax(term.lower).cwiseMin(term.upper).eval();
+    Matrix& bounded = layers[static_cast<std::size_t>(term.layer) - 1].weights;
+    bounded = bounded.cwiseMax(term.lower).cwiseMin(term.upper).eval();
   }
   result.model.network = network_of(problem, std::move(layers));
   result.model.input_scaling = Scaling::identity(problem.widths.front());

@@ -36,8 +36,8 @@ TEST(LiftNetwork, ValuesAreThoseOfTheNetwork) {
   const auto [problem, layers] = teacher_problem(random, {3, 4, 2, 2}, 9, OutputActivation::relu);
   const LiftedPoint point = lift_network(problem, layers);
   const Matrix z1 = (layers[0].weights * problem.inputs).colwise() + layers[0].bias;
-  EXPECT_EQ(point.active[0], z1.cwiseMax(0.0));
-  EXPECT_EQ(point.slack[0], (-z1).cwiseMax(0.0));
+  EXPECT_LE((point.active[0] - z1.cwiseMax(0.0)).norm(), 1e-14);
+  EXPECT_LE((point.slack[0] - (-z1).cwiseMax(0.0)).norm(), 1e-14);
   const Network network(layers, OutputActivation::relu);
   EXPECT_LE((point.output.cwiseMax(0.0) - network.forward(problem.inputs)).norm(), 1e-14);
   EXPECT_LT(point.output.minCoeff(), 0) << "Z stands before the output's ReLU";
