@@ -11,6 +11,17 @@ namespace {
 constexpr double kSmallestRatio = 1e-5;  // tau / sigma_max from which the Gram matrix serves
 }
 
+ThresholdMap::ThresholdMap(Index rows)
+    : tridiagonal_(rows),
+      eigen_(Matrix::Zero(rows, rows)),  // so that it can be copied before its first use
+      directions_(rows, rows),
+      map_(Matrix::Zero(rows, rows)),
+      gain_(rows),
+      diagonal_(rows),
+      subdiagonal_(rows - 1),
+      workspace_(rows),
+      rows_(rows) {}
+
 // SelfAdjointEigenSolver::compute() in its steps, without its allocation (which narrow layers would notice).
 void ThresholdMap::decompose(const Matrix& gram) {
   const double scale = std::max(gram.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());

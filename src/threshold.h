@@ -14,16 +14,7 @@ namespace relufit {
 
 class ThresholdMap {
  public:
-  explicit ThresholdMap(Index rows)
-      : tridiagonal_(rows),
-        eigen_(Matrix::Zero(rows, rows)),  // so that it can be copied before its first use
-        directions_(rows, rows),
-        map_(Matrix::Zero(rows, rows)),
-        gain_(rows),
-        diagonal_(rows),
-        subdiagonal_(rows - 1),
-        workspace_(rows),
-        rows_(rows) {}
+  explicit ThresholdMap(Index rows);
 
   /// From the Gram matrix M M' (rows x rows). Returns false, leaving the map undefined, when tau is too small for it.
   bool set_from_gram(const Matrix& gram, double tau);
