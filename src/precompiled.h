@@ -2,7 +2,9 @@
 /// What most files include, parsed once; CMake puts it before everything else, which eigen_storage.h needs.
 #pragma once
 
-#include "eigen_storage.h"  // first
+// clang-format off
+#include "eigen_storage.h"
+// clang-format on
 
 #include <fmt/format.h>
 
