@@ -1,6 +1,6 @@
 /// \file
 /// Products of matrices, each form compiled once: Eigen instantiates its kernels for small, thin and large factors anew
-/// for every combination of types, about a second of compilation for each product that is written out.
+/// for every combination of types, about half a second of compilation for each product that is written out.
 #pragma once
 
 #include "relufit/matrix.h"
