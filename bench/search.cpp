@@ -17,7 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "random.h"
+#include "base/random.h"
+#include "relufit/fit.h"
 #include "relufit/fixed_output.h"
 #include "relufit/teacher.h"
 
@@ -54,7 +55,7 @@ bool has_dead_output(const LiftedProblem& problem) {
   return (problem.targets.rowwise().lpNorm<Eigen::Infinity>().array() == 0).any();
 }
 
-double relative_residual(const LiftedProblem& problem, const std::vector<relufit::Layer>& layers) {
+double plain_residual(const LiftedProblem& problem, const std::vector<relufit::Layer>& layers) {
   const Matrix outputs = relufit::Network(layers, problem.output).forward(problem.inputs);
   const double size = problem.targets.norm();
   return (outputs - problem.targets).norm() / (size > 0 ? size : 1);
@@ -76,7 +77,7 @@ Run search(const LiftedProblem& problem, unsigned long long seed, double time_li
   options.time_limit = time_limit;
   options.max_runs = 1000000000;
   const relufit::SearchResult result = relufit::search_exact_fit(problem, options);
-  return {relative_residual(problem, result.layers) <= kSolved, result.seconds, result.runs};
+  return {plain_residual(problem, result.layers) <= kSolved, result.seconds, result.runs};
 }
 
 Run search_fixed_output(Index width, unsigned long long seed, double time_limit) {
@@ -94,7 +95,7 @@ Run search_fixed_output(Index width, unsigned long long seed, double time_limit)
   test.inputs = random.normal(width, 4000);
   test.targets = test.inputs.cwiseMax(0.0).colwise().sum();
   const bool solved =
-      relative_residual(problem, result.layers) <= kSolved && relative_residual(test, result.layers) <= 1e-6;
+      plain_residual(problem, result.layers) <= kSolved && relative_residual(test, result.layers) <= 1e-6;
   return {solved, result.seconds, result.starts};
 }
 

@@ -1,7 +1,7 @@
 # The library as a shared one that shows nothing but its own names: whatever a program is compiled for, its copies of
 # Eigen's templates and the library's never meet (docs/reproducibility.md).
 set(RELUFIT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
-file(GLOB RELUFIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
+file(GLOB_RECURSE RELUFIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
 
 function(relufit_add_library target architecture)
   add_library(${target} SHARED ${RELUFIT_SOURCES})
@@ -17,7 +17,7 @@ function(relufit_add_library target architecture)
   # Matrices cross the border: their memory is aligned for the widest vectors that either side may be compiled for.
   target_compile_definitions(${target} PUBLIC EIGEN_MAX_ALIGN_BYTES=64)
   relufit_set_arithmetic(${target} ${architecture})
-  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/precompiled.h)
+  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/linear_algebra/precompiled.h)
   target_link_options(${target} PRIVATE -Wl,-Bsymbolic-functions
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
   set_target_properties(${target} PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What the tests do not show: formatting, and that an installed relufit can be used by another project. Static analysis
+# What the tests do not show: formatting, the direction of includes, and that an installed relufit can be used by another project. Static analysis
 # takes longer than all else together and is scripts/tidy.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/packages.sh all
 git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
+python3 scripts/rooms.py
 
 cmake --preset release >/dev/null
 prefix=$(mktemp -d)

@@ -46,8 +46,4 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
 PolishResult refit_output(const LiftedProblem& problem, const std::vector<Layer>& layers,
                           const PolishOptions& options = {});
 
-/// How far outputs of the plain network are beyond the problem's output bounds and terms, at most; 0 where they hold or
-/// there are none.
-double output_bound_violation(const LiftedProblem& problem, const std::vector<Layer>& layers);
-
 }  // namespace relufit

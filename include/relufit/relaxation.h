@@ -59,6 +59,23 @@ struct RelaxationParameters {
 /// X = -A, Y = -B at the point, unit scales: at a feasible point the relaxation is then exact (method of the source).
 RelaxationParameters parameters_at(const LiftedPoint& point);
 
+/// Parameters at a random guess. W, H and S are independent and normal with standard deviation `scale`; for activations
+/// of several pieces, where such a guess mostly leads to units that stay between their thresholds, they are the values
+/// of a random network whose units' arguments have that standard deviation. The same seed gives the same guess on every
+/// platform.
+RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed);
+
+/// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust
+/// region.
+struct RelaxationScales {
+  double relu = 1;           ///< w of every complementarity, > 0
+  double product_left = 1;   ///< V1 = product_left I, > 0
+  double product_right = 1;  ///< V2 = product_right I, > 0
+};
+
+/// `parameters` with the given scales.
+RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales);
+
 /// Throws std::invalid_argument unless all shapes fit the problem, all values are finite and all scales positive.
 void check(const RelaxationParameters& parameters, const LiftedProblem& problem);
 

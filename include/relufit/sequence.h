@@ -81,21 +81,4 @@ Index default_inner_iterations(Strategy strategy);
 SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
                             const SequenceOptions& options, const SequenceObserver& observer = {});
 
-/// Parameters at a random guess. W, H and S are independent and normal with standard deviation `scale`; for activations
-/// of several pieces, where such a guess mostly leads to units that stay between their thresholds, they are the values
-/// of a random network whose units' arguments have that standard deviation. The same seed gives the same guess on every
-/// platform.
-RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed);
-
-/// `parameters` with the given scales.
-RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales);
-
-/// ||F(U) - Y||_F / ||Y||_F of the plain network with these layers, samples counting with their weights (||Y|| = 0: the
-/// absolute norm).
-double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers);
-
-/// Loss of the plain network's outputs, with the sample weights, + ridge/2 sum ||W||^2 (exact loss: that of the
-/// squared).
-double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers);
-
 }  // namespace relufit

@@ -29,14 +29,6 @@ const std::vector<Strategy>& all_strategies();
 /// Throws std::invalid_argument for an unknown name, listing those known.
 Strategy strategy_from(std::string_view name);
 
-/// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust
-/// region.
-struct RelaxationScales {
-  double relu = 1;           ///< w of every complementarity, > 0
-  double product_left = 1;   ///< V1 = product_left I, > 0
-  double product_right = 1;  ///< V2 = product_right I, > 0
-};
-
 /// Constants of the strategies that have any.
 struct StrategyOptions {
   double momentum = 0.7;              ///< extrapolated: m, in [0, 1]

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 
+#include "relufit/penalties.h"
 #include "relufit/relaxation.h"
 
 namespace relufit {
@@ -29,14 +30,6 @@ struct SubproblemOptions {
   bool project_pairs = false;
   Index check_interval = 10;          ///< iterations between residual checks
   std::function<bool()> should_stop;  ///< asked before every iteration; true makes it the last (limits, interrupts)
-};
-
-/// Penalties rho of the families of copies, > 0.
-struct Penalties {
-  double pair = 10;
-  double product = 30;
-  double output = 10;
-  double weight = 1;  ///< of copies of weights, times the number of samples
 };
 
 enum class SubproblemStatus {

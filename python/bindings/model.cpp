@@ -7,7 +7,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
-#include "model_checks.h"
+#include "data/model_checks.h"
 #include "paths.h"
 #include "relufit/c_export.h"
 #include "relufit/version.h"

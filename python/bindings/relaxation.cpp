@@ -9,10 +9,10 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "interruptible.h"
-#include "prox_pair.h"
 #include "relufit/sequence.h"
 #include "relufit/subproblem.h"
-#include "threshold.h"
+#include "subproblem/proximal/pair_prox.h"
+#include "subproblem/proximal/rank_block_prox.h"
 
 namespace relufit::python {
 

@@ -1,0 +1,123 @@
+/// \file
+/// Fork-join over samples. Work is cut into chunks that depend on the number of samples only, and sums over chunks are
+/// taken in their order, so that results are the same for every number of threads.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "relufit/matrix.h"
+
+namespace relufit {
+
+/// Consecutive columns.
+struct Range {
+  Index begin;
+  Index size;
+};
+
+/// A fixed cut of the samples into at most 64 chunks, each of whole blocks.
+class Chunks {
+ public:
+  static constexpr Index block = 128;  ///< columns a kernel works on at a time: a few arrays of them fit the L2 cache
+
+  explicit Chunks(Index samples) : samples_(samples), chunk_(block * ((samples + 64 * block - 1) / (64 * block))) {}
+
+  Index count() const { return (samples_ + chunk_ - 1) / chunk_; }
+  Range operator[](Index i) const { return {i * chunk_, std::min(chunk_, samples_ - i * chunk_)}; }
+
+ private:
+  Index samples_;
+  Index chunk_;
+};
+
+/// Calls `work(block)` for the blocks of a range, in order.
+template <class Work>
+void for_each_block(Range range, Work&& work) {
+  for (Index done = 0; done < range.size; done += Chunks::block) {
+    work(Range{range.begin + done, std::min(Chunks::block, range.size - done)});
+  }
+}
+
+/// A team of threads (the caller is one of them) that runs tasks 0..count-1. Starting and joining allocates nothing.
+class Workers {
+ public:
+  explicit Workers(int threads) {
+    try {
+      for (int i = 1; i < threads; ++i) team_.emplace_back([this] { serve(); });
+    } catch (...) {  // no more threads, or no more memory: those that run must end before they are let go
+      dismiss();
+      throw;
+    }
+  }
+  ~Workers() { dismiss(); }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// Throws what a task throws; of several the first, and the others are done nevertheless.
+  template <class Task>
+  void run(Index count, const Task& task) {
+    if (team_.empty() || count == 1) {
+      for (Index i = 0; i < count; ++i) task(i);
+      return;
+    }
+    task_ = [](const void* context, Index i) { (*static_cast<const Task*>(context))(i); };
+    context_ = &task;
+    count_ = count;
+    next_ = 0;
+    busy_ = static_cast<int>(team_.size());
+    announce();
+    work();
+    for (int busy = busy_; busy != 0; busy = busy_) busy_.wait(busy);
+    if (failed_.test()) {
+      failed_.clear();
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+  }
+
+ private:
+  void announce() {
+    ++round_;
+    round_.notify_all();
+  }
+  void dismiss() {
+    quit_ = true;
+    announce();
+    for (std::thread& thread : team_) thread.join();
+  }
+  /// An exception must not leave a thread.
+  void work() {
+    for (Index i = next_++; i < count_; i = next_++) {
+      try {
+        task_(context_, i);
+      } catch (...) {
+        if (!failed_.test_and_set()) error_ = std::current_exception();
+      }
+    }
+  }
+  void serve() {
+    for (unsigned seen = 0;;) {
+      round_.wait(seen);
+      seen = round_;
+      if (quit_) return;
+      work();
+      if (--busy_ == 0) busy_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> team_;
+  void (*task_)(const void*, Index) = nullptr;
+  const void* context_ = nullptr;
+  Index count_ = 0;
+  std::atomic<Index> next_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<unsigned> round_{0};
+  std::atomic<bool> quit_{false};
+  std::atomic_flag failed_;  ///< who sets it may write error_
+  std::exception_ptr error_;
+};
+
+}  // namespace relufit

@@ -1,0 +1,347 @@
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "base/json_value.h"
+#include "base/text.h"
+#include "data/model_checks.h"
+#include "relufit/files.h"
+#include "relufit/model.h"
+
+namespace relufit {
+namespace {
+
+using detail::json_list;
+using detail::json_text;
+using detail::JsonValue;
+using detail::shown;
+
+constexpr const char* kFormat = "relufit-model";
+constexpr int kVersion = 1;
+
+// ---- Writing
+
+std::string scaling_text(const Scaling& scaling) {
+  return fmt::format("{{\"offset\":{},\"scale\":{}}}", json_list(scaling.offset), json_list(scaling.scale));
+}
+
+std::string classification_text(const Classification& classification) {
+  return fmt::format("{{\"classes\":{},\"label\":{},\"link\":\"{}\"}}", json_list(classification.classes),
+                     json_text(classification.label), to_string(classification.link));
+}
+
+std::string layer_text(const Layer& layer) {
+  std::string text = "    {\"weights\": [\n";
+  for (Index row = 0; row < layer.weights.rows(); ++row) {
+    text += "      " + json_list(Vector(layer.weights.row(row)));
+    text += row + 1 < layer.weights.rows() ? ",\n" : "\n";
+  }
+  return text + "     ],\n     \"bias\": " + json_list(layer.bias) + "}";
+}
+
+std::string training_text(const TrainingRecord& record) {
+  std::vector<std::pair<const char*, std::string>> fields = {
+      {"version", json_text(record.version)},
+      {"strategy", json_text(record.strategy)},
+      {"loss", json_text(record.loss)},
+      {"status", json_text(record.status)},
+      {"seed", fmt::format("{}", record.seed)},
+      {"samples", fmt::format("{}", record.samples)},
+      {"iterations", fmt::format("{}", record.iterations)},
+      {"seconds", json_text(record.seconds)},
+      {"relative_residual", json_text(record.relative_residual)},
+      {"complementarity_violation", json_text(record.complementarity_violation)},
+      {"product_violation", json_text(record.product_violation)},
+  };
+  if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", json_text(record.loss_parameter));
+  std::string text;
+  for (const auto& [name, value] : fields) {
+    text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value);
+  }
+  return text;
+}
+
+std::string model_text(const Model& model) {
+  std::string text = fmt::format("{{\n  \"format\": \"{}\",\n  \"version\": {},\n", kFormat, kVersion);
+  const auto add = [&text](const char* name, const std::string& value) {
+    text += fmt::format("  \"{}\": {},\n", name, value);
+  };
+  add("input_names", json_list(model.input_names));
+  add("target_names", json_list(model.target_names));
+  if (!model.classification.empty()) add("classification", classification_text(model.classification));
+  const Activation& activation = model.network.activation();
+  if (activation != Activation::relu) add("activation", json_text(to_string(activation)));
+  if (has_parameter(activation)) add("activation_parameter", json_text(activation.parameter));
+  if (model.network.skip_connections()) add("skip_connections", "true");
+  add("output_activation", json_text(to_string(model.network.output_activation())));
+  add("input_scaling", scaling_text(model.input_scaling));
+  add("target_scaling", scaling_text(model.target_scaling));
+  text += "  \"layers\": [\n";
+  const std::vector<Layer>& layers = model.network.layers();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    text += layer_text(layers[i]) + (i + 1 < layers.size() ? ",\n" : "\n");
+  }
+  return text + "  ],\n  \"training\": {\n" + training_text(model.training) + "\n  }\n}\n";
+}
+
+void check_writable(const Model& model, const std::string& path) {
+  const Network& network = model.network;
+  const auto require = [&](const std::string& problem) {
+    if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: cannot be written: {}", path, problem));
+  };
+  if (network.layers().empty()) require("layers: none, expected at least 1");
+  if (static_cast<Index>(model.input_names.size()) != network.input_size()) {
+    require(fmt::format("input_names: {} names, expected {}", model.input_names.size(), network.input_size()));
+  }
+  if (static_cast<Index>(model.target_names.size()) != network.output_size()) {
+    require(fmt::format("target_names: {} names, expected {}", model.target_names.size(), network.output_size()));
+  }
+  require(names_problem("input_names", model.input_names));
+  require(names_problem("target_names", model.target_names));
+  require(scaling_problem("input_scaling", model.input_scaling, model.input_names.size(), false));
+  require(scaling_problem("target_scaling", model.target_scaling, model.target_names.size(),
+                          network.output_activation() == OutputActivation::relu));
+  if (!model.classification.empty()) {
+    require(classification_problem(model.classification, model.target_names.size(), network.output_activation()));
+  }
+  const TrainingRecord& record = model.training;
+  for (const std::string* text : {&record.version, &record.strategy, &record.loss, &record.status}) {
+    if (!detail::is_valid_utf8(*text)) require(fmt::format("training: {} is not UTF-8 text", shown(*text)));
+  }
+  if (record.samples < 0 || record.iterations < 0) {
+    require(fmt::format("training: {} samples and {} iterations, expected none below 0", record.samples,
+                        record.iterations));
+  }
+}
+
+// ---- Reading
+
+/// A value in the file with its place, such as `layers[1].bias`, which every message begins with.
+class Field {
+ public:
+  Field(const std::string& file, const JsonValue& value) : Field(file, "", value) {}
+
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw std::invalid_argument(fmt::format("{}: {}{}{}", file_, path_, path_.empty() ? "" : ": ", problem));
+  }
+
+  void require(const std::string& problem_with_path) const {
+    if (!problem_with_path.empty()) throw std::invalid_argument(fmt::format("{}: {}", file_, problem_with_path));
+  }
+
+  const std::string& path() const { return path_; }
+
+  Field member(const char* name) const {
+    if (value_.object() == nullptr) expected("an object");
+    const JsonValue* found = value_.find(name);
+    const std::string path = path_.empty() ? name : path_ + "." + name;
+    if (found == nullptr) Field(file_, path, value_).fail("missing");
+    return Field(file_, path, *found);
+  }
+
+  bool has(const char* name) const { return value_.find(name) != nullptr; }
+
+  std::size_t size() const {
+    if (value_.array() == nullptr) expected("an array");
+    return value_.array()->size();
+  }
+
+  Field element(std::size_t i) const { return Field(file_, fmt::format("{}[{}]", path_, i), (*value_.array())[i]); }
+
+  std::string text() const {
+    if (value_.text() == nullptr) expected("a text");
+    return *value_.text();
+  }
+
+  bool truth() const {
+    if (value_.truth() == nullptr) expected("true or false");
+    return *value_.truth();
+  }
+
+  double number() const {
+    if (!value_.number()) expected("a number");
+    return *value_.number();
+  }
+
+  /// For figures that are only recorded: null stands for one that was not finite.
+  double number_or_null() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
+
+  /// In [0, largest].
+  std::uint64_t count(std::uint64_t largest) const {
+    const std::optional<std::uint64_t> count = value_.count();
+    if (!count || *count > largest) expected(fmt::format("an integer from 0 to {}", largest));
+    return *count;
+  }
+
+  std::vector<std::string> texts() const {
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < size(); ++i) result.push_back(element(i).text());
+    return result;
+  }
+
+  Vector numbers(std::size_t expected_size) const {
+    if (size() != expected_size) fail(fmt::format("{} values, expected {}", size(), expected_size));
+    Vector result(static_cast<Index>(expected_size));
+    for (std::size_t i = 0; i < expected_size; ++i) {
+      // The path is put together only for a message: this loop passes over every weight.
+      const std::optional<double> number = (*value_.array())[i].number();
+      if (!number) element(i).expected("a number");
+      result(static_cast<Index>(i)) = *number;
+    }
+    return result;
+  }
+
+  [[noreturn]] void expected(const std::string& what) const {
+    const std::string found = value_.array() != nullptr    ? "an array"
+                              : value_.object() != nullptr ? "an object"
+                              : value_.text() != nullptr   ? shown(*value_.text())
+                                                           : value_.dump();
+    fail(fmt::format("{}, expected {}", found, what));
+  }
+
+ private:
+  Field(const std::string& file, std::string path, const JsonValue& value)
+      : file_(file), path_(std::move(path)), value_(value) {}
+
+  const std::string& file_;
+  std::string path_;
+  const JsonValue& value_;
+};
+
+Scaling read_scaling(const Field& field, std::size_t size, bool offset_is_zero) {
+  Scaling scaling{field.member("offset").numbers(size), field.member("scale").numbers(size)};
+  field.require(scaling_problem(field.path(), scaling, size, offset_is_zero));
+  return scaling;
+}
+
+/// `outputs` is 0 where the layer itself decides how many it has.
+Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
+  const Field weights = field.member("weights");
+  const std::size_t rows = weights.size();
+  if (outputs != 0 && rows != outputs) weights.fail(fmt::format("{} rows, expected {}", rows, outputs));
+  if (rows == 0) weights.fail("no rows, expected at least 1");
+  Layer layer;
+  layer.weights.resize(static_cast<Index>(rows), static_cast<Index>(inputs));
+  for (std::size_t i = 0; i < rows; ++i) {
+    const Field row = weights.element(i);
+    // In words the rows count from 1; paths in brackets count from 0 as JSON does.
+    if (row.size() != inputs) {
+      weights.fail(fmt::format("row {} has {} values, expected {}", i + 1, row.size(), inputs));
+    }
+    layer.weights.row(static_cast<Index>(i)) = row.numbers(inputs).transpose();
+  }
+  layer.bias = field.member("bias").numbers(rows);
+  return layer;
+}
+
+std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs,
+                               const Activation& activation, bool skip_connections) {
+  std::vector<Layer> layers;
+  const std::size_t count = field.size();
+  const std::size_t skipped = skip_connections ? inputs : 0;
+  const auto arguments = static_cast<std::size_t>(arguments_per_unit(activation));
+  if (count == 0) field.fail("no layers, expected at least 1");
+  for (std::size_t i = 0; i < count; ++i) {
+    layers.push_back(read_layer(field.element(i), inputs, i + 1 == count ? outputs : 0));
+    const auto rows = static_cast<std::size_t>(layers.back().weights.rows());
+    if (i + 1 < count && rows % arguments != 0) {
+      field.element(i).member("weights").fail(fmt::format("{} rows, expected a multiple of {}", rows, arguments));
+    }
+    inputs = rows / arguments + skipped;
+  }
+  return layers;
+}
+
+TrainingRecord read_training(const Field& field) {
+  constexpr auto kLargestIndex = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  TrainingRecord record;
+  record.version = field.member("version").text();
+  record.strategy = field.member("strategy").text();
+  record.loss = field.member("loss").text();
+  record.status = field.member("status").text();
+  record.seed = static_cast<unsigned>(field.member("seed").count(std::numeric_limits<unsigned>::max()));
+  record.samples = static_cast<Index>(field.member("samples").count(kLargestIndex));
+  record.iterations = static_cast<Index>(field.member("iterations").count(kLargestIndex));
+  record.seconds = field.member("seconds").number_or_null();
+  record.relative_residual = field.member("relative_residual").number_or_null();
+  record.complementarity_violation = field.member("complementarity_violation").number_or_null();
+  record.product_violation = field.member("product_violation").number_or_null();
+  if (field.has("loss_parameter")) record.loss_parameter = field.member("loss_parameter").number();
+  return record;
+}
+
+Classification read_classification(const Field& field) {
+  Classification classification;
+  classification.label = field.member("label").text();
+  classification.classes = field.member("classes").texts();
+  const Field link = field.member("link");
+  const std::string name = link.text();
+  for (const Link known : {Link::softmax, Link::logistic, Link::none}) {
+    classification.link = known;
+    if (name == to_string(known)) return classification;
+  }
+  link.expected("'softmax', 'logistic' or 'none'");
+}
+
+/// Files of ReLU networks need not say so.
+Activation read_activation(const Field& root) {
+  if (!root.has("activation")) return Activation::relu;
+  std::optional<double> parameter;
+  if (root.has("activation_parameter")) parameter = root.member("activation_parameter").number();
+  try {
+    return activation_from(root.member("activation").text(), parameter);
+  } catch (const std::invalid_argument& error) {
+    root.require(error.what());
+    throw;
+  }
+}
+
+Model read_model(const Field& root) {
+  const Field format = root.member("format");
+  if (format.text() != kFormat) format.expected(shown(kFormat));
+  const Field version = root.member("version");
+  if (version.number() != kVersion) version.expected(fmt::format("{}, the only one this program knows", kVersion));
+
+  Model model;
+  model.input_names = root.member("input_names").texts();
+  root.require(names_problem("input_names", model.input_names));
+  model.target_names = root.member("target_names").texts();
+  root.require(names_problem("target_names", model.target_names));
+  const Field output_activation = root.member("output_activation");
+  const std::string output_name = output_activation.text();
+  if (output_name != "linear" && output_name != "relu") output_activation.expected("'linear' or 'relu'");
+  const OutputActivation output = output_activation_from(output_name);
+  const std::size_t inputs = model.input_names.size();
+  const std::size_t targets = model.target_names.size();
+  model.input_scaling = read_scaling(root.member("input_scaling"), inputs, false);
+  model.target_scaling = read_scaling(root.member("target_scaling"), targets, output == OutputActivation::relu);
+  const Activation activation = read_activation(root);
+  const bool skip_connections = root.has("skip_connections") && root.member("skip_connections").truth();
+  model.network = Network(read_layers(root.member("layers"), inputs, targets, activation, skip_connections), output,
+                          activation, skip_connections);
+  model.training = read_training(root.member("training"));
+  if (root.has("classification")) {
+    model.classification = read_classification(root.member("classification"));
+    root.require(classification_problem(model.classification, targets, output));
+  }
+  return model;
+}
+
+}  // namespace
+
+void save_model(const Model& model, const std::string& path) {
+  check_writable(model, path);
+  write_file(path, model_text(model));
+}
+
+Model load_model(const std::string& path) {
+  const JsonValue document = detail::parse_json(read_file(path), path);
+  if (document.object() == nullptr) Field(path, document).expected("an object with a relufit model");
+  return read_model(Field(path, document));
+}
+
+}  // namespace relufit

@@ -1,0 +1,131 @@
+/// \file
+/// Internal: the search for an exact fit by iterated local fits, whatever is fitted.
+///
+/// From a random model, one random unit at a time is replaced by a random one and the model fitted again, keeping what
+/// is better; after `patience` failures in a row everything is drawn anew.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "relufit/fit.h"
+#include "relufit/search.h"
+
+namespace relufit {
+
+/// `Fitting` has a type Model and
+///
+///     Model random_model(Random&);
+///     void replace_random_unit(Random&, Model&);
+///     double fit(Model&, const std::function<bool()>& stop);          improves it; returns its relative residual
+///     double fit_random(Model&, const std::function<bool()>& stop);   likewise, of a random model
+///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
+///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
+///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
+template <class Fitting>
+class IteratedSearch {
+ public:
+  using Model = typename Fitting::Model;
+
+  IteratedSearch(const IteratedSearch&) = delete;
+  IteratedSearch& operator=(const IteratedSearch&) = delete;
+
+  IteratedSearch(const LiftedProblem& problem, const SearchOptions& options, const SearchObserver& observer,
+                 Fitting& fitting)
+      : problem_(problem),
+        options_(options),
+        observer_(observer),
+        fitting_(fitting),
+        random_(options.seed),
+        solved_(std::max(kSolved, options.tolerance)),
+        stop_([this] { return out_of_time() || (options_.should_stop && options_.should_stop()); }) {}
+
+  SearchResult run() {
+    while (!status_) run_from_fresh_start();
+    if (*status_ != SearchStatus::converged) {
+      keep(fitting_.nearest(best_, *status_ != SearchStatus::run_limit));
+    }
+    result_.status = *status_;
+    result_.seconds = clock_.seconds();
+    return std::move(result_);
+  }
+
+ private:
+  static constexpr double kSolved = 1e-8;  // relative residual from which on a model counts as exact
+  static constexpr double kProgress = 0.999;
+
+  bool out_of_time() const { return options_.time_limit > 0 && clock_.seconds() >= options_.time_limit; }
+
+  /// Ends solved, out of patience, or stopped.
+  void run_from_fresh_start() {
+    double residual = std::numeric_limits<double>::infinity();
+    for (Index draw = 0; draw < Fitting::kDraws && !status_; ++draw) {
+      candidate_ = fitting_.random_model(random_);
+      take_if_better(attempt(candidate_, &Fitting::fit_random), residual);
+    }
+    Index failures = 0;
+    while (!status_ && residual > solved_ && failures < options_.patience) {
+      candidate_ = current_;
+      fitting_.replace_random_unit(random_, candidate_);
+      const double next = attempt(candidate_, &Fitting::fit);
+      failures = next < kProgress * residual ? 0 : failures + 1;
+      take_if_better(next, residual);
+    }
+  }
+
+  void take_if_better(double next, double& residual) {
+    if (!(next < residual)) return;
+    std::swap(current_, candidate_);
+    residual = next;
+  }
+
+  /// One local fit and what follows from it; sets status_ where the search is over. Returns the relative residual.
+  double attempt(Model& model, double (Fitting::*fit)(Model&, const std::function<bool()>&)) {
+    const double residual = (fitting_.*fit)(model, stop_);
+    ++result_.runs;
+    if (residual < best_residual_ || result_.runs == 1) {
+      best_residual_ = residual;
+      best_ = model;
+    }
+    if (residual <= solved_) keep(fitting_.exact(model));
+    const bool go_on = !observer_ || observer_(result_.runs, best_residual_);
+    if (!result_.layers.empty() && result_.relative_residual <= options_.tolerance) {
+      status_ = SearchStatus::converged;
+    } else if (!go_on || (options_.should_stop && options_.should_stop())) {
+      status_ = SearchStatus::interrupted;
+    } else if (out_of_time()) {
+      status_ = SearchStatus::time_limit;
+    } else if (result_.runs >= options_.max_runs) {
+      status_ = SearchStatus::run_limit;
+    }
+    return residual;
+  }
+
+  void keep(std::vector<Layer> layers) {
+    if (layers.empty()) return;
+    const double residual = relufit::relative_residual(problem_, layers);
+    if (!result_.layers.empty() && !(residual < result_.relative_residual)) return;
+    result_.layers = std::move(layers);
+    result_.relative_residual = residual;
+  }
+
+  const LiftedProblem& problem_;
+  const SearchOptions& options_;
+  const SearchObserver& observer_;
+  Fitting& fitting_;
+  Clock clock_;
+  Random random_;
+  double solved_;
+  std::function<bool()> stop_;
+  Model current_, candidate_, best_;
+  double best_residual_ = std::numeric_limits<double>::infinity();
+  std::optional<SearchStatus> status_;
+  SearchResult result_;
+};
+
+}  // namespace relufit

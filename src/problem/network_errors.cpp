@@ -1,0 +1,210 @@
+#include "problem/network_errors.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "linear_algebra/products.h"
+#include "network/smooth_activation.h"
+
+namespace relufit {
+
+NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), shapes_(problem.shapes()) {
+  activations_.push_back(problem.inputs);
+  slopes_.emplace_back();
+  for (std::size_t l = 0; l < shapes_.size(); ++l) {
+    const Index rows = shapes_[l].rows;
+    offsets_.push_back(parameters_);
+    parameters_ += rows * shapes_[l].columns + biases(l);
+    arguments_.emplace_back(rows, problem.samples());
+    const bool hidden = l + 1 < shapes_.size();
+    // What the next layer sees; the inputs below the units stay.
+    activations_.emplace_back(hidden ? shapes_[l + 1].columns : rows, problem.samples());
+    if (hidden && problem.skip_connections) activations_.back().bottomRows(problem.inputs.rows()) = problem.inputs;
+    slopes_.emplace_back(hidden ? rows : 0, hidden ? problem.samples() : 0);
+    backward_.emplace_back(problem.samples(), rows);
+  }
+  inputs_of_.resize(offsets_.size());
+  slopes_of_.resize(offsets_.size());
+  ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    ridge_.segment(offsets_[l] + shapes_[l].rows * shapes_[l].columns, biases(l)).setZero();
+  }
+}
+
+Vector NetworkErrors::pack(const std::vector<Layer>& layers) const {
+  Vector parameters(parameters_);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Index size = layers[l].weights.size();
+    parameters.segment(offsets_[l], size) = layers[l].weights.reshaped();
+    parameters.segment(offsets_[l] + size, biases(l)) = layers[l].bias.head(biases(l));
+  }
+  return parameters;
+}
+
+std::vector<Layer> NetworkErrors::unpack(const Vector& parameters) const {
+  std::vector<Layer> layers;
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    const Weights w = weights(parameters, l);
+    layers.push_back({w, Vector::Zero(w.rows())});
+    layers.back().bias.head(biases(l)) = parameters.segment(offsets_[l] + w.size(), biases(l));
+  }
+  return layers;
+}
+
+NetworkErrors::Weights NetworkErrors::weights(const Vector& parameters, std::size_t layer) const {
+  return {parameters.data() + offsets_[layer], shapes_[layer].rows, shapes_[layer].columns};
+}
+
+void NetworkErrors::forward(const Vector& parameters) {
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    const Weights w = weights(parameters, l);
+    const bool last = l + 1 == offsets_.size();
+    Matrix& arguments = last ? activations_.back() : arguments_[l];
+    set_product(arguments, w, activations_[l]);
+    if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
+    if (last) break;
+    auto values = activations_[l + 1].topRows(problem_.widths[l + 1]);
+    if (smoothing_ > 0) {
+      evaluate_smoothed(problem_.activation, smoothing_, arguments, values, slopes_[l + 1]);
+    } else {
+      differentiate(problem_.activation, arguments, slopes_[l + 1]);
+      evaluate(problem_.activation, arguments, values);
+    }
+  }
+  errors_ = activations_.back() - problem_.targets;
+  if (problem_.output == OutputActivation::linear) return;
+  errors_ = (problem_.targets.array() > 0).select(errors_, activations_.back().cwiseMax(0.0));
+}
+
+void NetworkErrors::values(const Vector& parameters, Vector& values) {
+  forward(parameters);
+  values.resize(value_count());
+  values.head(errors_.size()) = errors_.transpose().reshaped();
+  if (problem_.ridge > 0) values.tail(parameters_) = ridge_.cwiseProduct(parameters);
+}
+
+void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
+  forward(parameters);
+  jacobian.resize(value_count(), parameters_);
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    inputs_of_[l] = activations_[l].transpose();
+    slopes_of_[l] = slopes_[l].transpose();
+  }
+  for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, o, jacobian);
+  if (problem_.ridge > 0) {
+    jacobian.bottomRows(parameters_).setZero();
+    jacobian.bottomRows(parameters_).diagonal() = ridge_;
+  }
+}
+
+/// Rows of one output. A column is a product over the samples: derivative by the argument times the weight's input.
+void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian) {
+  const Index samples = problem_.samples();
+  auto rows = jacobian.middleRows(output * samples, samples);
+  Matrix& last = backward_.back();
+  last.setZero();
+  last.col(output).setOnes();
+  if (problem_.output == OutputActivation::relu) {  // where the output must vanish, and does, its error is constant
+    const auto free = problem_.targets.row(output).array() > 0 || errors_.row(output).array() > 0;
+    last.col(output) = free.cast<double>().transpose();
+  }
+  for (std::size_t l = offsets_.size(); l-- > 0;) {
+    const Matrix& slope = backward_[l];
+    const Index inputs = inputs_of_[l].cols();
+    for (Index j = 0; j < inputs; ++j) {
+      rows.middleCols(offsets_[l] + j * slope.cols(), slope.cols()).array() =
+          slope.array().colwise() * inputs_of_[l].col(j).array();
+    }
+    rows.middleCols(offsets_[l] + inputs * slope.cols(), biases(l)) = slope.leftCols(biases(l));
+    if (l == 0) continue;
+    const Index units = problem_.widths[l];
+    Matrix& before = backward_[l - 1];
+    set_product(before.leftCols(units), slope, weights(parameters, l).leftCols(units));
+    for (Index j = units; j < before.cols(); j += units) before.middleCols(j, units) = before.leftCols(units);
+    before.array() *= slopes_of_[l].array();
+  }
+}
+
+bool NetworkErrors::is_least_squares() const {
+  return (problem_.loss == Loss::exact || problem_.loss == Loss::squared) && problem_.sample_weights.size() == 0;
+}
+
+double NetworkErrors::output_loss(Matrix& slope) const {
+  const Vector& weights = problem_.sample_weights;
+  if (problem_.output == OutputActivation::linear && !is_least_squares()) {
+    slope = loss_gradient(problem_.loss, activations_.back(), problem_.targets, weights);
+    return loss_value(problem_.loss, activations_.back(), problem_.targets, weights);
+  }
+  slope = errors_;
+  if (weights.size() == 0) return 0.5 * errors_.squaredNorm();
+  slope *= weights.asDiagonal();
+  return 0.5 * slope.cwiseProduct(errors_).sum();
+}
+
+double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
+  forward(parameters);
+  Matrix slope;
+  const double value = output_loss(slope);
+  for (std::size_t l = offsets_.size(); l-- > 0;) {
+    const Weights w = weights(parameters, l);
+    gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
+    if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
+    if (l == 0) continue;
+    const Matrix of_units = w.leftCols(problem_.widths[l]).transpose() * slope;
+    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(slopes_[l]);
+  }
+  const Vector weighted = ridge_.cwiseProduct(parameters);
+  gradient += ridge_.cwiseProduct(weighted);
+  return value + 0.5 * weighted.squaredNorm();
+}
+
+bool NetworkErrors::has_curvature() const {
+  const Loss::Kind kind = problem_.loss.kind;
+  return kind != Loss::Kind::absolute && kind != Loss::Kind::quantile && kind != Loss::Kind::hinge;
+}
+
+/// Rows of each sample become L' times them, L L' being the curvature. Cross-entropy, p the softmax and q its root:
+/// diag(p) - p p' = L L' with L = diag(q) - p q'.
+void NetworkErrors::multiply_by_curvature_root(Matrix& jacobian) const {
+  using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+  const Index outputs = errors_.rows();
+  for (Index n = 0; n < problem_.samples(); ++n) {
+    Eigen::Map<Matrix, 0, Stride> rows(jacobian.data() + n, outputs, jacobian.cols(),
+                                       Stride(jacobian.rows(), problem_.samples()));
+    const auto z = activations_.back().col(n);
+    if (problem_.loss.kind == Loss::Kind::cross_entropy) {
+      Vector p = (z.array() - z.maxCoeff()).exp();
+      p /= p.sum();
+      const Vector q = p.cwiseSqrt();
+      const Eigen::RowVectorXd mean = p.transpose() * rows;
+      rows = (q.asDiagonal() * rows - q * mean).eval();
+    } else {
+      for (Index o = 0; o < outputs; ++o) rows.row(o) *= std::sqrt(curvature(z(o), problem_.targets(o, n)));
+    }
+    if (problem_.sample_weights.size() > 0) rows *= std::sqrt(problem_.sample_weights(n));
+  }
+}
+
+/// Of the loss of one output. Huber: of the quadratic that touches the loss there and lies above it elsewhere.
+double NetworkErrors::curvature(double output, double target) const {
+  if (problem_.loss.kind == Loss::Kind::logistic) {
+    const double p = 1 / (1 + std::exp(-std::abs(output)));
+    return p * (1 - p);
+  }
+  if (problem_.loss.kind == Loss::Kind::huber) {
+    return problem_.loss.parameter / std::max(problem_.loss.parameter, std::abs(output - target));
+  }
+  return 1;
+}
+
+void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram) {
+  gradient.resize(parameters_);
+  loss(parameters, gradient);
+  jacobian(parameters, scratch_);
+  if (!is_least_squares()) multiply_by_curvature_root(scratch_);
+  gram.setZero(parameters_, parameters_);
+  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.topRows(problem_.targets.size()).transpose());
+  gram.diagonal() += ridge_.cwiseAbs2();  // what the rows of the ridge would add
+}
+
+}  // namespace relufit

@@ -1,0 +1,219 @@
+#include "relufit/relaxation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "base/random.h"
+#include "linear_algebra/decompositions.h"
+
+namespace relufit {
+
+namespace {
+
+void require(bool fits, const std::string& message) {
+  if (!fits) throw std::invalid_argument(message);
+}
+
+void require_shape(const Matrix& matrix, Index rows, Index cols, const std::string& name) {
+  require(matrix.rows() == rows && matrix.cols() == cols,
+          fmt::format("{}: {} x {}, expected {} x {}", name, matrix.rows(), matrix.cols(), rows, cols));
+  require(matrix.allFinite(), name + ": not all values are finite");
+}
+
+void require_positive(double value, const std::string& name) {
+  require(std::isfinite(value) && value > 0, fmt::format("{}: {}, expected a number > 0", name, value));
+}
+
+}  // namespace
+
+Matrix rank_block(const Matrix& a, const Matrix& b, const Matrix& c, const Matrix& p, const Matrix& x, const Matrix& y,
+                  const Matrix& v1, const Matrix& v2) {
+  require_shape(a, c.rows(), p.rows(), "A");
+  require_shape(x, c.rows(), p.rows(), "X");
+  require_shape(b, p.cols(), c.cols(), "B");
+  require_shape(y, p.cols(), c.cols(), "Y");
+  require_shape(v1, c.rows(), c.rows(), "V1");
+  require_shape(v2, c.cols(), c.cols(), "V2");
+  Matrix block(c.rows() + p.rows(), c.cols() + p.cols());
+  block.topLeftCorner(c.rows(), c.cols()) = v1 * (c + a * p * y + x * p * b + x * p * y) * v2;
+  block.topRightCorner(c.rows(), p.cols()) = v1 * (a + x) * p;
+  block.bottomLeftCorner(p.rows(), c.cols()) = p * (b + y) * v2;
+  block.bottomRightCorner(p.rows(), p.cols()) = p;
+  return block;
+}
+
+double nuclear_norm(const Matrix& matrix) {
+  if (matrix.size() == 0) return 0;
+  // The thin QR factor has the same singular values and is at most square: exact for very wide blocks, and fast.
+  const Matrix tall = matrix.rows() < matrix.cols() ? Matrix(matrix.transpose()) : matrix;
+  const Eigen::HouseholderQR<Matrix> qr(tall);
+  const Matrix factor = qr.matrixQR().topRows(tall.cols()).triangularView<Eigen::Upper>();
+  return Eigen::JacobiSVD<Matrix>(factor).singularValues().sum();
+}
+
+double nuclear_norm(double a, double b, double c, double d) {
+  return std::sqrt(a * a + b * b + c * c + d * d + 2 * std::abs(a * d - b * c));
+}
+
+Matrix ProductParameters::left() const {
+  return has_matrices() ? left_matrix : Matrix(left_scale * Matrix::Identity(x.rows(), x.rows()));
+}
+
+Matrix ProductParameters::right() const {
+  return has_matrices() ? right_matrix : Matrix(right_scale * Matrix::Identity(y.cols(), y.cols()));
+}
+
+RelaxationParameters parameters_at(const LiftedPoint& point) {
+  RelaxationParameters parameters;
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    const Matrix& active = point.active[l];
+    parameters.complementarity.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
+    parameters.product.push_back({-point.unit_weights(l + 1), -point.values(l), 1, 1, {}, {}});
+  }
+  return parameters;
+}
+
+void check(const RelaxationParameters& parameters, const LiftedProblem& problem) {
+  const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
+  require(parameters.complementarity.size() == hidden && parameters.product.size() == hidden,
+          fmt::format("parameters: {} complementarity and {} product terms, expected {} of each",
+                      parameters.complementarity.size(), parameters.product.size(), hidden));
+  for (std::size_t l = 0; l < hidden; ++l) {
+    const auto& pair = parameters.complementarity[l];
+    const auto& product = parameters.product[l];
+    const Index inner = problem.widths[l + 1];
+    const Index rows = problem.shapes()[l + 1].rows;
+    const Index pairs = inner * static_cast<Index>(lift_of(problem.activation).pieces.size());
+    const std::string pair_name = fmt::format("complementarity[{}]", l);
+    const std::string name = fmt::format("product[{}]", l);
+    require_shape(pair.x, pairs, problem.samples(), pair_name + ".x");
+    require_shape(pair.y, pairs, problem.samples(), pair_name + ".y");
+    require_shape(pair.scale, pairs, problem.samples(), pair_name + ".scale");
+    require_positive(pair.scale.minCoeff(), pair_name + ".scale");
+    require_shape(product.x, rows, inner, name + ".x");
+    require_shape(product.y, inner, problem.samples(), name + ".y");
+    require_positive(product.left_scale, name + ".left_scale");
+    require_positive(product.right_scale, name + ".right_scale");
+    require(product.has_matrices() == (product.right_matrix.size() > 0),
+            name + ": left_matrix and right_matrix must be given together");
+    if (product.has_matrices()) {
+      require_shape(product.left_matrix, rows, rows, name + ".left_matrix");
+      require_shape(product.right_matrix, problem.samples(), problem.samples(), name + ".right_matrix");
+    }
+  }
+}
+
+double loss_value(const LiftedProblem& problem, const Matrix& output) {
+  if (problem.loss == Loss::exact || problem.output == OutputActivation::linear) {
+    return loss_value(problem.loss, output, problem.targets, problem.sample_weights);
+  }
+  const auto targets = problem.targets.array();
+  const auto error = (targets > 0).select(output.array(), output.array().max(0.0)) - targets;
+  if (problem.sample_weights.size() == 0) return 0.5 * error.square().sum();
+  return 0.5 * (error.square().rowwise() * problem.sample_weights.transpose().array()).sum();
+}
+
+namespace {
+
+/// The rank block of a product, P = I. Scalar scales are not made into matrices: V2 would be N x N.
+Matrix product_block(const BilinearTerms& terms, const ProductParameters& product) {
+  const Index outer = terms.c.rows();
+  const Index inner = terms.b.rows();
+  const Matrix identity = Matrix::Identity(inner, inner);
+  if (product.has_matrices()) {
+    return rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right());
+  }
+  const double v1 = product.left_scale;
+  const double v2 = product.right_scale;
+  Matrix block(outer + inner, terms.c.cols() + inner);
+  block.topRightCorner(outer, inner) = v1 * (terms.a + product.x);
+  block.topLeftCorner(outer, terms.c.cols()) =
+      v1 * v2 * (terms.c + (terms.a + product.x) * product.y + product.x * terms.b);
+  block.bottomLeftCorner(inner, terms.c.cols()) = v2 * (terms.b + product.y);
+  block.bottomRightCorner(inner, inner) = identity;
+  return block;
+}
+
+}  // namespace
+
+double relaxation_objective(const LiftedProblem& problem, const RelaxationParameters& parameters,
+                            const RelaxationWeights& weights, const LiftedPoint& point) {
+  double objective = loss_value(problem, point.output);
+  for (const Layer& layer : point.layers) objective += 0.5 * problem.ridge * layer.weights.squaredNorm();
+  for (const WeightTerm& term : problem.weight_terms) {
+    objective += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
+  }
+  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+    const BilinearTerms terms = bilinear_terms(point, equality);
+    if (equality.kind == BilinearEquality::Kind::complementarity) {
+      const auto& [x, y, w] = parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)];
+      double sum = 0;
+      for (Index i = 0; i < x.size(); ++i) {
+        const double a = terms.a(i) + x(i);
+        const double b = terms.b(i) + y(i);
+        const double r = terms.a(i) * y(i) + x(i) * terms.b(i) + x(i) * y(i);
+        sum += nuclear_norm(w(i) * w(i) * r, w(i) * a, w(i) * b, 1.0) - 1.0;
+      }
+      objective += weights.complementarity * sum;
+    } else {
+      const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
+      const double constant = static_cast<double>(terms.b.rows());  // ||P||_*
+      objective += weights.product * (nuclear_norm(product_block(terms, product)) - constant);
+    }
+  }
+  return objective;
+}
+
+namespace {
+
+/// The values of a random network whose units have arguments of standard deviation `scale` and switch at the values of
+/// random samples.
+LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Random& random) {
+  std::vector<Layer> layers = zero_point(problem).layers;
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    const LiftedPoint below = lift_network(problem, layers);
+    const Matrix values = l == 0 ? problem.inputs : seen(below.values(l - 1), problem.inputs, problem.skip_connections);
+    layers[l].weights = random.normal(layers[l].weights.rows(), layers[l].weights.cols());
+    const Matrix arguments = layers[l].weights * values;
+    for (Index i = 0; i < arguments.rows(); ++i) {
+      const double spread = (arguments.row(i).array() - arguments.row(i).mean()).matrix().norm();
+      const double factor = scale * std::sqrt(static_cast<double>(problem.samples())) / std::max(spread, 1e-300);
+      const double through = arguments(i, random.index(problem.samples()));
+      layers[l].weights.row(i) *= factor;
+      if (problem.bias) layers[l].bias(i) = -factor * through;
+    }
+  }
+  layers.back().weights = scale * random.normal(layers.back().weights.rows(), layers.back().weights.cols());
+  return lift_network(problem, layers);
+}
+
+}  // namespace
+
+RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed) {
+  Random random(seed);
+  if (lift_of(problem.activation).pieces.size() > 1) return parameters_at(random_network_point(problem, scale, random));
+  LiftedPoint guess = zero_point(problem);
+  for (std::size_t l = 0; l < guess.active.size(); ++l) {
+    const Index rows = guess.active[l].rows();
+    const Index units = problem.widths[l + 1];
+    const Index outer = guess.layers[l + 1].weights.rows();
+    guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(outer, units);
+    guess.active[l] = scale * random.normal(rows, problem.samples());
+    guess.slack[l] = scale * random.normal(rows, problem.samples());
+  }
+  return parameters_at(guess);
+}
+
+RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales) {
+  for (ComplementarityParameters& pair : parameters.complementarity) pair.scale.setConstant(scales.relu);
+  for (ProductParameters& product : parameters.product) {
+    product.left_scale = scales.product_left;
+    product.right_scale = scales.product_right;
+  }
+  return parameters;
+}
+
+}  // namespace relufit

@@ -1,0 +1,56 @@
+/// \file
+/// Least squares of an affine map of the input data, regularized, with the targets changing:
+///
+///     minimize over (W, b)   1/2 weight ||W U + b 1' - T||^2 + 1/2 ridge ||W||^2,
+///
+/// whose solution is a shrunken projection onto the row space of the data (row_space.h): W U + b 1' = T Q diag(gamma)
+/// Q'. Copies of W (weight terms) add p/2 ||W - mean||^2: the same for W - W* with W* = p mean / (ridge + p), with the
+/// ridge ridge + p, and T Q - P, P = W* (U - u 1') Q, in the place of T Q.
+#pragma once
+
+#include "base/parallel.h"
+#include "linear_algebra/products.h"
+#include "subproblem/affine/row_space.h"
+#include "subproblem/copies/copies.h"
+
+namespace relufit {
+
+/// The map is that of the problem's first layer. Per solution: clear() and add() for all chunks, then solve().
+class LinearFit {
+ public:
+  LinearFit(const LiftedProblem& problem, Index chunks);
+
+  void prepare(double weight, const Penalties& penalties);
+  void clear(Index slot) { partial_[static_cast<std::size_t>(slot)].setZero(); }
+
+  /// The targets T of a block of samples.
+  template <class Block>
+  void add(const Block& targets, Range block, Index slot) {
+    add_product(partial_[static_cast<std::size_t>(slot)], targets,
+                rows_.basis().middleCols(block.begin, block.size).transpose());
+  }
+
+  /// `copies`: for the targets of the copies of W.
+  void solve(const Copies& copies);
+
+  /// W U + b 1' for a block of samples.
+  template <class Block>
+  void evaluate(Range block, Block&& values) const {
+    set_product(values, shrunk_, rows_.basis().middleCols(block.begin, block.size));
+  }
+
+  const Layer& layer() const { return layer_; }
+
+ private:
+  const LiftedProblem& problem_;
+  double alpha_ = 0;
+  RowSpace rows_;
+  Vector gamma_;
+  Layer layer_;
+  std::vector<Matrix> partial_;  // T Q per chunk
+  Matrix projected_, shrunk_;
+  WeightPull pull_;  // its mean being W*
+  Matrix pull_q_;    // P
+};
+
+}  // namespace relufit

@@ -1,0 +1,47 @@
+/// \file
+/// Anderson acceleration of a fixed-point iteration v -> F(v) (type II, regularized, safeguarded).
+///
+/// With differences of the last steps in dF (of residuals f = F(v) - v) and dG (of images F(v)), the next point is
+///
+///     F(v) - dG gamma,   gamma = argmin |f - dF gamma|^2 + eta |dF|^2 |gamma|^2.
+///
+/// Safeguard: an accelerated point whose own residual is larger than `kGrowth` times that of the plain one before it is
+/// taken back, the plain image takes its place and the memory starts anew.
+#pragma once
+
+#include "linear_algebra/decompositions.h"
+#include "relufit/matrix.h"
+
+namespace relufit {
+
+class Anderson {
+ public:
+  /// For vectors of `size` entries; memory 0 switches acceleration off.
+  Anderson(Index size, Index memory);
+
+  /// Forgets everything: to be called when F changes.
+  void reset();
+
+  /// Given v and, in `image`, F(v): puts the next point in `image`. `weights` are the squared metric per entry.
+  void step(const Vector& v, const Vector& weights, Vector& image);
+
+ private:
+  bool rejected(double residual);
+  void remember(const Vector& image);
+  bool solve();
+
+  static constexpr double kGrowth = 2.0;
+  static constexpr double kRegularization = 1e-10;
+
+  Index memory_, filled_ = 0, next_ = 0;
+  bool has_previous_ = false;
+  bool pending_ = false;       // the last point was accelerated and has not been judged
+  double plain_residual_ = 0;  // |f| at the point the accelerated one was made from
+  Vector residual_, previous_residual_, previous_image_, fallback_;
+  Matrix residual_differences_, image_differences_;
+  Matrix gram_;
+  Vector right_, gamma_;
+  Eigen::LLT<Matrix> factor_;
+};
+
+}  // namespace relufit

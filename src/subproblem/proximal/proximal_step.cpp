@@ -1,0 +1,134 @@
+#include "subproblem/proximal/proximal_step.h"
+
+#include "linear_algebra/products.h"
+#include "subproblem/proximal/output_prox.h"
+#include "subproblem/proximal/pair_prox.h"
+
+namespace relufit {
+
+ProximalStep::ProximalStep(const LiftedProblem& problem, const Copies& state, const Chunks& chunks)
+    : problem_(problem), units_(problem.activation) {
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    const Index rows = state.block_left[i].rows();
+    thresholds_.emplace_back(rows);
+    reflections_.push_back(Matrix::Zero(rows, rows));
+    grams_.push_back(Matrix::Zero(rows, rows));
+    partial_grams_.emplace_back(static_cast<std::size_t>(chunks.count()), Matrix::Zero(rows, rows));
+  }
+}
+
+void ProximalStep::prepare(const RelaxationParameters& parameters, const RelaxationWeights& weights,
+                           const Penalties& penalties) {
+  parameters_ = &parameters;
+  weights_ = weights;
+  penalties_ = penalties;
+}
+
+void ProximalStep::accumulate(const Copies& state, Range samples, Index slot) {
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    Matrix& gram = partial_grams_[i][static_cast<std::size_t>(slot)];
+    gram.setZero();
+    for_each_block(samples, [&](Range block) {
+      const auto columns = state.block_left[i].middleCols(block.begin, block.size);
+      add_product(gram, columns, columns.transpose());
+    });
+  }
+}
+
+void ProximalStep::set_thresholds(const Copies& state) {
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    set_product(grams_[i], state.block_right[i], state.block_right[i].transpose());
+    for (const Matrix& partial : partial_grams_[i]) grams_[i] += partial;
+    set_threshold(state, i);
+  }
+}
+
+void ProximalStep::set_threshold(const Copies& state, std::size_t i) {
+  const double tau = weights_.product / penalties_.product;
+  if (!thresholds_[i].set_from_gram(grams_[i], tau)) {
+    thresholds_[i].set_from_block(state.block_left[i], state.block_right[i], tau);
+  }
+  reflections_[i] = 2 * thresholds_[i].matrix();
+  reflections_[i].diagonal().array() -= 1;
+}
+
+void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copies& reflected) const {
+  for_each_block(samples, [&](Range block) {
+    for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+      reflect_pairs(state, i, block, reflected);
+      set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
+                  state.block_left[i].middleCols(block.begin, block.size));
+    }
+    if (output_is_copied(problem_)) reflect_output(state, block, reflected);
+  });
+  if (slot != 0) return;
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    set_product(reflected.block_right[i], reflections_[i], state.block_right[i]);
+  }
+  for (std::size_t i = 0; i < state.weights.size(); ++i) {
+    reflected.weights[i] = weights(state, i);
+    reflected.weights[i] = 2 * reflected.weights[i] - state.weights[i];
+  }
+}
+
+void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
+  auto h = columns(reflected.active[i]);
+  auto s = columns(reflected.slack[i]);
+  const bool shared = state.values[i].size() == 0;
+  if (shared) {
+    h = columns(state.active[i]);
+    s = columns(state.slack[i]);
+  } else {
+    units_.merge(columns(state.active[i]), columns(state.slack[i]), linear_of(state, i, block),
+                 columns(state.values[i]), h, s);
+  }
+  const ComplementarityParameters& pair = parameters_->complementarity[i];
+  const Index offset = block.begin * h.rows();
+  if (project_pairs_) {
+    project_relu_pairs(h.size(), h.data(), s.data(), h.data(), s.data());
+  } else {
+    const double penalty = penalties_.pair * (shared ? 1 : 2);
+    prox_relu_pairs(h.size(), weights_.complementarity / penalty, h.data(), s.data(), pair.x.data() + offset,
+                    pair.y.data() + offset, pair.scale.data() + offset, h.data(), s.data());
+  }
+  if (!shared) {
+    const auto linear = linear_of(state, i, block);
+    auto p = linear_of(reflected, i, block);
+    if (p.size() > 0) units_.merge_linear(h, s, linear, columns(state.values[i]), p);
+    auto values = columns(reflected.values[i]);
+    units_.evaluate(h, s, p, values);
+    values = 2 * values - columns(state.values[i]);
+    p = 2 * p - linear;
+  }
+  h = 2 * h - columns(state.active[i]);
+  s = 2 * s - columns(state.slack[i]);
+}
+
+void ProximalStep::reflect_output(const Copies& state, Range block, Copies& reflected) const {
+  for (std::size_t i = 0; i < state.outputs.size(); ++i) {
+    const auto in = state.outputs[i].middleCols(block.begin, block.size);
+    auto out = reflected.outputs[i].middleCols(block.begin, block.size);
+    if (i == 0) {
+      prox_output(problem_, penalties_.output, block, in, out);
+    } else {
+      project_outputs(problem_.output_terms[i - 1], block, in, out);
+    }
+    out = 2 * out - in;
+  }
+}
+
+void ProximalStep::set_block_multiplier(const Copies& state, std::size_t index, Copies& block) const {
+  block.block_left[index] = state.block_left[index];
+  subtract_product(block.block_left[index], thresholds_[index].matrix(), state.block_left[index]);
+  block.block_right[index] = state.block_right[index];
+  subtract_product(block.block_right[index], thresholds_[index].matrix(), state.block_right[index]);
+}
+
+Matrix ProximalStep::weights(const Copies& state, std::size_t term) const {
+  Matrix copy = state.weights[term];
+  apply_prox(problem_.weight_terms[term], 1 / weight_penalty(problem_, penalties_), copy);
+  return copy;
+}
+
+}  // namespace relufit

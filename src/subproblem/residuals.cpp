@@ -1,0 +1,86 @@
+#include "subproblem/residuals.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace relufit {
+
+FamilyNorms& FamilyNorms::operator+=(const FamilyNorms& other) {
+  gap += other.gap;
+  copy += other.copy;
+  image += other.image;
+  multiplier += other.multiplier;
+  count += other.count;
+  return *this;
+}
+
+ResidualSums& ResidualSums::operator+=(const ResidualSums& other) {
+  pair += other.pair;
+  product += other.product;
+  output += other.output;
+  weight += other.weight;
+  return *this;
+}
+
+FamilyNorms& ResidualSums::of(Family family) {
+  switch (family) {
+    case Family::pair:
+      return pair;
+    case Family::product:
+      return product;
+    case Family::output:
+      return output;
+    case Family::weight:
+      break;
+  }
+  return weight;
+}
+
+void add_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image, Range samples,
+               bool shared, ResidualSums& sums) {
+  const auto add = [](FamilyNorms& norms, const auto& s, const auto& r, const auto& x) {
+    norms.gap += (x - 0.5 * (s + r)).squaredNorm();
+    norms.copy += 0.25 * (s + r).squaredNorm();
+    norms.image += x.squaredNorm();
+    norms.multiplier += 0.25 * (s - r).squaredNorm();
+    norms.count += static_cast<double>(s.size());
+  };
+  const auto visit = [&](Family family, bool by_sample, const auto& s, const auto& r, const auto& x) {
+    if (by_sample) {
+      const auto columns = [&](const auto& part) { return part.middleCols(samples.begin, samples.size); };
+      add(sums.of(family), columns(s), columns(r), columns(x));
+    } else if (shared) {
+      add(sums.of(family), s, r, x);
+    }
+  };
+  for_each_part(with_output, visit, state, reflected, image);
+}
+
+Residuals::Residuals(const ResidualSums& sums, const Penalties& penalties, Index samples)
+    : pair_(relative(sums.pair, penalties.pair)),
+      product_(relative(sums.product, penalties.product)),
+      output_(relative(sums.output, penalties.output)),
+      weight_(relative(sums.weight, penalties.weight * static_cast<double>(samples))) {}
+
+Residuals::Family Residuals::relative(const FamilyNorms& norms, double penalty) {
+  const double absolute = std::sqrt(norms.count);
+  const double gap = std::sqrt(norms.gap);
+  if (gap == 0) return {};
+  return {gap / (absolute + std::sqrt(std::max(norms.copy, norms.image))),
+          penalty * gap / (absolute + penalty * std::sqrt(norms.multiplier))};
+}
+
+double Residuals::primal() const { return std::max({pair_.primal, product_.primal, output_.primal, weight_.primal}); }
+double Residuals::dual() const { return std::max({pair_.dual, product_.dual, output_.dual, weight_.dual}); }
+
+Penalties Residuals::balanced(const Penalties& penalties) const {
+  const auto balance = [](const Family& family, double penalty) {
+    if (family.primal == 0 || family.dual == 0) return penalty;
+    const double factor = std::sqrt(family.primal / family.dual);
+    return factor > 0.2 && factor < 5 ? penalty : penalty * std::clamp(factor, 0.1, 10.0);
+  };
+  return {balance(pair_, penalties.pair), balance(product_, penalties.product), balance(output_, penalties.output),
+          balance(weight_, penalties.weight)};
+}
+
+}  // namespace relufit

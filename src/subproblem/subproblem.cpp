@@ -1,0 +1,345 @@
+#include "relufit/subproblem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "subproblem/affine/affine_step.h"
+#include "subproblem/anderson.h"
+#include "subproblem/proximal/proximal_step.h"
+#include "subproblem/residuals.h"
+
+namespace relufit {
+
+const char* to_string(SubproblemStatus status) {
+  switch (status) {
+    case SubproblemStatus::converged:
+      return "converged";
+    case SubproblemStatus::iteration_limit:
+      return "iteration limit";
+    case SubproblemStatus::interrupted:
+      return "interrupted";
+  }
+  return "unknown";
+}
+
+namespace {
+
+void check_positive(double value, const char* name) {
+  if (!(std::isfinite(value) && value > 0)) {
+    throw std::invalid_argument(fmt::format("{}: {}, expected a number > 0", name, value));
+  }
+}
+
+void check(const RelaxationWeights& weights) {
+  check_positive(weights.complementarity, "weights.complementarity");
+  check_positive(weights.product, "weights.product");
+}
+
+void check(const Penalties& penalties, int threads) {
+  check_positive(penalties.pair, "penalties.pair");
+  check_positive(penalties.product, "penalties.product");
+  check_positive(penalties.output, "penalties.output");
+  check_positive(penalties.weight, "penalties.weight");
+  if (threads < 1) throw std::invalid_argument(fmt::format("threads: {}, expected at least 1", threads));
+}
+
+void check(const SubproblemOptions& options) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  if (!(options.tolerance >= 0)) fail(fmt::format("tolerance: {}, expected a number >= 0", options.tolerance));
+  if (options.max_iterations < 1) fail(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
+  if (options.check_interval < 1) fail(fmt::format("check_interval: {}, expected at least 1", options.check_interval));
+  if (!(options.over_relaxation > 0 && options.over_relaxation < 2)) {
+    fail(fmt::format("over_relaxation: {}, expected a number in (0, 2)", options.over_relaxation));
+  }
+}
+
+}  // namespace
+
+class SubproblemSolver::Impl {
+ public:
+  static constexpr Index kAndersonMemory = 10;
+  static constexpr Index kLargestAccelerated = 200000;
+
+  Impl(const LiftedProblem& problem, const RelaxationWeights& weights, const Penalties& penalties, int threads)
+      : problem_(problem),
+        weights_(weights),
+        penalties_(penalties),
+        units_(problem.activation),
+        chunks_(problem.samples()),
+        workers_(threads),
+        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_)
+                                                : make_linear_affine_step(problem_, chunks_)),
+        affine_(structured_.get()),
+        state_(problem),
+        reflected_(problem),
+        image_(problem),
+        proximal_(problem_, state_, chunks_),
+        point_(zero_point(problem)),
+        norms_(static_cast<std::size_t>(chunks_.count())),
+        anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
+    set_relaxation(parameters_at(point_), weights_);
+    set_point(point_);
+  }
+
+  void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+    check(parameters, problem_);
+    check(weights);
+    weights_ = weights;
+    parameters_ = parameters;
+    const bool general = std::any_of(parameters_.product.begin(), parameters_.product.end(),
+                                     [](const ProductParameters& product) { return product.has_matrices(); });
+    if (general && !dense_) dense_ = make_dense_affine_step(problem_);
+    affine_ = general ? dense_.get() : structured_.get();
+    prepare();
+    // The block of the same point has moved; its multiplier, state - z = (I - T) state, stays.
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      proximal_.set_block_multiplier(state_, i, reflected_);
+      set_block(i);
+      state_.block_left[i] += reflected_.block_left[i];
+      state_.block_right[i] += reflected_.block_right[i];
+    }
+    update_thresholds();
+  }
+
+  void set_point(const LiftedPoint& point) {
+    point_ = point;
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      state_.active[i] = point.active[i];
+      if (state_.values[i].size() > 0) state_.values[i] = point.values(i);
+      state_.slack[i] = point.slack[i];
+      if (state_.linear[i].size() > 0) state_.linear[i] = point.linear[i];
+      set_block(i);
+    }
+    state_.output() = point.output;
+    state_.share_output({0, problem_.samples()});
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point.layers[term_layer(i)].weights;
+    update_thresholds();
+  }
+
+  SubproblemResult solve(const SubproblemOptions& options) {
+    check(options);
+    proximal_.project_pairs(options.project_pairs);
+    SubproblemResult result;
+    while (result.iterations < options.max_iterations) {
+      const bool stop = options.should_stop && options.should_stop();
+      const bool last = stop || result.iterations + 1 == options.max_iterations;
+      const bool checking = last || (result.iterations + 1) % options.check_interval == 0;
+      iterate(options, checking);
+      ++result.iterations;
+      if (!checking) continue;
+      const Residuals residuals = measure();
+      result.primal_residual = residuals.primal();
+      result.dual_residual = residuals.dual();
+      if (std::max(result.primal_residual, result.dual_residual) <= options.tolerance) {
+        result.status = SubproblemStatus::converged;
+        break;
+      }
+      if (stop) {
+        result.status = SubproblemStatus::interrupted;
+        break;
+      }
+      if (options.adapt_penalties && !last) adapt(residuals);
+    }
+    extract_point();
+    return result;
+  }
+
+  const LiftedPoint& point() const { return point_; }
+  const RelaxationWeights& weights() const { return weights_; }
+
+  std::vector<Layer> network() const {
+    std::vector<Layer> layers = point_.layers;
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) {
+      layers[term_layer(i)].weights = proximal_.weights(state_, i);
+    }
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      project_onto_constraints(problem_.weight_terms, static_cast<Index>(l) + 1, layers[l].weights);
+    }
+    return layers;
+  }
+  const Penalties& penalties() const { return penalties_; }
+
+ private:
+  /// One iteration of the method.
+  void iterate(const SubproblemOptions& options, bool checking) {
+    for_each_chunk([&](Range samples, Index slot) {
+      proximal_.reflect(state_, samples, slot, reflected_);
+      affine_->accumulate(reflected_, samples, slot);
+    });
+    affine_->solve(reflected_);
+    if (options.accelerate) previous_state_ = state_.data();
+    for_each_chunk([&](Range samples, Index slot) {
+      affine_->recover(reflected_, samples, slot, image_);
+      if (checking) norms_[static_cast<std::size_t>(slot)] = measure_chunk(samples, slot);
+      relax(samples, slot, options.over_relaxation);
+    });
+    if (options.accelerate) anderson_.step(previous_state_, metric_, state_.data());
+    update_thresholds();
+  }
+
+  template <class Work>
+  void for_each_chunk(Work&& work) {
+    workers_.run(chunks_.count(), [&](Index slot) { work(chunks_[slot], slot); });
+  }
+
+  /// The block of the current point under the current parameters becomes the state.
+  void set_block(std::size_t i) {
+    const ProductParameters& product = parameters_.product[i];
+    const BilinearTerms terms = bilinear_terms(point_, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
+    const Index inner = product.x.cols();
+    Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
+    Matrix lower = terms.b + product.y;
+    if (product.has_matrices()) {
+      upper = product.left_matrix * upper * product.right_matrix;
+      lower = lower * product.right_matrix;
+    } else {
+      upper *= product.left_scale * product.right_scale;
+      lower *= product.right_scale;
+    }
+    state_.block_left[i] << upper, lower;
+    state_.block_right[i] << product.left() * (terms.a + product.x), Matrix::Identity(inner, inner);
+  }
+
+  /// For new parameters or penalties.
+  void prepare() {
+    affine_->prepare(parameters_, penalties_);
+    proximal_.prepare(parameters_, weights_, penalties_);
+    anderson_.reset();
+    metric_.setConstant(state_.data().size(), penalties_.pair);
+    const auto set = [&](const Copies::Part& part, double penalty) {
+      metric_.segment(part.data() - state_.data().data(), part.size()).setConstant(penalty);
+    };
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      if (state_.values[i].size() > 0) {
+        set(state_.values[i], penalties_.pair * units_.value_penalty());
+        set(state_.active[i], penalties_.pair * units_.active_penalty());
+        set(state_.slack[i], penalties_.pair * units_.slack_penalty());
+      }
+      // That of copies of P is rho_h itself.
+      set(state_.block_left[i], penalties_.product);
+      set(state_.block_right[i], penalties_.product);
+    }
+    for (const Copies::Part& output : state_.outputs) set(output, penalties_.output);
+    for (const Copies::Part& weights : state_.weights) set(weights, weight_penalty(problem_, penalties_));
+  }
+
+  std::size_t term_layer(std::size_t term) const {
+    return static_cast<std::size_t>(problem_.weight_terms[term].layer) - 1;
+  }
+
+  void update_thresholds() {
+    for_each_chunk([&](Range samples, Index slot) { proximal_.accumulate(state_, samples, slot); });
+    proximal_.set_thresholds(state_);
+  }
+
+  /// state += alpha (image - z) with z = (state + reflected) / 2
+  void relax(Range samples, Index slot, double alpha) {
+    const auto update = [alpha](auto&& state, const auto& reflected, const auto& image) {
+      state += alpha * (image - 0.5 * (state + reflected));
+    };
+    for_each_block(samples, [&](Range block) {
+      const bool shared = slot == 0 && block.begin == 0;
+      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+      const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& image) {
+        if (by_sample) {
+          update(columns(state), columns(reflected), columns(image));
+        } else if (shared) {
+          update(state, reflected, image);
+        }
+      };
+      for_each_part(output_is_copied(problem_), visit, state_, reflected_, image_);
+    });
+  }
+
+  ResidualSums measure_chunk(Range samples, Index slot) const;
+  Residuals measure() const;
+  void adapt(const Residuals& residuals);
+
+  void extract_point() {
+    point_.layers = affine_->layers();
+    for (std::size_t i = 0; i < image_.hidden_layers(); ++i) {
+      point_.active[i] = image_.active[i];
+      point_.slack[i] = image_.slack[i];
+      if (image_.linear[i].size() > 0) point_.linear[i] = image_.linear[i];
+    }
+    point_.output = image_.output();
+  }
+
+  LiftedProblem problem_;
+  RelaxationWeights weights_;
+  Penalties penalties_;
+  RelaxationParameters parameters_;
+  UnitCopies units_;
+  Chunks chunks_;
+  Workers workers_;
+  std::unique_ptr<AffineStep> structured_, dense_;
+  AffineStep* affine_;
+  Copies state_, reflected_, image_;
+  ProximalStep proximal_;
+  LiftedPoint point_;
+  std::vector<ResidualSums> norms_;  // per chunk
+  Anderson anderson_;
+  Vector metric_;  // penalty of every copy
+  Vector previous_state_;
+};
+
+ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) const {
+  ResidualSums sums;
+  for_each_block(samples, [&](Range block) {
+    const bool shared = slot == 0 && block.begin == 0;
+    add_norms(output_is_copied(problem_), state_, reflected_, image_, block, shared, sums);
+  });
+  return sums;
+}
+
+Residuals SubproblemSolver::Impl::measure() const {
+  ResidualSums total;
+  for (const ResidualSums& sums : norms_) total += sums;
+  return Residuals(total, penalties_, problem_.samples());
+}
+
+void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
+  const Penalties next = residuals.balanced(penalties_);
+  if (next.pair == penalties_.pair && next.product == penalties_.product && next.output == penalties_.output &&
+      next.weight == penalties_.weight) {
+    return;
+  }
+  for_each_chunk([&](Range samples, Index slot) { proximal_.reflect(state_, samples, slot, reflected_); });
+  // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
+  const auto rescale = [&](Family family, bool, auto& state, const auto& reflected) {
+    const double factor = of(penalties_, family) / of(next, family);
+    state = 0.5 * (1 + factor) * state + 0.5 * (1 - factor) * reflected;
+  };
+  for_each_part(output_is_copied(problem_), rescale, state_, reflected_);
+  penalties_ = next;
+  prepare();
+  update_thresholds();
+}
+
+SubproblemSolver::SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights,
+                                   const Penalties& penalties, int threads) {
+  check(problem);
+  check(weights);
+  check(penalties, threads);
+  impl_ = std::make_unique<Impl>(problem, weights, penalties, threads);
+}
+SubproblemSolver::~SubproblemSolver() = default;
+SubproblemSolver::SubproblemSolver(SubproblemSolver&&) noexcept = default;
+SubproblemSolver& SubproblemSolver::operator=(SubproblemSolver&&) noexcept = default;
+
+void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) {
+  impl_->set_relaxation(parameters, impl_->weights());
+}
+void SubproblemSolver::set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+  impl_->set_relaxation(parameters, weights);
+}
+void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
+SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }
+const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }
+std::vector<Layer> SubproblemSolver::network() const { return impl_->network(); }
+const Penalties& SubproblemSolver::penalties() const { return impl_->penalties(); }
+
+}  // namespace relufit

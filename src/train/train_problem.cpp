@@ -1,0 +1,170 @@
+// From a data set and the options of training to a lifted problem on scaled data, and the points to start from.
+
+#include "train/train_problem.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "constraints/class_outputs.h"
+
+namespace relufit {
+
+namespace {
+
+/// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
+std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
+  std::vector<Layer> layers = model.folded().layers();
+  for (std::size_t l = 0; l < layers.size() && (l == 0 || model.network.skip_connections()); ++l) {
+    auto of_inputs = layers[l].weights.rightCols(model.network.input_size());
+    layers[l].bias += of_inputs * scaled.input_scaling.offset;
+    of_inputs = (of_inputs * scaled.input_scaling.scale.asDiagonal()).eval();
+  }
+  Layer& last = layers.back();
+  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
+  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
+  last.weights = inverse * last.weights;
+  return layers;
+}
+
+/// How many values the loss sums: the cross-entropy has one for each sample.
+double loss_terms(const Dataset& data, const Loss& loss) {
+  return static_cast<double>(loss == Loss::cross_entropy ? data.samples() : data.targets.size());
+}
+
+/// On all layers but the output's, whose rows are targets and not units, for the group lasso.
+void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
+  const auto layers = static_cast<Index>(problem.widths.size()) - 1;
+  const double values = loss_terms(data, options.loss);
+  for (Index l = 1; l <= layers; ++l) {
+    const auto add = [&](WeightTerm::Kind kind, double size) {
+      if (size > 0) problem.weight_terms.push_back({kind, l, size * values, {}, {}});
+    };
+    add(WeightTerm::Kind::lasso, options.lasso);
+    if (l < layers) add(WeightTerm::Kind::group_lasso, options.group_lasso);
+    add(WeightTerm::Kind::nuclear, options.nuclear);
+  }
+}
+
+/// Points with bounds become samples of weight 0.
+void add_output_bounds(const Dataset& data, const Constraints& constraints, const NetworkShape& shape,
+                       ScaledProblem& scaled) {
+  if (constraints.outputs.empty()) return;
+  BoundedPoints points = bounded_points(constraints, shape, data.inputs);
+  LiftedProblem& problem = scaled.problem;
+  if (problem.output == OutputActivation::relu) {
+    if ((points.upper.array() < 0).any()) {
+      throw std::invalid_argument("outputs: an upper bound below 0, a ReLU output cannot keep it");
+    }
+    if (!points.terms.empty()) {
+      throw std::invalid_argument("outputs: a sum of outputs with ReLU outputs, expected linear ones");
+    }
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    points.lower = (points.lower.array() <= 0).select(-kInfinity, points.lower);  // max(0, Z) keeps it by itself
+  }
+  if (points.lower.size() > 0) {
+    problem.output_lower = scaled.target_scaling.apply(points.lower);
+    problem.output_upper = scaled.target_scaling.apply(points.upper);
+  }
+  for (const OutputTerm& term : points.terms) {
+    // c'(offset + scale o z) between the bounds; its coefficients get the norm 1.
+    const double shift = term.coefficients.dot(scaled.target_scaling.offset);
+    const Vector coefficients = term.coefficients.cwiseProduct(scaled.target_scaling.scale);
+    const double size = coefficients.norm();
+    problem.output_terms.push_back(
+        {coefficients / size, (term.lower.array() - shift) / size, (term.upper.array() - shift) / size});
+  }
+  const Index samples = data.samples();
+  const Index added = points.inputs.cols() - samples;
+  if (added == 0) return;
+  problem.inputs = scaled.input_scaling.apply(points.inputs);
+  problem.targets.conservativeResize(Eigen::NoChange, samples + added);
+  problem.targets.rightCols(added).setZero();  // a target of every loss but one; it does not count
+  if (problem.loss == Loss::cross_entropy) problem.targets.bottomRightCorner(1, added).setOnes();
+  if (problem.sample_weights.size() == 0) problem.sample_weights.setOnes(samples);
+  problem.sample_weights.conservativeResize(samples + added);
+  problem.sample_weights.tail(added).setZero();
+}
+
+}  // namespace
+
+unsigned long long start_seed(unsigned seed, Index start) {
+  return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
+}
+
+ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
+  ScaledProblem scaled;
+  const Constraints& constraints = options.constraints;
+  // An offset needs a bias that takes it up.
+  const bool output_bias = options.bias && !has_fixed_output(options) && options.output == OutputActivation::linear;
+  scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
+  scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
+  if (is_for_classes(options.loss)) scaled.target_scaling = Scaling::identity(data.targets.rows());
+  // One delta for all targets supposes one unit.
+  if (options.loss.kind == Loss::Kind::huber) scaled.target_scaling = scaled.target_scaling.uniform();
+  if (constraints.needs_uniform_scaling()) {
+    scaled.input_scaling = scaled.input_scaling.uniform();
+    scaled.target_scaling = scaled.target_scaling.uniform();
+    // Norms of weights of hidden units and of inputs together are those of raw weights only in raw units.
+    if (options.skip_connections) scaled.input_scaling.scale.setOnes();
+  }
+  LiftedProblem& problem = scaled.problem;
+  problem.inputs = scaled.input_scaling.apply(data.inputs);
+  problem.targets = scaled.target_scaling.apply(data.targets);
+  problem.widths = {data.inputs.rows()};
+  problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
+  problem.widths.push_back(data.targets.rows());
+  problem.output = options.output;
+  problem.activation = options.activation;
+  problem.skip_connections = options.skip_connections;
+  problem.loss = options.loss;
+  if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
+  problem.sample_weights = data.sample_weights;
+  problem.bias = options.bias;
+  problem.ridge = options.ridge * loss_terms(data, options.loss);
+  const NetworkShape shape{problem.widths,           data.input_names,
+                           data.target_names,        problem.activation,
+                           problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};
+  problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
+  add_regularizers(data, options, problem);
+  add_output_bounds(data, constraints, shape, scaled);
+  return scaled;
+}
+
+double loss_slope(const LiftedProblem& problem) {
+  return problem.loss.kind == Loss::Kind::huber ? std::min(1.0, problem.loss.parameter) : 1.0;
+}
+
+RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
+  const LiftedProblem& problem = scaled.problem;
+  RelaxationParameters parameters = parameters_at(zero_point(problem));
+  if (options.initialization == Initialization::random) {
+    const bool plain = options.hidden.size() == 1 && options.constraints.empty();
+    const bool saturating = lift_of(options.activation).pieces.size() > 1;
+    const double automatic = saturating ? 2 : options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
+    const double scale = options.random_scale > 0 ? options.random_scale : automatic;
+    parameters = random_parameters(problem, scale, start_seed(options.seed, start));
+  } else if (options.initialization == Initialization::network) {
+    if (options.start->network.widths() != problem.widths) {
+      throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
+                                              fmt::join(options.start->network.widths(), "-"),
+                                              fmt::join(problem.widths, "-")));
+    }
+    if (options.start->network.skip_connections() != problem.skip_connections) {
+      throw std::invalid_argument(problem.skip_connections ? "start: the model has no skip connections, expected them"
+                                                           : "start: the model has skip connections, expected none");
+    }
+    if (options.start->network.activation() != problem.activation) {
+      throw std::invalid_argument(
+          fmt::format("start: the model's activation is {}, expected {} with the same parameter",
+                      to_string(options.start->network.activation()), to_string(problem.activation)));
+    }
+    parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
+  }
+  return with_scales(std::move(parameters), options.sequence.scales);
+}
+
+}  // namespace relufit
