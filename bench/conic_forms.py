@@ -125,7 +125,7 @@ def conic_form(instance: Instance, product: str, triangle: str = "lower") -> Con
     Semidefinite matrices enter as the `triangle` that the solver reads column by column, off-diagonals times sqrt 2.
     """
     lifted = lift(instance)
-    pairs = instance.complementarity[0]
+    pairs = instance.pair[0]
     count, pair_count = lifted.count, pairs.x.size
     rows, cols = lifted.block_shape
 
@@ -157,7 +157,7 @@ def conic_form(instance: Instance, product: str, triangle: str = "lower") -> Con
         semidefinite = [rows + 1] * cols
     everything = stack([signs, cones, norm_rows])
     cost = np.zeros(everything.matrix.shape[1])
-    cost[count:begin] = instance.lambda_complementarity
+    cost[count:begin] = instance.lambda_pair
     cost[begin:] = instance.lambda_product * norm_costs
     return ConicForm(
         -everything.matrix.tocsc(),
@@ -230,13 +230,13 @@ def raw_objective(instance: Instance, x: Array) -> tuple[float, float]:
     def values(part: Rows, shape: tuple[int, int]) -> Array:
         return (part.matrix @ x + part.constant).reshape(shape, order="F")
 
-    pairs = instance.complementarity[0]
+    pairs = instance.pair[0]
     h, s = values(lifted.active, pairs.x.shape), values(lifted.slack, pairs.x.shape)
     r = h * pairs.y + s * pairs.x + pairs.x * pairs.y
     a, b = h + pairs.x, s + pairs.y
     blocks = np.stack([np.stack([r, a], -1), np.stack([b, np.ones_like(r)], -1)], -2)
     block = values(lifted.block, lifted.block_shape)
-    objective = instance.lambda_complementarity * np.linalg.svd(blocks, compute_uv=False).sum()
+    objective = instance.lambda_pair * np.linalg.svd(blocks, compute_uv=False).sum()
     objective += instance.lambda_product * np.linalg.svd(block, compute_uv=False).sum()
     outputs = lifted.free_outputs.matrix @ x
     violation = max(0.0, -h.min(), -s.min(), outputs.max(initial=0.0))

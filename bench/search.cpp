@@ -94,8 +94,7 @@ Run search_fixed_output(Index width, unsigned long long seed, double time_limit)
   LiftedProblem test = problem;
   test.inputs = random.normal(width, 4000);
   test.targets = test.inputs.cwiseMax(0.0).colwise().sum();
-  const bool solved =
-      plain_residual(problem, result.layers) <= kSolved && plain_residual(test, result.layers) <= 1e-6;
+  const bool solved = plain_residual(problem, result.layers) <= kSolved && plain_residual(test, result.layers) <= 1e-6;
   return {solved, result.seconds, result.starts};
 }
 

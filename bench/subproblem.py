@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "reference"), str(ROOT / "bench")]
 
 from conic_forms import ConicForm, conic_form, raw_objective  # noqa: E402
-from instances import Complementarity, Instance, Product, solve  # noqa: E402
+from instances import Pair, Instance, Product, solve  # noqa: E402
 
 ACCURACY = 1e-6
 LARGEST_ERROR = 1e-5
@@ -60,7 +60,7 @@ def teacher_instance(widths: list[int], samples: int, output: str, seed: int = 0
     h0 = active + 0.1 * noise.standard_normal(active.shape)
     s0 = slack + 0.1 * noise.standard_normal(slack.shape)
     w0 = w2 + 0.1 * noise.standard_normal(w2.shape)
-    pairs = Complementarity(-h0, -s0, np.ones_like(h0))
+    pairs = Pair(-h0, -s0, np.ones_like(h0))
     return Instance(inputs, targets, [n1], [pairs], [Product(-w0, -h0)], output)
 
 
@@ -148,12 +148,12 @@ def literal_solver(instance: Instance) -> Solve:
     ones = np.ones((1, instance.samples))
     w1, b1, w2, b2 = (cp.Variable(shape) for shape in ((n1, n0), (n1, 1), (n2, n1), (n2, 1)))
     h, s, z = (cp.Variable((rows, instance.samples)) for rows in (n1, n1, n2))
-    pairs, term = instance.complementarity[0], instance.product[0]
+    pairs, term = instance.pair[0], instance.product[0]
     a, b, x, y = (cp.diag(cp.vec(part, order="F")) for part in (h, s, pairs.x, pairs.y))
     block = cp.bmat([[a @ y + x @ b + x @ y, a + x], [b + y, np.eye(pairs.x.size)]])
     c = z - b2 @ ones
     product = cp.bmat([[c + w2 @ term.y + term.x @ h + term.x @ term.y, w2 + term.x], [h + term.y, np.eye(n1)]])
-    norms = instance.lambda_complementarity * cp.normNuc(block) + instance.lambda_product * cp.normNuc(product)
+    norms = instance.lambda_pair * cp.normNuc(block) + instance.lambda_product * cp.normNuc(product)
     positive = instance.targets > 0
     constraints = [w1 @ instance.inputs + b1 @ ones == h - s, h >= 0, s >= 0]
     if instance.output == "linear":

@@ -32,8 +32,7 @@ std::string script(const TracePlot& plot, const std::string& path) {
   text += "$trace << EOD\n";
   for (const auto& trace : plot.traces) {
     for (const SequenceRecord& r : trace) {
-      fmt::format_to(std::back_inserter(text), "{} {:.6e} {:.6e} {:.6e}\n", r.iteration, r.complementarity, r.product,
-                     r.fit);
+      fmt::format_to(std::back_inserter(text), "{} {:.6e} {:.6e} {:.6e}\n", r.iteration, r.pair, r.product, r.fit);
     }
     text += "\n";
   }
@@ -43,7 +42,7 @@ std::string script(const TracePlot& plot, const std::string& path) {
       "set logscale y\nset format y '10^{%T}'\nset grid ytics lc rgb '#dddddd'\nunset key\nset xlabel 'outer "
       "iteration'\n";
   // Values of zero have no logarithm; they are drawn at the bottom.
-  const char* titles[] = {"complementarity: largest |h s|", "product: largest |W H - C|", "fit: ||F(U) - Y|| / ||Y||"};
+  const char* titles[] = {"pair: largest |h s|", "product: largest |W H - C|", "fit: ||F(U) - Y|| / ||Y||"};
   const std::size_t longest = plot.traces.empty() ? 0 : plot.traces.front().size();
   const char* style = longest <= 60 && plot.traces.size() == 1 ? "linespoints pt 7 ps 0.5" : "lines";
   for (int column = 2; column <= 4; ++column) {
@@ -96,13 +95,13 @@ void write_traces(const std::string& path, const std::vector<std::vector<Sequenc
   for (std::size_t start = 0; start < traces.size(); ++start) {
     for (const SequenceRecord& r : traces[start]) {
       values.row(row++) << static_cast<double>(start), static_cast<double>(r.iteration), r.objective, r.merit, r.loss,
-          r.complementarity, r.product, r.fit, static_cast<double>(r.inner_iterations), r.seconds;
+          r.pair, r.product, r.fit, static_cast<double>(r.inner_iterations), r.seconds;
     }
   }
-  write_csv(path,
-            {"start", "iteration", "objective", "merit", "loss", "complementarity", "product", "fit",
-             "inner_iterations", "seconds"},
-            values);
+  write_csv(
+      path,
+      {"start", "iteration", "objective", "merit", "loss", "pair", "product", "fit", "inner_iterations", "seconds"},
+      values);
 }
 
 }  // namespace relufit::cli

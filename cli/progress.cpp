@@ -57,7 +57,7 @@ void ProgressLine::show(const TrainProgress& progress, Index starts, Loss loss) 
   const SequenceRecord& record = progress.record;
   const std::string start = starts > 1 ? fmt::format("start {}/{}  ", progress.start + 1, starts) : "";
   write_error(fmt::format("\r\033[K{}iteration {}  violation {:.1e}  fit {:.3e}  best {} {:.4e}  {:.1f} s", start,
-                          record.iteration, std::max(record.complementarity, record.product), record.fit,
+                          record.iteration, std::max(record.pair, record.product), record.fit,
                           loss == Loss::exact ? "fit" : "loss", progress.best_value, record.seconds));
   shown_ = true;
   last_ = now();

@@ -90,8 +90,8 @@ RelaxationParameters start_parameters(const Experiment& experiment, const Lifted
       break;
     case Start::perturbed: {
       const RelaxationParameters noise = random_parameters(problem, experiment.size, seed);
-      point.active[0] -= noise.complementarity[0].x;
-      point.slack[0] -= noise.complementarity[0].y;
+      point.active[0] -= noise.pair[0].x;
+      point.slack[0] -= noise.pair[0].y;
       point.layers[1].weights -= noise.product[0].x;
       break;
     }
@@ -159,7 +159,7 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
     const SequenceResult& result = outcome.result;
     const SequenceRecord& last = result.trace.back();
     print("{:>5} {:>16} {:>6} {:>8} {:>14.1e} {:>9.1e} {:>9.1e} {:>10.2e} {:>10.1e} {:>8.2f}{}\n", seed,
-          to_string(result.status), last.iteration, last.inner_iterations, last.complementarity, last.product, last.fit,
+          to_string(result.status), last.iteration, last.inner_iterations, last.pair, last.product, last.fit,
           outcome.weight_distance, outcome.output_distance, last.seconds, outcome.dead_output ? "  dead output" : "");
     const bool converged = result.status == SequenceStatus::converged;
     solved += converged ? 1 : 0;

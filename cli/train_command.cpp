@@ -20,53 +20,14 @@ constexpr long long kMostIterations = 1000000000000;
 
 struct TrainArguments {
   TrainingArguments training;
-  Index starts = 1;
   std::string method = "auto";
   std::optional<std::string> fixed_output;
   std::string constraints;
-  double lasso = 0, group_lasso = 0, nuclear = 0, weight_grid = 0;
-  std::optional<Index> iterations, inner_iterations;
-  std::optional<double> tolerance;
   std::optional<std::string> strategy;
-  std::optional<bool> polish;
-  double time_limit = 0;
-  int threads = 1;
   std::optional<double> test_fraction;
   std::string test, model, trace, plot;
   bool json = false;
 };
-
-std::string relaxation_option(const TrainArguments& a) {
-  if (a.inner_iterations) return "--inner-iterations";
-  if (a.strategy) return "--strategy";
-  if (!a.constraints.empty()) return "--constraints";
-  if (a.lasso > 0) return "--lasso";
-  if (a.group_lasso > 0) return "--group-lasso";
-  if (a.nuclear > 0) return "--nuclear";
-  if (a.polish) return *a.polish ? "--polish" : "--no-polish";
-  return relaxation_option(a.training);
-}
-
-/// Projections where output weights are given; else auto is the search where it applies, unless an option asks for
-/// something that only the relaxation has.
-Method chosen_method(const TrainArguments& a, bool exact_fit) {
-  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  const bool automatic = a.method == "auto";
-  if (!automatic && a.method != "relaxation" && a.method != "search" && a.method != "fixed-output") {
-    fail(fmt::format("--method: '{}', expected auto, relaxation, search or fixed-output", a.method));
-  }
-  const bool fixed = a.fixed_output.has_value();
-  if (fixed && !automatic && a.method != "fixed-output") {
-    fail(fmt::format("--fixed-output: not with --method {}, expected fixed-output or auto", a.method));
-  }
-  if (!fixed && a.method == "fixed-output") fail("--method: 'fixed-output' needs --fixed-output");
-  const std::string special = relaxation_option(a);
-  if (a.method == "relaxation" || (automatic && !fixed && (!exact_fit || !special.empty()))) return Method::relaxation;
-  const std::string choice = fixed ? "--fixed-output" : "--method search";
-  if (!exact_fit) fail(fmt::format("{} needs --loss exact and {} hidden layer", choice, fixed ? "one" : "a"));
-  if (!special.empty()) fail(fmt::format("{}: not with {}, an option of the relaxation", special, choice));
-  return fixed ? Method::fixed_output : Method::search;
-}
 
 /// The file of output weights; empty where there is none.
 std::string output_weights_file(const TrainArguments& a) {
@@ -76,7 +37,7 @@ std::string output_weights_file(const TrainArguments& a) {
 /// Targets x units.
 Matrix output_weights(const TrainArguments& a) {
   const auto targets = static_cast<Index>(a.training.targets.size());
-  const Index units = a.training.hidden.back();
+  const Index units = std::max<Index>(a.training.options.hidden.back(), 1);  // 0 for "none", which is refused later
   if (*a.fixed_output == "ones") return Matrix::Ones(targets, units);
   Matrix weights = read_csv(*a.fixed_output).values;
   if (weights.rows() != targets || weights.cols() != units) {
@@ -92,29 +53,14 @@ Matrix output_weights(const TrainArguments& a) {
 
 TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
-  options.method = chosen_method(a, options.method == Method::search);
-  if (options.method == Method::fixed_output) options.output_weights = output_weights(a);
-  options.search_runs = a.iterations.value_or(options.search_runs);
-  options.lasso = a.lasso;
-  options.group_lasso = a.group_lasso;
-  options.nuclear = a.nuclear;
-  options.weight_grid = a.weight_grid;
+  try {
+    options.method = method_from(a.method);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("--{}", error.what()));
+  }
+  if (a.fixed_output) options.fixed_output = output_weights(a);
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
-  options.polish = a.polish.value_or(options.polish);
-  options.fixed_output_iterations = a.iterations.value_or(options.fixed_output_iterations);
-  if (options.method != Method::relaxation) options.fit_tolerance = a.tolerance.value_or(options.fit_tolerance);
-  options.starts = a.starts;
-  options.threads = a.threads;
-  SequenceOptions& sequence = options.sequence;
-  sequence.max_iterations = a.iterations.value_or(sequence.max_iterations);
-  sequence.tolerance = a.tolerance.value_or(sequence.tolerance);
-  sequence.time_limit = a.time_limit;
-  if (!a.strategy && !a.inner_iterations) return options;
-  // Without a name, the number of inner iterations decides between the two plain strategies.
-  const Strategy strategy = a.strategy                            ? strategy_from(*a.strategy)
-                            : a.inner_iterations.value_or(1) == 0 ? Strategy::converged
-                                                                  : Strategy::inexact;
-  set_strategy(sequence, strategy, a.inner_iterations.value_or(default_inner_iterations(strategy)));
+  if (a.strategy) options.strategy = strategy_from(*a.strategy);
   return options;
 }
 
@@ -130,7 +76,7 @@ Samples read_samples(const TrainArguments& a, const Loss& loss) {
     return {data, read_like(a.test, data.classification, data.target_names, data.input_names)};
   }
   if (!a.test_fraction) return {data, std::nullopt};
-  Split split = split_dataset(data, *a.test_fraction, a.training.seed);
+  Split split = split_dataset(data, *a.test_fraction, a.training.options.seed);
   return {std::move(split.train), std::move(split.test)};
 }
 
@@ -141,8 +87,8 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
         last.iteration, last.inner_iterations, last.seconds);
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
-  if (a.starts > 1) print("; start {} of {} kept", result.best_start + 1, a.starts);
-  print("\nlargest violation: complementarity {:.2e}, product {:.2e} (scaled units)\n", kept.violations.complementarity,
+  if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
+  print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
         kept.violations.product);
   if (result.grid) {
     print("weights are multiples of {}: mean loss {:.4e} before, {:.4e} rounded, {:.4e} repaired (scaled units)\n",
@@ -168,7 +114,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                           {{"affine", kept.violations.affine},
                            {"sign", kept.violations.sign},
                            {"output", kept.violations.output},
-                           {"complementarity", kept.violations.complementarity},
+                           {"pair", kept.violations.pair},
                            {"product", kept.violations.product}}},
                          {"train", report_json(result.model, samples.train)}};
   if (result.grid) {
@@ -214,12 +160,13 @@ void check_files(const TrainArguments& a) {
 
 void run_train(const TrainArguments& a, ExitCode& exit) {
   TrainOptions options = train_options(a);
+  plan_of(options);
   const Samples samples = read_samples(a, options.loss);
-  check_trainable(samples.train, options.output);
+  check_trainable(samples.train, options.output_activation);
   check_files(a);
 
   const InterruptGuard guard;
-  options.sequence.subproblem.should_stop = &InterruptGuard::interrupted;
+  options.should_stop = &InterruptGuard::interrupted;
   TrainResult result;
   {
     ProgressLine line;
@@ -249,7 +196,8 @@ void add_train(CLI::App& app, ExitCode& exit) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a network on a CSV file");
   add_training_options(*command, a->training);
-  command->add_option("--starts", a->starts, "Random starts; the best network is kept")
+  TrainOptions& o = a->training.options;
+  command->add_option("--starts", o.starts, "Random starts; the best network is kept")
       ->capture_default_str()
       ->transform(whole_number(1, kMostStarts));
   command
@@ -263,41 +211,42 @@ void add_train(CLI::App& app, ExitCode& exit) {
       "Output weights held fixed: ones, or a CSV file of them (exact loss, one hidden layer, one linear "
       "output, which then has no bias)");
   command
-      ->add_option("--iterations", a->iterations,
+      ->add_option("--iterations", o.iterations,
                    "Outer iterations (search: local fits; fixed-output: iterations from a point) at most, per start")
       ->transform(whole_number(1, kMostIterations));
   command
-      ->add_option("--inner-iterations", a->inner_iterations,
+      ->add_option("--inner-iterations", o.inner_iterations,
                    "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
       ->transform(whole_number(0, kMostIterations));
   command->add_option("--strategy", a->strategy,
                       "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
-                      "safeguarded or projection (default inexact)");
+                      "safeguarded or projection (default inexact; converged with --inner-iterations 0)");
   command->add_option("--constraints", a->constraints, "JSON file of hard constraints on the network (raw units)");
-  command->add_option("--lasso", a->lasso, "Penalty on absolute weights, per target value")->check(number_from_zero());
+  command->add_option("--lasso", o.lasso, "Penalty on absolute weights, per target value")->check(number_from_zero());
   command
-      ->add_option("--group-lasso", a->group_lasso,
+      ->add_option("--group-lasso", o.group_lasso,
                    "Penalty on the norms of hidden units' input weights, per target value: removes whole units")
       ->check(number_from_zero());
-  command->add_option("--nuclear", a->nuclear, "Penalty on singular values of the weights, per target value: low rank")
+  command->add_option("--nuclear", o.nuclear, "Penalty on singular values of the weights, per target value: low rank")
       ->check(number_from_zero());
   command
-      ->add_option("--weight-grid", a->weight_grid,
+      ->add_option("--weight-grid", o.weight_grid,
                    "Round weights and biases (raw units) to multiples of this, e.g. 2^-6, and repair the fit")
       ->transform(step_of_grid());
   // A plain flag would set the value when it is not given, too.
   command->add_flag_function(
-      "--polish,!--no-polish", [a](std::int64_t count) { a->polish = count > 0; },
-      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared)");
+      "--polish,!--no-polish", [a](std::int64_t count) { a->training.options.polish = count > 0; },
+      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared, and "
+      "clipped-relu and hard-tanh)");
   command
-      ->add_option("--tolerance", a->tolerance,
+      ->add_option("--tolerance", o.tolerance,
                    "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "
                    "residual, scaled units (default 1e-9)")
       ->check(positive_number());
-  command->add_option("--time-limit", a->time_limit, "Seconds for all starts together; 0: none")
+  command->add_option("--time-limit", o.time_limit, "Seconds for all starts together; 0: none")
       ->capture_default_str()
       ->check(number_from_zero());
-  command->add_option("--threads", a->threads, "Threads; the result does not depend on them")
+  command->add_option("--threads", o.threads, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->transform(whole_number(1, kMostThreads));
   command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
@@ -330,14 +279,16 @@ void add_export_sdp(CLI::App& app) {
       "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp "
       "problem.dat-s");
   command->callback([a] {
-    const TrainOptions options = train_options(a->training);
+    TrainOptions options = train_options(a->training);
+    options.method = Method::relaxation;
+    const TrainPlan planned = plan_of(options);
     if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
     const Dataset data = read_dataset(a->training, options.loss);
-    check_trainable(data, options.output);
+    check_trainable(data, options.output_activation);
     check_output(a->out);
     check_distinct(a->out, {a->training.data, a->training.init});
     const ScaledProblem scaled = scaled_problem(data, options);
-    export_sdp(scaled.problem, start_parameters(scaled, options, 0), options.sequence.weights, a->out);
+    export_sdp(scaled.problem, start_parameters(scaled, options, 0), planned.relaxation.weights, a->out);
   });
 }
 

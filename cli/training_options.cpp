@@ -6,6 +6,8 @@
 #include <limits>
 #include <stdexcept>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "numbers.h"
 
@@ -62,14 +64,33 @@ CLI::Option* add_name_list(CLI::App& command, const std::string& option, std::ve
   return command.add_option_function<std::vector<std::string>>(option, take, description)->allow_extra_args(false);
 }
 
+/// Options for the defaults of a loss, with these hidden layers.
+TrainOptions of_loss(const Loss& loss, std::vector<Index> hidden = {1}) {
+  TrainOptions options;
+  options.loss = loss;
+  options.hidden = std::move(hidden);
+  return options;
+}
+
+std::string help_of_random_scale() {
+  TrainOptions saturating = of_loss(Loss::squared);
+  saturating.activation = Activation::hard_tanh;
+  return fmt::format(
+      "Size of random guesses (default {}; exact loss {}, with several layers or constraints {}; clipped-relu, "
+      "hard-tanh {})",
+      plan(of_loss(Loss::squared)).random_scale, plan(of_loss(Loss::exact)).random_scale,
+      plan(of_loss(Loss::exact, {1, 1})).random_scale, plan(saturating).random_scale);
+}
+
 }  // namespace
 
 void add_training_options(CLI::App& command, TrainingArguments& a) {
+  TrainOptions& o = a.options;
   command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
   add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas")
       ->required();
   add_name_list(command, "--inputs", a.inputs, "Input columns, likewise (default: all that are not targets)");
-  command.add_option("--hidden", a.hidden, "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model")
+  command.add_option("--hidden", o.hidden, "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model")
       ->required()
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -85,8 +106,8 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       ->capture_default_str();
   command.add_option("--activation-parameter", a.activation_parameter,
                      "leaky-relu: slope left of 0 (default 0.01); clipped-relu: ceiling, scaled units (default 1)");
-  command.add_option("--output-activation", a.output, "linear or relu")->capture_default_str();
-  command.add_flag("--skip-connections", a.skip_connections, "Every layer after the first sees the inputs as well");
+  command.add_option("--output-activation", a.output_activation, "linear or relu")->capture_default_str();
+  command.add_flag("--skip-connections", o.skip_connections, "Every layer after the first sees the inputs as well");
   command.add_option("--loss", a.loss,
                      "regress: squared (default), exact (outputs equal targets), absolute, huber, quantile; classify: "
                      "cross-entropy (default), logistic (2 classes), hinge (no probabilities)");
@@ -95,25 +116,30 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("--quantile", a.quantile, "The quantile that the quantile loss fits, e.g. 0.9")->check(fraction());
   command.add_option("--sample-weights", a.sample_weights, "Column with the weights of the samples in the loss, >= 0");
   command
-      .add_option(
-          "--ridge", a.ridge,
-          "Penalty on squared weights, per target value (default 0.003; exact loss 0; cross-entropy: per sample)")
+      .add_option("--ridge", o.ridge,
+                  fmt::format("Penalty on squared weights, per target value (default {}; exact loss {}; cross-entropy: "
+                              "per sample)",
+                              plan(of_loss(Loss::squared)).ridge, plan(of_loss(Loss::exact)).ridge))
       ->check(number_from_zero());
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
-  command.add_flag("--no-bias", a.no_bias, "Layers without biases; data are scaled, not centered");
-  command
-      .add_option("--random-scale", a.random_scale,
-                  "Size of random guesses (default 1; exact loss 0.05, with several layers 0.3; "
-                  "clipped-relu, hard-tanh 2)")
-      ->check(positive_number());
-  command.add_option("--seed", a.seed, "Seed of random guesses and of --test-fraction")
+  command.add_flag_function(
+      "--no-bias", [&o](std::int64_t count) { o.bias = count == 0; },
+      "Layers without biases; data are scaled, not centered");
+  command.add_option("--random-scale", o.random_scale, help_of_random_scale())->check(positive_number());
+  command.add_option("--seed", o.seed, "Seed of random guesses and of --test-fraction")
       ->capture_default_str()
       ->transform(whole_number(0, kLargestSeed));
-  command.add_option("--lambda-relu", a.lambda_relu, "Weight of the ReLU complementarities")->check(positive_number());
-  command.add_option("--lambda-product", a.lambda_product, "Weight of the layer products")->check(positive_number());
-  command.add_option("--relu-scale", a.relu_scale, "Scale w of the complementarity blocks")->check(positive_number());
-  command.add_option("--left-scale", a.left_scale, "Scale V1 of the product blocks")->check(positive_number());
-  command.add_option("--right-scale", a.right_scale, "Scale V2 of the product blocks")->check(positive_number());
+  const auto weight = [](const Loss& loss) { return plan(of_loss(loss)).relaxation.weights.pair; };
+  const std::string weights =
+      fmt::format(" (default {}, for classes {})", weight(Loss::squared), weight(Loss::cross_entropy));
+  for (const auto& [name, value, help] :
+       {std::tuple{"--lambda-pair", &o.lambda_pair, "Weight of the pairs h s = 0" + weights},
+        std::tuple{"--lambda-product", &o.lambda_product, "Weight of the layer products" + weights},
+        std::tuple{"--pair-scale", &o.pair_scale, std::string("Scale w of the pairs (default 1)")},
+        std::tuple{"--left-scale", &o.left_scale, std::string("Scale V1 of the products (default 1)")},
+        std::tuple{"--right-scale", &o.right_scale, std::string("Scale V2 of the products (default 1)")}}) {
+    command.add_option(name, *value, help)->check(positive_number());
+  }
 }
 
 bool classifies(const TrainingArguments& a) {
@@ -147,9 +173,6 @@ Loss chosen_loss(const TrainingArguments& a) {
   if (classify && a.targets.size() != 1) {
     fail(fmt::format("--targets: {} columns with --task classify, expected 1, the label", a.targets.size()));
   }
-  if (a.output == "relu" && loss != Loss::exact && loss != Loss::squared) {
-    fail(fmt::format("--output-activation: 'relu' with the loss {}, expected linear", name));
-  }
   if (!a.sample_weights.empty() && loss == Loss::exact)
     fail("--sample-weights: given, expected none with --loss exact");
   return loss;
@@ -164,16 +187,17 @@ Activation chosen_activation(const TrainingArguments& a) {
 }
 
 /// No layer for "none".
-std::vector<Index> hidden_layers(const TrainingArguments& a, const Loss& loss) {
-  if (std::find(a.hidden.begin(), a.hidden.end(), 0) == a.hidden.end()) return a.hidden;
-  if (a.hidden.size() > 1) throw std::invalid_argument("--hidden: 'none' with other layers, expected it alone");
-  if (loss == Loss::exact) throw std::invalid_argument("--hidden: 'none' with --loss exact, expected a hidden layer");
+std::vector<Index> hidden_layers(const std::vector<Index>& given) {
+  if (std::find(given.begin(), given.end(), 0) == given.end()) return given;
+  if (given.size() > 1) throw std::invalid_argument("--hidden: 'none' with other layers, expected it alone");
   return {};
 }
 
-}  // namespace
-
-namespace {
+Start chosen_start(const std::string& init) {
+  if (init == "random") return RandomStart{};
+  if (init == "zero") return ZeroStart{};
+  return load_model(init);
+}
 
 /// All columns where no inputs are named, else the used ones.
 Table read_table(const TrainingArguments& a) {
@@ -197,43 +221,28 @@ Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
   return make_classification(table, a.targets.front(), loss, a.inputs, a.sample_weights);
 }
 
-std::string relaxation_option(const TrainingArguments& a) {
-  if (a.init != "random") return "--init";
-  if (a.random_scale) return "--random-scale";
-  if (a.ridge.value_or(0) > 0) return "--ridge";
-  if (a.lambda_relu) return "--lambda-relu";
-  if (a.lambda_product) return "--lambda-product";
-  if (a.relu_scale) return "--relu-scale";
-  if (a.left_scale) return "--left-scale";
-  if (a.right_scale) return "--right-scale";
-  return "";
+TrainOptions train_options(const TrainingArguments& a) {
+  if (a.output_activation != "linear" && a.output_activation != "relu") {
+    throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output_activation));
+  }
+  TrainOptions options = a.options;
+  options.loss = chosen_loss(a);
+  options.hidden = hidden_layers(options.hidden);
+  options.activation = chosen_activation(a);
+  options.output_activation = output_activation_from(a.output_activation);
+  options.init = chosen_start(a.init);
+  return options;
 }
 
-TrainOptions train_options(const TrainingArguments& a) {
-  if (a.output != "linear" && a.output != "relu") {
-    throw std::invalid_argument(fmt::format("--output-activation: '{}', expected linear or relu", a.output));
+TrainPlan plan_of(const TrainOptions& options) {
+  try {
+    return plan(options);
+  } catch (const std::invalid_argument& error) {
+    std::string message = error.what();
+    const auto name_end = message.begin() + static_cast<std::ptrdiff_t>(std::min(message.find(':'), message.size()));
+    std::replace(message.begin(), name_end, '_', '-');
+    throw std::invalid_argument("--" + message);
   }
-  const Loss loss = chosen_loss(a);
-  TrainOptions options = default_train_options(hidden_layers(a, loss), loss, chosen_activation(a));
-  options.output = output_activation_from(a.output);
-  options.ridge = a.ridge.value_or(options.ridge);
-  options.random_scale = a.random_scale.value_or(options.random_scale);
-  options.bias = !a.no_bias;
-  options.skip_connections = a.skip_connections;
-  options.seed = a.seed;
-  if (a.init == "zero") {
-    options.initialization = Initialization::zero;
-  } else if (a.init != "random") {
-    options.initialization = Initialization::network;
-    options.start = load_model(a.init);
-  }
-  SequenceOptions& sequence = options.sequence;
-  sequence.weights.complementarity = a.lambda_relu.value_or(sequence.weights.complementarity);
-  sequence.weights.product = a.lambda_product.value_or(sequence.weights.product);
-  sequence.scales.relu = a.relu_scale.value_or(sequence.scales.relu);
-  sequence.scales.product_left = a.left_scale.value_or(sequence.scales.product_left);
-  sequence.scales.product_right = a.right_scale.value_or(sequence.scales.product_right);
-  return options;
 }
 
 }  // namespace relufit::cli

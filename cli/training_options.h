@@ -11,26 +11,20 @@
 
 namespace relufit::cli {
 
+/// What the library's options do not say themselves: files, columns and names, still as texts.
 struct TrainingArguments {
+  TrainOptions options;  ///< what is given as numbers and flags
   std::string data;
   std::vector<std::string> targets;
   std::vector<std::string> inputs;
-  std::vector<Index> hidden;
-  std::string output = "linear";
+  std::string output_activation = "linear";
   std::string activation = "relu";
   std::optional<double> activation_parameter;
   std::string task = "regress";
   std::optional<std::string> loss;
   std::optional<double> huber_delta, quantile;
   std::string sample_weights;
-  std::optional<double> ridge;
   std::string init = "random";
-  std::optional<double> random_scale;
-  bool no_bias = false;
-  bool skip_connections = false;
-  unsigned seed = 0;
-  std::optional<double> lambda_relu, lambda_product;
-  std::optional<double> relu_scale, left_scale, right_scale;
 };
 
 /// Declares them on a command.
@@ -42,10 +36,10 @@ bool classifies(const TrainingArguments& arguments);
 /// The samples of a CSV file: targets as the task says, inputs and weights by name.
 Dataset read_dataset(const TrainingArguments& arguments, const Loss& loss);
 
-/// The first option of these that only the relaxation has; empty where none is given.
-std::string relaxation_option(const TrainingArguments& arguments);
-
 /// Options of the library for these arguments. Throws std::invalid_argument.
 TrainOptions train_options(const TrainingArguments& arguments);
+
+/// The plan for these options, naming them as the command line does. Throws std::invalid_argument.
+TrainPlan plan_of(const TrainOptions& options);
 
 }  // namespace relufit::cli

@@ -11,8 +11,7 @@ int run() {
   const relufit::Teacher teacher = relufit::make_teacher({2, 2, 1}, relufit::OutputActivation::linear, 50, 1);
   const relufit::Dataset data{teacher.inputs, teacher.targets, {"u1", "u2"}, {"y"}};
 
-  relufit::TrainOptions options = relufit::default_train_options({2}, relufit::Loss::exact);
-  options.starts = 20;
+  const relufit::TrainOptions options{.hidden = {2}, .loss = relufit::Loss::exact, .starts = 20};
   const relufit::TrainResult result = relufit::train(data, options);
 
   // Verified: the plain network on the raw data, not what the solver says about itself.

@@ -98,8 +98,8 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
 /// One family of bilinear equalities A P B = C with P = identity.
 struct BilinearEquality {
   enum class Kind {
-    complementarity,  ///< element-wise: A = H_l, B = S_l, C = 0, each entry one scalar equality
-    product           ///< one matrix equality: A = W_l, B = H_{l-1} (the units' values), C = C_l
+    pair,    ///< element-wise: A = H_l, B = S_l, C = 0, each entry one scalar equality
+    product  ///< one matrix equality: A = W_l, B = H_{l-1} (the units' values), C = C_l
   };
   Kind kind;
   Index layer;  ///< l, counted from 1
@@ -119,11 +119,11 @@ Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equal
 
 /// How far a point is from the training problem's constraints, as largest absolute entries.
 struct Violations {
-  double affine = 0;           ///< W_1 U + b_1 1' - (H_1 - S_1), pieces of a unit; without hidden layer - Z
-  double sign = 0;             ///< negative parts of H and S
-  double output = 0;           ///< exact loss: Z against the targets
-  double complementarity = 0;  ///< h s
-  double product = 0;          ///< W H - C
+  double affine = 0;   ///< W_1 U + b_1 1' - (H_1 - S_1), pieces of a unit; without hidden layer - Z
+  double sign = 0;     ///< negative parts of H and S
+  double output = 0;   ///< exact loss: Z against the targets
+  double pair = 0;     ///< h s
+  double product = 0;  ///< W H - C
 };
 Violations violations(const LiftedProblem& problem, const LiftedPoint& point);
 

@@ -22,9 +22,9 @@ struct TrainingRecord {
   Index iterations = 0;  ///< outer iterations of the start that was kept
   double seconds = 0;
   double relative_residual = 0;  ///< ||F(U) - Y||_F / ||Y||_F on the raw training data; NaN for losses of classes
-  double complementarity_violation = 0;  ///< largest |h s| of the lifted solution, in scaled units
-  double product_violation = 0;          ///< largest |W H - C| of the lifted solution, in scaled units
-  double loss_parameter = 0;             ///< of the losses that have one, raw units
+  double pair_violation = 0;     ///< largest |h s| of the lifted solution, in scaled units
+  double product_violation = 0;  ///< largest |W H - C| of the lifted solution, in scaled units
+  double loss_parameter = 0;     ///< of the losses that have one, raw units
 };
 
 /// Network on scaled data plus the scalings and names that connect it to raw data.

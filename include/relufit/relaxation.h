@@ -31,7 +31,7 @@ double nuclear_norm(const Matrix& matrix);
 double nuclear_norm(double a, double b, double c, double d);
 
 /// Parameters of the complementarities of one layer, element-wise: (pieces n_l) x N each, as LiftedPoint::active.
-struct ComplementarityParameters {
+struct PairParameters {
   Matrix x, y;
   Matrix scale;  ///< w = V1 = V2 > 0 per entry
 };
@@ -52,8 +52,8 @@ struct ProductParameters {
 };
 
 struct RelaxationParameters {
-  std::vector<ComplementarityParameters> complementarity;  ///< layers 1..D
-  std::vector<ProductParameters> product;                  ///< layers 2..L
+  std::vector<PairParameters> pair;        ///< layers 1..D
+  std::vector<ProductParameters> product;  ///< layers 2..L
 };
 
 /// X = -A, Y = -B at the point, unit scales: at a feasible point the relaxation is then exact (method of the source).
@@ -68,9 +68,9 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
 /// Scales of the relaxation (relaxation.h). Small scales keep the next solution close to the last one, like a trust
 /// region.
 struct RelaxationScales {
-  double relu = 1;           ///< w of every complementarity, > 0
-  double product_left = 1;   ///< V1 = product_left I, > 0
-  double product_right = 1;  ///< V2 = product_right I, > 0
+  double pair = 1;   ///< w of every complementarity, > 0
+  double left = 1;   ///< V1 = left I, > 0
+  double right = 1;  ///< V2 = right I, > 0
 };
 
 /// `parameters` with the given scales.
@@ -81,7 +81,7 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
 
 /// Weights lambda of the two families, > 0.
 struct RelaxationWeights {
-  double complementarity = 1.1;
+  double pair = 1.1;
   double product = 10.0;
 };
 

@@ -43,13 +43,13 @@ struct SequenceOptions {
 
 /// One line of the trace.
 struct SequenceRecord {
-  Index iteration = 0;         ///< outer iterations so far
-  double objective = 0;        ///< of the relaxation just solved, at its solution
-  double merit = 0;            ///< exact penalty with the options' weights and scales
-  double loss = 0;             ///< loss and ridge of the plain network with the solution's weights
-  double complementarity = 0;  ///< largest |h s|
-  double product = 0;          ///< largest |W H - C|
-  double fit = 0;  ///< of the plain network: ||F(U) - Y||_F / ||Y||_F; error_rate (loss.h) for losses of classes
+  Index iteration = 0;   ///< outer iterations so far
+  double objective = 0;  ///< of the relaxation just solved, at its solution
+  double merit = 0;      ///< exact penalty with the options' weights and scales
+  double loss = 0;       ///< loss and ridge of the plain network with the solution's weights
+  double pair = 0;       ///< largest |h s|
+  double product = 0;    ///< largest |W H - C|
+  double fit = 0;        ///< of the plain network: ||F(U) - Y||_F / ||Y||_F; error_rate (loss.h) for losses of classes
   Index inner_iterations = 0;  ///< in all so far
   double seconds = 0;          ///< since the sequence began
 };

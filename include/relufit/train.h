@@ -6,6 +6,9 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "relufit/constraints.h"
 #include "relufit/data.h"
@@ -15,12 +18,10 @@
 
 namespace relufit {
 
-/// Where the parameters X, Y of a start come from.
-enum class Initialization {
-  zero,    ///< X = Y = 0
-  random,  ///< random guess, another one for every start
-  network  ///< minus the values of a given model's network on the data
-};
+/// Where the parameters X, Y of the relaxation's starts come from.
+struct RandomStart {};                                      ///< a random guess, another one for every start
+struct ZeroStart {};                                        ///< X = Y = 0
+using Start = std::variant<RandomStart, ZeroStart, Model>;  ///< Model: minus the values of its network on the data
 
 /// Which algorithm trains.
 enum class Method {
@@ -31,53 +32,89 @@ enum class Method {
 
 const char* to_string(Method method);
 
+/// Inverse of to_string; nothing for "auto". Throws std::invalid_argument for any other name.
+std::optional<Method> method_from(const std::string& name);
+
+/// What a user asks for, in the order of the command line's tables. What is absent is chosen to suit the rest (`plan`),
+/// so that TrainOptions{} with hidden layers trains as `relufit train` and Python's relufit.train do by default.
 struct TrainOptions {
-  Method method = Method::relaxation;
-  std::vector<Index> hidden;  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
-  OutputActivation output = OutputActivation::linear;
-  Activation activation;          ///< of the hidden layers; Method::fixed_output expects a ReLU
-  Loss loss = Loss::squared;      ///< the delta of huber in raw units, in which all targets then have one scale
+  // The network.
+  std::vector<Index> hidden =
+      {};                      ///< units of the hidden layers; empty: a linear model, whose training problem is convex
+  Activation activation = {};  ///< of the hidden layers
+  OutputActivation output_activation = OutputActivation::linear;  ///< relu: with the squared and the exact loss
   bool bias = true;               ///< whether layers have biases; false: all are 0, and data are scaled, not centered
-  bool skip_connections = false;  ///< whether layers after the first see the inputs too; not for Method::fixed_output
-  /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
-  /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. For
-  /// Method::fixed_output, and no other.
-  Matrix output_weights;
+  bool skip_connections = false;  ///< whether layers after the first see the inputs too
+
+  // What it minimizes, and under which constraints.
+  Loss loss = Loss::squared;  ///< the delta of huber in raw units, in which all targets then have one scale
   /// Per sample and output, for the cross-entropy per sample: the objective's ridge is this times the number of targets
-  /// (samples); >= 0
-  double ridge = 3e-3;
-  double lasso = 0;         ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
-  double group_lasso = 0;   ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
-  double nuclear = 0;       ///< sum of the singular values of all layers, likewise: low rank
-  Constraints constraints;  ///< on the network for raw data; Method::relaxation only
-  Initialization initialization = Initialization::random;
-  /// Standard deviation of random guesses (random_parameters), >= 0; 0: 1, and for the exact loss 0.05, or 0.3 with
-  /// several hidden layers or constraints; clipped-relu and hard-tanh: 2. Small guesses more often end in a network
-  /// that is constant, or linear.
-  double random_scale = 0;
-  std::optional<Model> start;  ///< for Initialization::network
-  unsigned seed = 0;           ///< of the random guesses
-  bool polish = false;         ///< Method::relaxation: refine the best network of every start (polish.h)
-  /// `polish` under constraints on weights, and none on outputs and hidden values, which it would break: every random
+  /// (samples); >= 0. Default 0.003; exact loss 0.
+  std::optional<double> ridge = {};
+  double lasso = 0;        ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
+  double group_lasso = 0;  ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
+  double nuclear = 0;      ///< sum of the singular values of all layers, likewise: low rank
+  Constraints constraints = {};  ///< on the network for raw data
+  /// Outputs x units of the last hidden layer, finite and not 0: weights of the output layer of the model on raw data
+  /// (Model::folded), which are held at these values; the output then has no bias. Empty: trained. Exact loss, one
+  /// hidden layer of ReLUs, one linear output.
+  Matrix fixed_output = {};
+  double weight_grid = 0;  ///< step of the grid that weights are rounded to at the end (weight_grid.h); 0: none
+
+  // How it is found.
+  /// Default: fixed_output where output weights are given; else search for the exact loss, unless an option below or a
+  /// term above asks for something that only the relaxation has; else relaxation.
+  std::optional<Method> method = {};
+  Start init = {};  ///< of the relaxation
+  /// Standard deviation of random guesses (random_parameters), > 0. Default 1, and for the exact loss 0.05, or 0.3 with
+  /// several hidden layers or constraints; clipped-relu and hard-tanh: 2.
+  std::optional<double> random_scale = {};
+  /// Refine the best network of every start of the relaxation (polish.h). Default: with all losses but the squared one,
+  /// and with clipped-relu and hard-tanh.
+  std::optional<bool> polish = {};
+  std::optional<Strategy> strategy = {};       ///< default inexact; converged for 0 inner iterations
+  std::optional<Index> inner_iterations = {};  ///< default: what suits the strategy (default_inner_iterations)
+  std::optional<double> lambda_pair = {},
+                        lambda_product = {};  ///< weights of the relaxation, > 0; default 100, for classes 10
+  std::optional<double> pair_scale = {}, left_scale = {}, right_scale = {};  ///< RelaxationScales, > 0; default 1
+  /// Polish under constraints on weights, and none on outputs and hidden values, which it would break: every random
   /// start is a race of this many short relaxations from random points, all polished, the best ones to the end; >= 1.
   /// Not for losses without curvature (absolute, quantile, hinge, exact) and large problems, where a start is one long
   /// relaxation.
   Index candidates = 12;
   Index candidate_iterations = 5;  ///< of each of these relaxations at most; >= 1
-  Index search_runs = 2000;        ///< local fits of one start of Method::search, >= 1
-  Index fixed_output_iterations =
-      6000;                     ///< from each of the (at most 3) points of a start of Method::fixed_output, >= 1
-  double weight_grid = 0;       ///< step of the grid that weights are rounded to at the end (weight_grid.h); 0: none
-  double fit_tolerance = 1e-9;  ///< of search and fixed output, on the relative residual for scaled targets, > 0
-  Index starts = 1;  ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
-  SequenceOptions sequence;
-  int threads = 1;  ///< starts run in parallel; a single start runs its samples in parallel
+
+  // The run.
+  unsigned seed = 0;  ///< of the random guesses
+  Index starts = 1;   ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
+  /// Of a start at most: outer iterations of the relaxation (default 1000; classes 60, hinge 300, exact loss with
+  /// several hidden layers 20), local fits of the search (2000), iterations from each of the (at most 3) points of
+  /// fixed output weights (6000); >= 1.
+  std::optional<Index> iterations = {};
+  /// At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed output:
+  /// relative residual, default 1e-9.
+  std::optional<double> tolerance = {};
+  Index stall_window = 40;    ///< records of the relaxation without progress before a start is given up; 0: never
+  Index record_interval = 5;  ///< outer iterations between records, >= 1
+  double time_limit = 0;      ///< seconds for all starts together; 0: none
+  int threads = 1;            ///< starts run in parallel; a single start runs its samples in parallel
+  std::function<bool()> should_stop =
+      {};  ///< asked at every iteration; true ends training with the best network so far
 };
 
-/// The defaults of `relufit train`: search for exact fits; else relaxation, X and Y
-/// being updated every few inner iterations (docs/method.md), or without hidden layer the one convex problem solved to
-/// the end.
-TrainOptions default_train_options(std::vector<Index> hidden, Loss loss, Activation activation = Activation::relu);
+/// Options with every default filled in: what `train` does.
+struct TrainPlan {
+  Method method = Method::relaxation;
+  double ridge = 0;
+  bool polish = false;
+  double random_scale = 0;
+  Index iterations = 0;  ///< of the method
+  double tolerance = 0;  ///< of the method
+  SequenceOptions relaxation;
+};
+
+/// Throws std::invalid_argument, naming the option, for options out of range or that do not go together.
+TrainPlan plan(const TrainOptions& options);
 
 /// One record of one start, as seen by an observer.
 struct TrainProgress {
@@ -106,7 +143,7 @@ struct TrainResult {
   std::vector<StartSummary> starts;
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
   std::optional<WeightGridReport> grid;      ///< where weights were rounded
-  Evaluation fit;                            ///< of the model on the raw training data, recomputed by plain evaluation
+  Evaluation evaluation;                     ///< of the model on the raw training data, recomputed by plain evaluation
   std::vector<ConstraintCheck> constraints;  ///< how the model keeps the constraints, recomputed from its weights
   std::optional<ClassificationMeasures> classes;  ///< likewise, where the data have classes
 };

@@ -198,7 +198,7 @@ void bind_training_record(nb::module_& module) {
       .def_rw("seconds", &TrainingRecord::seconds)
       .def_rw("relative_residual", &TrainingRecord::relative_residual,
               "||F(U) - Y|| / ||Y|| (Frobenius) on the raw training data; NaN for classes.")
-      .def_rw("complementarity_violation", &TrainingRecord::complementarity_violation,
+      .def_rw("pair_violation", &TrainingRecord::pair_violation,
               "Largest |h s| of the lifted solution, in scaled units.")
       .def_rw("product_violation", &TrainingRecord::product_violation,
               "Largest |W H - C| of the lifted solution, in scaled units.")
@@ -206,7 +206,7 @@ void bind_training_record(nb::module_& module) {
               "Huber: delta; quantile: tau; raw units. 0 for other losses.");
   record.def("__getstate__", [](const TrainingRecord& r) {
     return nb::make_tuple(r.version, r.strategy, r.loss, r.status, r.seed, r.samples, r.iterations, r.seconds,
-                          r.relative_residual, r.complementarity_violation, r.product_violation, r.loss_parameter);
+                          r.relative_residual, r.pair_violation, r.product_violation, r.loss_parameter);
   });
   record.def("__setstate__", [](TrainingRecord& r, nb::tuple s) {
     new (&r) TrainingRecord{nb::cast<std::string>(s[0]), nb::cast<std::string>(s[1]), nb::cast<std::string>(s[2]),

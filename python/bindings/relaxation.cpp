@@ -163,19 +163,17 @@ nb::object matrix_or_none(const Matrix& matrix, nb::handle owner) {
 }
 
 void bind_parameters(nb::module_& module) {
-  nb::class_<ComplementarityParameters>(module, "ComplementarityParameters",
-                                        "x, y, scale of one hidden layer, (samples, n_l) each; scale > 0.")
+  nb::class_<PairParameters>(module, "PairParameters",
+                             "x, y, scale of one hidden layer, (samples, n_l) each; scale > 0.")
       .def(
           "__init__",
-          [](ComplementarityParameters* self, nb::handle x, nb::handle y, nb::handle scale) {
-            new (self)
-                ComplementarityParameters{samples_from(x, "x"), samples_from(y, "y"), samples_from(scale, "scale")};
+          [](PairParameters* self, nb::handle x, nb::handle y, nb::handle scale) {
+            new (self) PairParameters{samples_from(x, "x"), samples_from(y, "y"), samples_from(scale, "scale")};
           },
           "x"_a, "y"_a, "scale"_a)
-      .def_prop_ro("x", [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).x, s); })
-      .def_prop_ro("y", [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).y, s); })
-      .def_prop_ro("scale",
-                   [](nb::handle s) { return view_samples(nb::cast<ComplementarityParameters&>(s).scale, s); });
+      .def_prop_ro("x", [](nb::handle s) { return view_samples(nb::cast<PairParameters&>(s).x, s); })
+      .def_prop_ro("y", [](nb::handle s) { return view_samples(nb::cast<PairParameters&>(s).y, s); })
+      .def_prop_ro("scale", [](nb::handle s) { return view_samples(nb::cast<PairParameters&>(s).scale, s); });
   nb::class_<ProductParameters>(module, "ProductParameters",
                                 "X (n_l, n_{l-1}), Y (samples, n_{l-1}) and scales V1, V2 of one product.")
       .def(
@@ -199,9 +197,8 @@ void bind_parameters(nb::module_& module) {
         return matrix_or_none(nb::cast<ProductParameters&>(self).right_matrix, self);
       });
   nb::class_<RelaxationParameters>(module, "RelaxationParameters", "Parameters of all rank blocks.")
-      .def(nb::init<std::vector<ComplementarityParameters>, std::vector<ProductParameters>>(), "complementarity"_a,
-           "product"_a)
-      .def_ro("complementarity", &RelaxationParameters::complementarity, "Of the hidden layers.")
+      .def(nb::init<std::vector<PairParameters>, std::vector<ProductParameters>>(), "pair"_a, "product"_a)
+      .def_ro("pair", &RelaxationParameters::pair, "Of the hidden layers.")
       .def_ro("product", &RelaxationParameters::product, "Of the layers from the second on.");
   module.def("parameters_at", &parameters_at, "point"_a, "X = -A, Y = -B at a point, unit scales.");
   module.def(
@@ -230,21 +227,21 @@ void bind_definitions(nb::module_& module) {
   module.def(
       "relaxation_objective",
       [](const LiftedProblem& problem, const RelaxationParameters& parameters, const LiftedPoint& point,
-         double lambda_relu, double lambda_product) {
+         double lambda_pair, double lambda_product) {
         check(parameters, problem);
         check_point(zero_point(problem), point);
-        return relaxation_objective(problem, parameters, {lambda_relu, lambda_product}, point);
+        return relaxation_objective(problem, parameters, {lambda_pair, lambda_product}, point);
       },
-      "problem"_a, "parameters"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0,
+      "problem"_a, "parameters"_a, "point"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0,
       "loss + ridge + sum of lambda (||M||_* - ||P||_*) at a point, from its definition.");
   module.def(
       "exact_penalty",
-      [](const LiftedProblem& problem, const LiftedPoint& point, double lambda_relu, double lambda_product,
-         double relu_scale, double left_scale, double right_scale) {
+      [](const LiftedProblem& problem, const LiftedPoint& point, double lambda_pair, double lambda_product,
+         double pair_scale, double left_scale, double right_scale) {
         check_point(zero_point(problem), point);
-        return exact_penalty(problem, {lambda_relu, lambda_product}, {relu_scale, left_scale, right_scale}, point);
+        return exact_penalty(problem, {lambda_pair, lambda_product}, {pair_scale, left_scale, right_scale}, point);
       },
-      "problem"_a, "point"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "relu_scale"_a = 1.0,
+      "problem"_a, "point"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0, "pair_scale"_a = 1.0,
       "left_scale"_a = 1.0, "right_scale"_a = 1.0,
       "loss + ridge + the violations, weighted: what the relaxation majorizes while its scales are small enough.");
   module.def(
@@ -296,12 +293,12 @@ void bind_solver(nb::module_& module) {
       "Solves convex subproblems on the same data, each warm-started from the one before (docs/method.md, section 4).")
       .def(
           "__init__",
-          [](SubproblemSolver* self, const LiftedProblem& problem, double lambda_relu, double lambda_product,
+          [](SubproblemSolver* self, const LiftedProblem& problem, double lambda_pair, double lambda_product,
              std::array<double, 3> penalties, int threads) {
-            new (self) SubproblemSolver(problem, {lambda_relu, lambda_product},
+            new (self) SubproblemSolver(problem, {lambda_pair, lambda_product},
                                         {penalties[0], penalties[1], penalties[2]}, threads);
           },
-          "problem"_a, "lambda_relu"_a = 1.1, "lambda_product"_a = 10.0, "penalties"_a = std::array{10.0, 30.0, 10.0},
+          "problem"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0, "penalties"_a = std::array{10.0, 30.0, 10.0},
           "threads"_a = 1, "Weights lambda of pairs and products, penalties rho of pairs, products and outputs.")
       .def("set_parameters", &SubproblemSolver::set_parameters, "parameters"_a,
            "Sets X, Y and scales; iterates and multipliers stay.")

@@ -26,7 +26,7 @@ nb::dict trace_of(const std::vector<SequenceRecord>& records) {
   column("objective", [](const SequenceRecord& r) { return r.objective; });
   column("merit", [](const SequenceRecord& r) { return r.merit; });
   column("loss", [](const SequenceRecord& r) { return r.loss; });
-  column("complementarity", [](const SequenceRecord& r) { return r.complementarity; });
+  column("pair", [](const SequenceRecord& r) { return r.pair; });
   column("product", [](const SequenceRecord& r) { return r.product; });
   column("fit", [](const SequenceRecord& r) { return r.fit; });
   column("inner_iterations", [](const SequenceRecord& r) { return r.inner_iterations; });
@@ -91,7 +91,7 @@ void bind_records(nb::module_& module) {
       .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
       .def_prop_ro("merit", [](const TrainProgress& p) { return p.record.merit; })
       .def_prop_ro("loss", [](const TrainProgress& p) { return p.record.loss; })
-      .def_prop_ro("complementarity", [](const TrainProgress& p) { return p.record.complementarity; })
+      .def_prop_ro("pair", [](const TrainProgress& p) { return p.record.pair; })
       .def_prop_ro("product", [](const TrainProgress& p) { return p.record.product; })
       .def_prop_ro("fit", [](const TrainProgress& p) { return p.record.fit; })
       .def_prop_ro("inner_iterations", [](const TrainProgress& p) { return p.record.inner_iterations; })
@@ -124,13 +124,13 @@ void bind_records(nb::module_& module) {
           "trace",
           [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
           "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, "
-          "complementarity,\n"
+          "pair,\n"
           "product, fit, inner_iterations, seconds. Violations, loss and fit are in scaled units.")
       .def_prop_ro(
           "evaluation",
           [](const TrainResult& r) -> std::optional<Evaluation> {
             if (r.classes) return std::nullopt;
-            return r.fit;
+            return r.evaluation;
           },
           "Evaluation: fit of the model to the raw training data. None for a classification.")
       .def_ro("classes", &TrainResult::classes, "ClassificationMeasures on the training data. None for a regression.")
@@ -145,7 +145,7 @@ void bind_results(nb::module_& module) {
       .def_ro("affine", &Violations::affine)
       .def_ro("sign", &Violations::sign, "Negative parts of H and S.")
       .def_ro("output", &Violations::output, "Exact loss: outputs against targets.")
-      .def_ro("complementarity", &Violations::complementarity, "h s")
+      .def_ro("pair", &Violations::pair, "h s")
       .def_ro("product", &Violations::product, "W H - C");
   bind_measures(module);
   bind_constraints(module);

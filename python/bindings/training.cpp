@@ -15,30 +15,16 @@ namespace {
 
 using namespace nanobind::literals;
 
-Method method_from(const std::string& name) {
-  for (const Method method : {Method::relaxation, Method::search, Method::fixed_output}) {
-    if (name == to_string(method)) return method;
-  }
-  throw std::invalid_argument(fmt::format("method: '{}', expected 'relaxation', 'search' or 'fixed-output'", name));
-}
-
-nb::object init_of(const TrainOptions& options) {
-  if (options.initialization == Initialization::network) return nb::cast(*options.start);
-  return nb::str(options.initialization == Initialization::zero ? "zero" : "random");
-}
-
 void set_init(TrainOptions& options, nb::handle value) {
-  options.start.reset();
   if (nb::isinstance<Model>(value)) {
-    options.initialization = Initialization::network;
-    options.start = nb::cast<Model>(value);
+    options.init = nb::cast<Model>(value);
     return;
   }
   const std::string name = nb::str(value).c_str();
   if (name != "zero" && name != "random") {
     throw std::invalid_argument(fmt::format("init: '{}', expected 'random', 'zero' or a Model", name));
   }
-  options.initialization = name == "zero" ? Initialization::zero : Initialization::random;
+  options.init = name == "zero" ? Start(ZeroStart{}) : Start(RandomStart{});
 }
 
 Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
@@ -63,7 +49,7 @@ TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vecto
   const Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
   TrainOptions options = given;
   Interruptible computation;
-  options.sequence.subproblem.should_stop = [&] { return computation.should_stop(); };
+  options.should_stop = [&] { return computation.should_stop(); };
   const auto observe = [&](const TrainProgress& progress) {
     if (callback.is_none()) return !computation.should_stop();
     return computation.ask([&] {
@@ -76,72 +62,77 @@ TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vecto
   return result;
 }
 
+/// Options that are set by name, being kept in a type of their own.
+void bind_named_options(nb::class_<TrainOptions>& options) {
+  options
+      .def(
+          "set_loss",
+          [](TrainOptions& o, const std::string& name, double parameter) { o.loss = loss_from(name, parameter); },
+          "name"_a, "parameter"_a = 0.0)
+      .def(
+          "set_activation",
+          [](TrainOptions& o, const std::string& name, std::optional<double> parameter) {
+            o.activation = activation_from(name, parameter);
+          },
+          "name"_a, "parameter"_a = nb::none())
+      .def(
+          "set_method", [](TrainOptions& o, const std::string& name) { o.method = method_from(name); }, "name"_a)
+      .def(
+          "set_strategy", [](TrainOptions& o, const std::string& name) { o.strategy = strategy_from(name); }, "name"_a)
+      .def(
+          "set_output_activation",
+          [](TrainOptions& o, const std::string& name) { o.output_activation = output_activation_from(name); },
+          "name"_a)
+      .def("set_init", &set_init, "start"_a)
+      .def(
+          "set_fixed_output",
+          [](TrainOptions& o, nb::handle weights) { o.fixed_output = matrix_from(weights, "fixed_output"); },
+          "weights"_a, nb::sig("def set_fixed_output(self, weights: numpy.typing.ArrayLike) -> None"));
+}
+
 void bind_options(nb::module_& module) {
   nb::class_<TrainOptions> options(module, "TrainOptions", "Options of training: see relufit.train.");
-  const auto field = [&](const char* name, auto get) {
-    using Value = std::remove_reference_t<decltype(get(std::declval<TrainOptions&>()))>;
-    options.def_prop_rw(
-        name, [get](TrainOptions& o) { return Value(get(o)); },
-        [get](TrainOptions& o, Value value) { get(o) = value; });
-  };
-  options.def_prop_rw(
-      "method", [](const TrainOptions& o) { return to_string(o.method); },
-      [](TrainOptions& o, const std::string& name) { o.method = method_from(name); });
-  options.def_prop_rw(
-      "output_activation", [](const TrainOptions& o) { return to_string(o.output); },
-      [](TrainOptions& o, const std::string& name) { o.output = output_activation_from(name); });
-  options.def_prop_rw("init", &init_of, &set_init);
-  options.def_prop_rw(
-      "output_weights", [](const TrainOptions& o) { return to_matrix(o.output_weights); },
-      [](TrainOptions& o, nb::handle weights) { o.output_weights = matrix_from(weights, "fixed_output"); },
-      nb::for_setter(nb::sig("def output_weights(self, weights: numpy.typing.ArrayLike, /) -> None")));
-  options.def_rw("constraints", &TrainOptions::constraints);
-  options.def_prop_ro("loss", [](const TrainOptions& o) { return to_string(o.loss); });
-  options.def_ro("hidden", &TrainOptions::hidden);
-  field("ridge", [](TrainOptions& o) -> double& { return o.ridge; });
-  field("bias", [](TrainOptions& o) -> bool& { return o.bias; });
-  field("skip_connections", [](TrainOptions& o) -> bool& { return o.skip_connections; });
-  field("lasso", [](TrainOptions& o) -> double& { return o.lasso; });
-  field("group_lasso", [](TrainOptions& o) -> double& { return o.group_lasso; });
-  field("nuclear", [](TrainOptions& o) -> double& { return o.nuclear; });
-  field("weight_grid", [](TrainOptions& o) -> double& { return o.weight_grid; });
-  field("random_scale", [](TrainOptions& o) -> double& { return o.random_scale; });
-  field("seed", [](TrainOptions& o) -> unsigned& { return o.seed; });
-  field("starts", [](TrainOptions& o) -> Index& { return o.starts; });
-  field("threads", [](TrainOptions& o) -> int& { return o.threads; });
-  field("polish", [](TrainOptions& o) -> bool& { return o.polish; });
-  field("candidates", [](TrainOptions& o) -> Index& { return o.candidates; });
-  field("candidate_iterations", [](TrainOptions& o) -> Index& { return o.candidate_iterations; });
-  field("search_runs", [](TrainOptions& o) -> Index& { return o.search_runs; });
-  field("fixed_output_iterations", [](TrainOptions& o) -> Index& { return o.fixed_output_iterations; });
-  field("fit_tolerance", [](TrainOptions& o) -> double& { return o.fit_tolerance; });
-  field("max_iterations", [](TrainOptions& o) -> Index& { return o.sequence.max_iterations; });
-  field("tolerance", [](TrainOptions& o) -> double& { return o.sequence.tolerance; });
-  field("stall_window", [](TrainOptions& o) -> Index& { return o.sequence.stall_window; });
-  field("record_interval", [](TrainOptions& o) -> Index& { return o.sequence.record_interval; });
-  field("time_limit", [](TrainOptions& o) -> double& { return o.sequence.time_limit; });
-  field("lambda_relu", [](TrainOptions& o) -> double& { return o.sequence.weights.complementarity; });
-  field("lambda_product", [](TrainOptions& o) -> double& { return o.sequence.weights.product; });
-  field("relu_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.relu; });
-  field("left_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.product_left; });
-  field("right_scale", [](TrainOptions& o) -> double& { return o.sequence.scales.product_right; });
-  options.def(
-      "set_strategy",
-      [](TrainOptions& o, const std::string& name, std::optional<Index> inner_iterations) {
-        const Strategy strategy = strategy_from(name);
-        set_strategy(o.sequence, strategy, inner_iterations.value_or(default_inner_iterations(strategy)));
-      },
-      "name"_a, "inner_iterations"_a = nb::none(),
-      "The strategy of the relaxation and its inner iterations, by default those that suit it.");
-  module.def(
-      "default_train_options",
-      [](std::vector<Index> hidden, const std::string& loss, double loss_parameter, const std::string& activation,
-         std::optional<double> activation_parameter) {
-        return default_train_options(std::move(hidden), loss_from(loss, loss_parameter),
-                                     activation_from(activation, activation_parameter));
-      },
-      "hidden"_a, "loss"_a, "loss_parameter"_a = 0.0, "activation"_a = "relu", "activation_parameter"_a = nb::none(),
-      "The defaults of the library for these hidden layers, this loss and this activation.");
+  options.def(nb::init<>())
+      .def_rw("hidden", &TrainOptions::hidden)
+      .def_rw("bias", &TrainOptions::bias)
+      .def_rw("skip_connections", &TrainOptions::skip_connections)
+      .def_rw("ridge", &TrainOptions::ridge)
+      .def_rw("lasso", &TrainOptions::lasso)
+      .def_rw("group_lasso", &TrainOptions::group_lasso)
+      .def_rw("nuclear", &TrainOptions::nuclear)
+      .def_rw("constraints", &TrainOptions::constraints)
+      .def_rw("weight_grid", &TrainOptions::weight_grid)
+      .def_rw("random_scale", &TrainOptions::random_scale)
+      .def_rw("polish", &TrainOptions::polish)
+      .def_rw("inner_iterations", &TrainOptions::inner_iterations)
+      .def_rw("lambda_pair", &TrainOptions::lambda_pair)
+      .def_rw("lambda_product", &TrainOptions::lambda_product)
+      .def_rw("pair_scale", &TrainOptions::pair_scale)
+      .def_rw("left_scale", &TrainOptions::left_scale)
+      .def_rw("right_scale", &TrainOptions::right_scale)
+      .def_rw("candidates", &TrainOptions::candidates)
+      .def_rw("candidate_iterations", &TrainOptions::candidate_iterations)
+      .def_rw("seed", &TrainOptions::seed)
+      .def_rw("starts", &TrainOptions::starts)
+      .def_rw("iterations", &TrainOptions::iterations)
+      .def_rw("tolerance", &TrainOptions::tolerance)
+      .def_rw("stall_window", &TrainOptions::stall_window)
+      .def_rw("record_interval", &TrainOptions::record_interval)
+      .def_rw("time_limit", &TrainOptions::time_limit)
+      .def_rw("threads", &TrainOptions::threads);
+  bind_named_options(options);
+
+  nb::class_<TrainPlan>(module, "TrainPlan", "Options with every default filled in: what training does.")
+      .def_prop_ro("method", [](const TrainPlan& p) { return to_string(p.method); })
+      .def_prop_ro("strategy", [](const TrainPlan& p) { return to_string(p.relaxation.strategy); })
+      .def_ro("ridge", &TrainPlan::ridge)
+      .def_ro("polish", &TrainPlan::polish)
+      .def_ro("random_scale", &TrainPlan::random_scale)
+      .def_ro("iterations", &TrainPlan::iterations)
+      .def_ro("tolerance", &TrainPlan::tolerance)
+      .def_prop_ro("lambda_pair", [](const TrainPlan& p) { return p.relaxation.weights.pair; })
+      .def_prop_ro("lambda_product", [](const TrainPlan& p) { return p.relaxation.weights.product; });
+  module.def("plan", &plan, "options"_a, "What `train` does for these options. ValueError for what does not fit.");
 }
 
 }  // namespace

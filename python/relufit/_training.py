@@ -29,14 +29,14 @@ _EXPECTED = {
     "group_lasso": _REAL,
     "inner_iterations": _WHOLE,
     "lambda_product": _REAL,
-    "lambda_relu": _REAL,
+    "lambda_pair": _REAL,
     "lasso": _REAL,
     "left_scale": _REAL,
     "nuclear": _REAL,
     "polish": _FLAG,
     "random_scale": _REAL,
     "record_interval": _WHOLE,
-    "relu_scale": _REAL,
+    "pair_scale": _REAL,
     "ridge": _REAL,
     "right_scale": _REAL,
     "seed": "a whole number from 0 to 4294967295",
@@ -48,22 +48,8 @@ _EXPECTED = {
     "tolerance": _REAL,
     "weight_grid": _REAL,
 }
-# Options that only the relaxation has: with one of them given, method "auto" means it, and others refuse it.
-_OF_RELAXATION = (
-    "random_scale",
-    "lambda_relu",
-    "lambda_product",
-    "relu_scale",
-    "left_scale",
-    "right_scale",
-    "strategy",
-    "inner_iterations",
-    "constraints",
-    "polish",
-)
 # What the parameter of a loss is, and what it is below.
 _PARAMETERS = {"huber": ("its delta, a number > 0", math.inf), "quantile": ("the quantile, a number in (0, 1)", 1)}
-_METHODS = ("auto", "relaxation", "search", "fixed-output")
 
 
 def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
@@ -73,39 +59,15 @@ def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
     try:
         if not isinstance(value, kind):
             raise TypeError
-        if name == "iterations":
-            options.search_runs = options.fixed_output_iterations = options.max_iterations = int(value)
-        elif name != "inner_iterations":  # which goes with the strategy
-            setattr(options, name, convert(value))
+        setattr(options, name, convert(value))
     except (TypeError, OverflowError):
         raise ValueError(f"{name}: {value!r}, expected {expected}") from None
 
 
-def _choose_method(method: str, exact_fit: bool, given: dict[str, Any]) -> str:
-    """As the program does: given output weights mean the method made for them; else "auto" is the search where it
-    applies and no option of the relaxation is given."""
-    if method not in _METHODS:
-        raise ValueError(f"method: {method!r}, expected one of {', '.join(_METHODS)}")
-    fixed = given["fixed_output"] is not None
-    if fixed and method not in ("auto", "fixed-output"):
-        raise ValueError(f"fixed_output: not with method {method!r}, expected 'auto' or 'fixed-output'")
-    if not fixed and method == "fixed-output":
-        raise ValueError("method: 'fixed-output' needs fixed_output")
-    special = [name for name in _OF_RELAXATION if given[name] is not None]
-    special += [name for name in ("ridge", "lasso", "group_lasso", "nuclear") if (given[name] or 0) > 0]
-    special += ["init"] if given["init"] != "random" else []
-    if method == "relaxation" or (method == "auto" and not fixed and (special or not exact_fit)):
-        return "relaxation"
-    chosen = "fixed-output" if fixed else "search"
-    if not exact_fit:
-        raise ValueError(f"method: {chosen!r} needs the exact loss and a hidden layer")
-    if special:
-        raise ValueError(f"{special[0]}: not with method {chosen!r}, an option of the relaxation")
-    return chosen
-
-
-def load_constraints(constraints: str | bytes | os.PathLike[Any] | Mapping[str, Any]) -> Constraints:
+def load_constraints(constraints: Constraints | str | bytes | os.PathLike[Any] | Mapping[str, Any]) -> Constraints:
     """Constraints from a file, or from a mapping with the members of such a file (docs/constraints.md)."""
+    if isinstance(constraints, Constraints):
+        return constraints
     if isinstance(constraints, Mapping):
         return Constraints.parse(json.dumps(constraints, default=float))
     return Constraints.load(constraints)
@@ -131,15 +93,8 @@ def _check_order(init: str | Model, names: Sequence[str]) -> None:
         raise ValueError(f"init: a model with the inputs {', '.join(init.input_names)}, expected {', '.join(names)}")
 
 
-def _default_options(
-    hidden: Sequence[int],
-    loss: str,
-    parameter: float | None,
-    output_activation: str,
-    activation: str,
-    activation_parameter: float | None,
-) -> _core.TrainOptions:
-    """The library's options for a loss with its parameter, which must be given where it is needed and nowhere else."""
+def _set_loss(options: _core.TrainOptions, loss: str, parameter: float | None) -> None:
+    """The loss with its parameter, which must be given where it is needed and nowhere else."""
     if not isinstance(loss, str):
         raise ValueError(f"loss: {loss!r}, expected the name of a loss")
     if parameter is not None and loss not in _PARAMETERS:
@@ -150,22 +105,22 @@ def _default_options(
         expected, bound = _PARAMETERS[loss]
         if not isinstance(parameter, numbers.Real) or not 0 < parameter < bound:
             raise ValueError(f"loss_parameter: {parameter!r}, the {loss} loss expects {expected}")
-    try:
-        units = [operator.index(count) for count in hidden]
-    except TypeError:
-        raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
+    options.set_loss(loss, 0.0 if parameter is None else float(parameter))
+
+
+def _set_activation(options: _core.TrainOptions, activation: str, parameter: float | None) -> None:
     if not isinstance(activation, str):
         raise ValueError(f"activation: {activation!r}, expected the name of an activation")
-    if activation_parameter is not None and not isinstance(activation_parameter, numbers.Real):
-        raise ValueError(f"activation_parameter: {activation_parameter!r}, expected a number")
-    loss_parameter = 0.0 if parameter is None else float(parameter)
-    options = _core.default_train_options(units, loss, loss_parameter, activation, activation_parameter)
-    if loss == "exact" and not units:
-        raise ValueError("hidden: no layer with the exact loss, expected at least 1")
-    if output_activation == "relu" and loss not in ("exact", "squared"):
-        raise ValueError(f"output_activation: 'relu' with the loss {loss!r}, expected 'linear'")
-    options.output_activation = output_activation
-    return options
+    if parameter is not None and not isinstance(parameter, numbers.Real):
+        raise ValueError(f"activation_parameter: {parameter!r}, expected a number")
+    options.set_activation(activation, parameter)
+
+
+def _units(hidden: Sequence[int]) -> list[int]:
+    try:
+        return [operator.index(count) for count in hidden]
+    except TypeError:
+        raise ValueError(f"hidden: {hidden!r}, expected a sequence of whole numbers") from None
 
 
 def _targets(
@@ -226,9 +181,9 @@ def train(
     iterations: int | None = None,
     strategy: str | None = None,
     inner_iterations: int | None = None,
-    lambda_relu: float | None = None,
+    lambda_pair: float | None = None,
     lambda_product: float | None = None,
-    relu_scale: float | None = None,
+    pair_scale: float | None = None,
     left_scale: float | None = None,
     right_scale: float | None = None,
     polish: bool | None = None,
@@ -307,9 +262,9 @@ def train(
         0).
     inner_iterations : int
         Between updates of X and Y; 0: every subproblem to the end; default: what suits the strategy.
-    lambda_relu, lambda_product : float
+    lambda_pair, lambda_product : float
         Weights of the relaxation, > 0; default 100, for classes 10.
-    relu_scale, left_scale, right_scale : float
+    pair_scale, left_scale, right_scale : float
         Scales of the relaxation, > 0; default 1.
     polish : bool
         Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default: with
@@ -349,28 +304,30 @@ def train(
         Names the constraint that the best network found does not keep.
     """
     given = dict(locals())
-    options = _default_options(hidden, loss, loss_parameter, output_activation, activation, activation_parameter)
+    options = _core.TrainOptions()
+    options.hidden = _units(hidden)
+    _set_loss(options, loss, loss_parameter)
+    _set_activation(options, activation, activation_parameter)
+    options.set_output_activation(output_activation)
+    options.set_method(method)
+    options.set_init(init)
+    for name in _EXPECTED:
+        if given[name] is not None:
+            _set(options, name, given[name])
+    if strategy is not None:
+        options.set_strategy(strategy)
+    if constraints is not None:
+        options.constraints = load_constraints(constraints)
     inputs, input_names = _named_inputs(inputs, input_names)
     _check_order(init, input_names)
     target_names = found_target_names(targets) if target_names is None else target_names
     classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
     if sample_weight is not None and loss == "exact":
         raise ValueError("sample_weight: given, expected none with the exact loss")
-    options.init = init
-    for name in _EXPECTED:
-        if given[name] is not None:
-            _set(options, name, given[name])
-    if strategy is not None or inner_iterations is not None:
-        plain = "converged" if inner_iterations == 0 else "inexact"
-        options.set_strategy(plain if strategy is None else strategy, inner_iterations)
-    options.method = _choose_method(method, options.method == "search", given)
-    if options.method != "relaxation" and tolerance is not None:
-        options.fit_tolerance = tolerance
     if fixed_output is not None:
         ones = isinstance(fixed_output, str) and fixed_output == "ones"
-        options.output_weights = np.ones((given_targets.shape[1], options.hidden[-1])) if ones else fixed_output
-    if constraints is not None:
-        options.constraints = load_constraints(constraints)
+        options.set_fixed_output(np.ones((given_targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
+    _core.plan(options)
     result = _core.train(
         inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification
     )

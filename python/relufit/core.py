@@ -19,7 +19,7 @@ from __future__ import annotations
 from ._core import (
     Classification,
     ClassificationMeasures,
-    ComplementarityParameters,
+    PairParameters,
     ConstraintCheck,
     Constraints,
     Evaluation,
@@ -58,7 +58,7 @@ from ._training import load_constraints, train
 __all__ = [
     "Classification",
     "ClassificationMeasures",
-    "ComplementarityParameters",
+    "PairParameters",
     "ConstraintCheck",
     "Constraints",
     "Evaluation",
@@ -101,7 +101,7 @@ def solve_subproblem(
     problem: LiftedProblem,
     parameters: RelaxationParameters,
     *,
-    lambda_relu: float = 1.1,
+    lambda_pair: float = 1.1,
     lambda_product: float = 10.0,
     tolerance: float = 1e-8,
     max_iterations: int = 20000,
@@ -111,9 +111,9 @@ def solve_subproblem(
 
         minimize  loss + ridge + sum of lambda (||M||_* - ||P||_*)  over the affine constraints of the problem
 
-    lambda_relu and lambda_product, > 0, weigh the two families of rank blocks; `parameters` holds X, Y and the scales.
+    lambda_pair and lambda_product, > 0, weigh the two families of rank blocks; `parameters` holds X, Y and the scales.
     """
-    solver = SubproblemSolver(problem, lambda_relu, lambda_product, threads=threads)
+    solver = SubproblemSolver(problem, lambda_pair, lambda_product, threads=threads)
     solver.set_parameters(parameters)
     result = solver.solve(tolerance=tolerance, max_iterations=max_iterations)
     return solver.point, result

@@ -76,7 +76,7 @@ def trace(source: Any, *, ax: Axes | None = None) -> Axes:
         ("merit", "merit: loss + weighted violations", "0.7", "-", 2.4),
         ("objective", "objective of the relaxation", "0.2", "--", 1.2),
         ("fit", _fit_label([source]), "C0", "-", 1.4),
-        ("complementarity", "largest |h s|", "C1", "-", 1.4),
+        ("pair", "largest |h s|", "C1", "-", 1.4),
         ("product", "largest |W H - C|", "C2", "-", 1.4),
     )
     for name, label, color, style, width in curves:

@@ -54,7 +54,7 @@ std::string training_text(const TrainingRecord& record) {
       {"iterations", fmt::format("{}", record.iterations)},
       {"seconds", json_text(record.seconds)},
       {"relative_residual", json_text(record.relative_residual)},
-      {"complementarity_violation", json_text(record.complementarity_violation)},
+      {"pair_violation", json_text(record.pair_violation)},
       {"product_violation", json_text(record.product_violation)},
   };
   if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", json_text(record.loss_parameter));
@@ -268,7 +268,7 @@ TrainingRecord read_training(const Field& field) {
   record.iterations = static_cast<Index>(field.member("iterations").count(kLargestIndex));
   record.seconds = field.member("seconds").number_or_null();
   record.relative_residual = field.member("relative_residual").number_or_null();
-  record.complementarity_violation = field.member("complementarity_violation").number_or_null();
+  record.pair_violation = field.member("pair_violation").number_or_null();
   record.product_violation = field.member("product_violation").number_or_null();
   if (field.has("loss_parameter")) record.loss_parameter = field.member("loss_parameter").number();
   return record;

@@ -278,7 +278,7 @@ class Builder {
 
   /// Complementarities of layer l + 1: [w^2 (h y + x s + x y), w (h + x); w (s + y), 1].
   void add_pairs(std::size_t l) {
-    const auto& [x, y, scale] = parameters_.complementarity[l];
+    const auto& [x, y, scale] = parameters_.pair[l];
     for (Index j = 0; j < x.cols(); ++j) {
       for (Index i = 0; i < x.rows(); ++i) {
         const double w = scale(i, j);
@@ -291,10 +291,10 @@ class Builder {
         block(1, 0).add(slack_[l](i, j), w);
         block(1, 0).add(Expression(y(i, j)), w);
         block(1, 1) = Expression(1.0);
-        program_.add_nuclear_norm(block, weights_.complementarity);
+        program_.add_nuclear_norm(block, weights_.pair);
       }
     }
-    program_.add_to_offset(-weights_.complementarity * static_cast<double>(x.size()));
+    program_.add_to_offset(-weights_.pair * static_cast<double>(x.size()));
   }
 
   /// The product of layer l + 2: [V1 (C + W Y + X H + X Y) V2, V1 (W + X); (H + Y) V2, I].
@@ -369,7 +369,7 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
         fmt::format("loss: {}{}, expected exact or squared without sample weights for the export",
                     to_string(problem.loss), problem.sample_weights.size() > 0 ? " with sample weights" : ""));
   }
-  require_positive(weights.complementarity, "weights.complementarity");
+  require_positive(weights.pair, "weights.pair");
   require_positive(weights.product, "weights.product");
   return Builder(problem, parameters, weights, options).build();
 }

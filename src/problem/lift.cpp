@@ -184,14 +184,14 @@ Matrix LiftedPoint::values(std::size_t layer) const {
 std::vector<BilinearEquality> bilinear_equalities(const LiftedProblem& problem) {
   std::vector<BilinearEquality> list;
   const Index hidden = problem.hidden_layers();
-  for (Index l = 1; l <= hidden; ++l) list.push_back({BilinearEquality::Kind::complementarity, l});
+  for (Index l = 1; l <= hidden; ++l) list.push_back({BilinearEquality::Kind::pair, l});
   for (Index l = 2; l <= hidden + 1; ++l) list.push_back({BilinearEquality::Kind::product, l});
   return list;
 }
 
 BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& equality) {
   const auto l = static_cast<std::size_t>(equality.layer - 1);
-  if (equality.kind == BilinearEquality::Kind::complementarity) {
+  if (equality.kind == BilinearEquality::Kind::pair) {
     return {point.active[l], point.slack[l], Matrix::Zero(point.active[l].rows(), point.active[l].cols())};
   }
   Matrix c = (l < point.active.size() ? point.arguments(l) : point.output).colwise() - point.layers[l].bias;
@@ -201,7 +201,7 @@ BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& e
 
 Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality) {
   const BilinearTerms terms = bilinear_terms(point, equality);
-  if (equality.kind == BilinearEquality::Kind::complementarity) return terms.c - terms.a.cwiseProduct(terms.b);
+  if (equality.kind == BilinearEquality::Kind::pair) return terms.c - terms.a.cwiseProduct(terms.b);
   return terms.c - terms.a * terms.b;
 }
 
@@ -245,7 +245,7 @@ Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
   }
   result.output = output_violation(problem, point.output);
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-    double& family = equality.kind == BilinearEquality::Kind::complementarity ? result.complementarity : result.product;
+    double& family = equality.kind == BilinearEquality::Kind::pair ? result.pair : result.product;
     family = std::max(family, largest(bilinear_residual(point, equality)));
   }
   return result;

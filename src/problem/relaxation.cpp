@@ -70,7 +70,7 @@ RelaxationParameters parameters_at(const LiftedPoint& point) {
   RelaxationParameters parameters;
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     const Matrix& active = point.active[l];
-    parameters.complementarity.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
+    parameters.pair.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
     parameters.product.push_back({-point.unit_weights(l + 1), -point.values(l), 1, 1, {}, {}});
   }
   return parameters;
@@ -78,16 +78,16 @@ RelaxationParameters parameters_at(const LiftedPoint& point) {
 
 void check(const RelaxationParameters& parameters, const LiftedProblem& problem) {
   const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
-  require(parameters.complementarity.size() == hidden && parameters.product.size() == hidden,
-          fmt::format("parameters: {} complementarity and {} product terms, expected {} of each",
-                      parameters.complementarity.size(), parameters.product.size(), hidden));
+  require(parameters.pair.size() == hidden && parameters.product.size() == hidden,
+          fmt::format("parameters: {} pair and {} product terms, expected {} of each", parameters.pair.size(),
+                      parameters.product.size(), hidden));
   for (std::size_t l = 0; l < hidden; ++l) {
-    const auto& pair = parameters.complementarity[l];
+    const auto& pair = parameters.pair[l];
     const auto& product = parameters.product[l];
     const Index inner = problem.widths[l + 1];
     const Index rows = problem.shapes()[l + 1].rows;
     const Index pairs = inner * static_cast<Index>(lift_of(problem.activation).pieces.size());
-    const std::string pair_name = fmt::format("complementarity[{}]", l);
+    const std::string pair_name = fmt::format("pair[{}]", l);
     const std::string name = fmt::format("product[{}]", l);
     require_shape(pair.x, pairs, problem.samples(), pair_name + ".x");
     require_shape(pair.y, pairs, problem.samples(), pair_name + ".y");
@@ -148,8 +148,8 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
   }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     const BilinearTerms terms = bilinear_terms(point, equality);
-    if (equality.kind == BilinearEquality::Kind::complementarity) {
-      const auto& [x, y, w] = parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)];
+    if (equality.kind == BilinearEquality::Kind::pair) {
+      const auto& [x, y, w] = parameters.pair[static_cast<std::size_t>(equality.layer - 1)];
       double sum = 0;
       for (Index i = 0; i < x.size(); ++i) {
         const double a = terms.a(i) + x(i);
@@ -157,7 +157,7 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
         const double r = terms.a(i) * y(i) + x(i) * terms.b(i) + x(i) * y(i);
         sum += nuclear_norm(w(i) * w(i) * r, w(i) * a, w(i) * b, 1.0) - 1.0;
       }
-      objective += weights.complementarity * sum;
+      objective += weights.pair * sum;
     } else {
       const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
       const double constant = static_cast<double>(terms.b.rows());  // ||P||_*
@@ -208,10 +208,10 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
 }
 
 RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales) {
-  for (ComplementarityParameters& pair : parameters.complementarity) pair.scale.setConstant(scales.relu);
+  for (PairParameters& pair : parameters.pair) pair.scale.setConstant(scales.pair);
   for (ProductParameters& product : parameters.product) {
-    product.left_scale = scales.product_left;
-    product.right_scale = scales.product_right;
+    product.left_scale = scales.left;
+    product.right_scale = scales.right;
   }
   return parameters;
 }

@@ -55,9 +55,9 @@ void check(const SequenceOptions& options) {
   const auto positive = [&](double value, const char* name) {
     if (!(std::isfinite(value) && value > 0)) fail(fmt::format("{}: {}, expected a number > 0", name, value));
   };
-  positive(options.scales.relu, "scales.relu");
-  positive(options.scales.product_left, "scales.product_left");
-  positive(options.scales.product_right, "scales.product_right");
+  positive(options.scales.pair, "scales.pair");
+  positive(options.scales.left, "scales.left");
+  positive(options.scales.right, "scales.right");
   check(options.strategies);
   positive(options.tolerance, "tolerance");
   if (options.max_iterations < 1) fail(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
@@ -67,7 +67,7 @@ void check(const SequenceOptions& options) {
   if (!(options.time_limit >= 0)) fail(fmt::format("time_limit: {}, expected a number >= 0", options.time_limit));
 }
 
-double worst_violation(const SequenceRecord& record) { return std::max(record.complementarity, record.product); }
+double worst_violation(const SequenceRecord& record) { return std::max(record.pair, record.product); }
 
 bool settled(const std::vector<SequenceRecord>& trace, double tolerance) {
   if (trace.size() < 2) return false;
@@ -115,7 +115,7 @@ SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& 
   SequenceRecord record;
   record.merit = exact_penalty(problem, options.weights, options.scales, point);
   const Violations violation = violations(problem, point);
-  record.complementarity = violation.complementarity;
+  record.pair = violation.pair;
   record.product = violation.product;
   record.fit = fit(problem, network);
   record.loss = network_loss(problem, network);

@@ -53,10 +53,10 @@ double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weig
   }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     const Matrix residual = bilinear_residual(point, equality);
-    if (equality.kind == BilinearEquality::Kind::complementarity) {
-      penalty += weights.complementarity * scales.relu * scales.relu * residual.lpNorm<1>();
+    if (equality.kind == BilinearEquality::Kind::pair) {
+      penalty += weights.pair * scales.pair * scales.pair * residual.lpNorm<1>();
     } else {
-      penalty += weights.product * scales.product_left * scales.product_right * nuclear_norm(residual);
+      penalty += weights.product * scales.left * scales.right * nuclear_norm(residual);
     }
   }
   return penalty;

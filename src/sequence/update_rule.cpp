@@ -37,8 +37,8 @@ class ExtrapolatedUpdate : public UpdateRule {
     if (before_) {
       const auto extrapolate = [this](Matrix& value, const Matrix& before) { value += momentum_ * (value - before); };
       for (std::size_t l = 0; l < next.product.size(); ++l) {
-        extrapolate(next.complementarity[l].x, before_->complementarity[l].x);
-        extrapolate(next.complementarity[l].y, before_->complementarity[l].y);
+        extrapolate(next.pair[l].x, before_->pair[l].x);
+        extrapolate(next.pair[l].y, before_->pair[l].y);
         extrapolate(next.product[l].x, before_->product[l].x);
         extrapolate(next.product[l].y, before_->product[l].y);
       }
@@ -72,7 +72,7 @@ class ContinuationUpdate : public UpdateRule {
   }
 
  private:
-  RelaxationWeights weights() const { return {share_ * full_.complementarity, share_ * full_.product}; }
+  RelaxationWeights weights() const { return {share_ * full_.pair, share_ * full_.product}; }
 
   PlainUpdate plain_;
   RelaxationWeights full_;
@@ -96,8 +96,8 @@ class ReweightedUpdate : public UpdateRule {
     if (++next_iteration_ < from_iteration_) return solution;
     for (const BilinearEquality& equality : bilinear_equalities(problem_)) {
       const Matrix e = bilinear_residual(solution, equality);
-      if (equality.kind == BilinearEquality::Kind::complementarity) {
-        relaxation.parameters.complementarity[static_cast<std::size_t>(equality.layer - 1)].scale =
+      if (equality.kind == BilinearEquality::Kind::pair) {
+        relaxation.parameters.pair[static_cast<std::size_t>(equality.layer - 1)].scale =
             (e.array().square() + floor_).inverse();
         continue;
       }
@@ -141,8 +141,8 @@ class SafeguardedUpdate : public UpdateRule {
     }
     share_ = take ? std::min(1.0, 2 * share_) : std::max(smallest_share_, share_ / 2);
     const double square = share_ * share_;
-    relaxation.weights = {weights_.complementarity / square, weights_.product / square};
-    const RelaxationScales scales{share_ * scales_.relu, share_ * scales_.product_left, share_ * scales_.product_right};
+    relaxation.weights = {weights_.pair / square, weights_.product / square};
+    const RelaxationScales scales{share_ * scales_.pair, share_ * scales_.left, share_ * scales_.right};
     relaxation.parameters = with_scales(parameters_at(kept_), scales);
     return take ? solution : kept_;
   }

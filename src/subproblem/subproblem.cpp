@@ -34,7 +34,7 @@ void check_positive(double value, const char* name) {
 }
 
 void check(const RelaxationWeights& weights) {
-  check_positive(weights.complementarity, "weights.complementarity");
+  check_positive(weights.pair, "weights.pair");
   check_positive(weights.product, "weights.product");
 }
 

@@ -17,7 +17,7 @@
 #include "relufit/polish.h"
 #include "relufit/search.h"
 #include "relufit/version.h"
-#include "train/train_problem.h"
+#include "train/problem.h"
 
 namespace relufit {
 
@@ -92,9 +92,10 @@ bool on_weights_alone(const Constraints& constraints) {
 /// Runs the starts and keeps the best of them, whatever the order in which they end.
 class Starts {
  public:
-  Starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainObserver& observer)
+  Starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan, const TrainObserver& observer)
       : scaled_(scaled),
         options_(options),
+        plan_(plan),
         observer_(observer),
         results_(static_cast<std::size_t>(options.starts)),
         first_solved_(options.starts) {}
@@ -138,27 +139,27 @@ class Starts {
     return candidate.best_value < kept.best_value;
   }
 
-  double seconds_left() const { return options_.sequence.time_limit - clock_.seconds(); }
-  bool out_of_time() const { return options_.sequence.time_limit > 0 && seconds_left() <= 0; }
+  double seconds_left() const { return options_.time_limit - clock_.seconds(); }
+  bool out_of_time() const { return options_.time_limit > 0 && seconds_left() <= 0; }
   bool needless(Index start) const { return stopped_ || first_solved_ < start; }
 
   void run_start(Index start, int threads) {
     if (needless(start) || (start > 0 && out_of_time())) return;
-    SequenceOptions sequence = options_.sequence;
+    SequenceOptions sequence = plan_.relaxation;
     sequence.threads = threads;
     const double slope = loss_slope(scaled_.problem);
-    sequence.weights = {slope * sequence.weights.complementarity, slope * sequence.weights.product};
+    sequence.weights = {slope * sequence.weights.pair, slope * sequence.weights.product};
     for (double* penalty : {&sequence.penalties.pair, &sequence.penalties.product, &sequence.penalties.output}) {
       *penalty *= slope;
     }
     if (sequence.time_limit > 0) sequence.time_limit = std::max(seconds_left(), 1e-3);
-    sequence.subproblem.should_stop = [this, start, ask = options_.sequence.subproblem.should_stop] {
+    sequence.subproblem.should_stop = [this, start, ask = options_.should_stop] {
       return needless(start) || (ask && ask());
     };
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
-    if (options_.method == Method::search) {
+    if (plan_.method == Method::search) {
       result = run_search(start, sequence);
-    } else if (options_.method == Method::fixed_output) {
+    } else if (plan_.method == Method::fixed_output) {
       result = run_fixed_output(start, sequence);
     } else if (races()) {
       result = run_race(start, sequence);
@@ -177,8 +178,8 @@ class Starts {
   /// Whether starts are races (TrainOptions::candidates).
   bool races() const {
     const LiftedProblem& problem = scaled_.problem;
-    return options_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
-           options_.initialization == Initialization::random && on_weights_alone(options_.constraints) &&
+    return plan_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
+           std::holds_alternative<RandomStart>(options_.init) && on_weights_alone(options_.constraints) &&
            has_constrained_polish(problem, PolishOptions());
   }
 
@@ -208,8 +209,8 @@ class Starts {
     SearchOptions search;
     search.seed = start_seed(options_.seed, start);
     search.time_limit = sequence.time_limit;
-    search.max_runs = options_.search_runs;
-    search.tolerance = options_.fit_tolerance;
+    search.max_runs = plan_.iterations;
+    search.tolerance = plan_.tolerance;
     search.should_stop = sequence.subproblem.should_stop;
     return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
   }
@@ -217,9 +218,9 @@ class Starts {
   SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence) {
     FixedOutputOptions fit;
     fit.seed = start_seed(options_.seed, start);
-    fit.output_weights = options_.output_weights.row(0).transpose();
-    fit.max_iterations = options_.fixed_output_iterations;
-    fit.tolerance = options_.fit_tolerance;
+    fit.output_weights = options_.fixed_output.row(0).transpose();
+    fit.max_iterations = plan_.iterations;
+    fit.tolerance = plan_.tolerance;
     fit.time_limit = sequence.time_limit;
     fit.should_stop = sequence.subproblem.should_stop;
     return run_fit(start, [&](const auto& record) { return fit_fixed_output(scaled_.problem, fit, record); });
@@ -253,9 +254,9 @@ class Starts {
   /// its own lifted solution.
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
-    if (!options_.polish && !problem.constrains_outputs()) return;
+    if (!plan_.polish && !problem.constrains_outputs()) return;
     std::vector<Layer> refined = result.best_layers;
-    if (options_.polish) {
+    if (plan_.polish) {
       PolishResult polished = polish(problem, refined, polish_options(sequence));
       result.polish_iterations = polished.iterations;
       if (polished.after < polished.before) refined = std::move(polished.layers);
@@ -297,6 +298,7 @@ class Starts {
 
   const ScaledProblem& scaled_;
   const TrainOptions& options_;
+  const TrainPlan& plan_;
   const TrainObserver& observer_;
   std::vector<SequenceResult> results_;
   std::atomic<Index> first_solved_;
@@ -307,15 +309,16 @@ class Starts {
   double best_value_ = std::numeric_limits<double>::infinity();
 };
 
-std::string strategy_name(const TrainOptions& training) {
-  if (training.method != Method::relaxation) return to_string(training.method);
-  return to_string(training.sequence.strategy);
+std::string strategy_name(const TrainPlan& plan) {
+  if (plan.method != Method::relaxation) return to_string(plan.method);
+  return to_string(plan.relaxation.strategy);
 }
 
-TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const SequenceResult& kept) {
+TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const TrainPlan& plan,
+                               const SequenceResult& kept) {
   TrainingRecord record;
   record.version = version;
-  record.strategy = strategy_name(options);
+  record.strategy = strategy_name(plan);
   record.loss = to_string(options.loss);
   if (has_parameter(options.loss)) record.loss_parameter = options.loss.parameter;
   record.status = to_string(kept.status);
@@ -325,7 +328,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
     record.iterations = kept.trace.back().iteration;
     record.seconds = kept.trace.back().seconds;
   }
-  record.complementarity_violation = kept.violations.complementarity;
+  record.pair_violation = kept.violations.pair;
   record.product_violation = kept.violations.product;
   return record;
 }
@@ -333,13 +336,12 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
-  check(options);
-  check_trainable(data, options.output);
-  check_output_weights(data, options);
-  check_classes(data, options);
+  const TrainPlan planned = plan(options);
+  check_trainable(data, options.output_activation);
+  check_suits(data, options);
   const ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
-  Starts starts(scaled, options, observer);
+  Starts starts(scaled, options, planned, observer);
   starts.run();
 
   TrainResult result;
@@ -355,7 +357,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   scaled.target_scaling,
                   data.input_names,
                   data.target_names,
-                  training_record(data, options, kept),
+                  training_record(data, options, planned, kept),
                   data.classification};
   if (has_fixed_output(options)) move_target_scale(result.model);
   if (options.group_lasso > 0 && !options.constraints.names_units())
@@ -369,8 +371,8 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
     result.grid = grid.report;
   }
   const Matrix outputs = result.model.predict(data.inputs);
-  result.fit = evaluate(outputs, data.targets);
-  result.model.training.relative_residual = result.fit.all.relative_residual;
+  result.evaluation = evaluate(outputs, data.targets);
+  result.model.training.relative_residual = result.evaluation.all.relative_residual;
   if (is_for_classes(options.loss)) {
     result.model.training.relative_residual = std::numeric_limits<double>::quiet_NaN();
   }

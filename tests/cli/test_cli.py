@@ -268,13 +268,13 @@ def test_trace_and_plot(relufit: Program, teacher_csv: Path) -> None:
     )  # fmt: skip
     trace = read_csv(relufit.folder / "trace.csv")
     assert list(trace) == [
-        "start", "iteration", "objective", "merit", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds",
+        "start", "iteration", "objective", "merit", "loss", "pair", "product", "fit", "inner_iterations", "seconds",
     ]  # fmt: skip
     for start in np.unique(trace["start"]):
         iterations = trace["iteration"][trace["start"] == start]
         assert np.all(np.diff(iterations) > 0)
         assert iterations[-1] <= 60
-    assert np.all(trace["complementarity"] >= 0)
+    assert np.all(trace["pair"] >= 0)
     picture = (relufit.folder / "plot.svg").read_text()
     assert "<svg" in picture and picture.rstrip().endswith("</svg>")
     assert (relufit.folder / "plot.svg.gp").is_file()

@@ -23,7 +23,7 @@ MODEL: dict[str, Any] = {
     "layers": [{"weights": [[1, 2], [3, 4]], "bias": [0, 1]}, {"weights": [[1, -1]], "bias": [0]}],
     "training": {
         "version": "0.1.0", "strategy": "inexact", "loss": "exact", "status": "converged", "seed": 0, "samples": 3,
-        "iterations": 1, "seconds": 0, "relative_residual": 0, "complementarity_violation": 0, "product_violation": 0,
+        "iterations": 1, "seconds": 0, "relative_residual": 0, "pair_violation": 0, "product_violation": 0,
     },
 }  # fmt: skip
 
@@ -118,22 +118,23 @@ OPTION_CASES = [
     train("unknown method", "--method newton", "--method", "'newton'", "search"),
     train("search for a squared loss", "--method search", "search", "exact"),
     *[
-        train(f"search with {option}", f"--loss exact --method search {option}", option.split()[0], "--method search")
+        train(f"search with {option}", f"--loss exact --method search {option}", option.split()[0].replace("--no-", "--"),
+              "not with method 'search'")
         for option in [
-            "--init zero", "--random-scale 1", "--ridge 0.1", "--lambda-relu 1", "--lambda-product 1", "--relu-scale 1",
+            "--init zero", "--random-scale 1", "--ridge 0.1", "--lambda-pair 1", "--lambda-product 1", "--pair-scale 1",
             "--left-scale 1", "--right-scale 1", "--inner-iterations 5", "--strategy inexact", "--polish", "--no-polish",
         ]
     ],
-    train("given output weights, squared loss", "--fixed-output ones", "--fixed-output", "--loss exact"),
-    train("given output weights, two layers", f"{FIXED} --hidden 2,2", "hidden layers", "fixed-output expects 1"),
+    train("given output weights, squared loss", "--fixed-output ones", "--method", "'fixed-output'", "exact loss"),
+    train("given output weights, two layers", f"{FIXED} --hidden 2,2", "--hidden: 2 hidden layers", "expect 1"),
     train("given output weights, two targets", f"{FIXED} --targets a", "targets: 2", "expect 1"),
     Case("given output weights, ReLU output",
          f"train data.csv --targets a --hidden 2 --output-activation relu --model new.json {FIXED}", ["relu", "linear"]),
     train("given output weights, search", f"{FIXED} --method search", "--fixed-output", "search", "fixed-output"),
     train("given output weights, relaxation", f"{FIXED} --method relaxation", "--fixed-output", "relaxation"),
-    train("given output weights, relaxation's option", f"{FIXED} --lambda-relu 2", "--lambda-relu", "--fixed-output"),
-    train("given output weights, a ridge", f"{FIXED} --ridge 0.1", "--ridge", "--fixed-output"),
-    train("fixed-output without output weights", "--loss exact --method fixed-output", "fixed-output", "--fixed-output"),
+    train("given output weights, relaxation's option", f"{FIXED} --lambda-pair 2", "--lambda-pair", "'fixed-output'"),
+    train("given output weights, a ridge", f"{FIXED} --ridge 0.1", "--ridge", "'fixed-output'"),
+    train("fixed-output without output weights", "--loss exact --method fixed-output", "--method", "needs fixed_output"),
     train("missing output weights", "--loss exact --fixed-output no.csv", "no.csv", "No such file"),
     train("too few output weights", WEIGHTS, "w.csv", "1 rows of 1 values", "1 of 2", **{"w.csv": "s1\n1\n"}),
     train("too many rows of output weights", WEIGHTS, "w.csv", "2 rows", **{"w.csv": "s1,s2\n1,1\n2,2\n"}),
@@ -156,7 +157,7 @@ OPTION_CASES = [
           **{"data.csv": "a,b,y,w\n1,2,3,1\n2,1,5,-1\n4,0,-1,1\n"}),
     train("no hidden layer with another", "--hidden none,2", "--hidden", "'none'"),
     Case("no hidden layer and exact", "train data.csv --targets y --hidden none --loss exact --model m",
-         ["--hidden", "'none'", "exact"]),
+         ["--hidden", "no layer", "exact"]),
     classify("loss of numbers for classes", "--loss huber --huber-delta 1", "'huber'", "cross-entropy"),
     classify("logistic with three classes", "--loss logistic", "'logistic'", "3 classes", "cross-entropy"),
     classify("two labels", "--targets y,a", "--targets", "2 columns"),
@@ -185,9 +186,9 @@ OPTION_CASES = [
             "time-limit": ["-1", "nan"],
             "test-fraction": ["0", "1", "2", "-0.1", "nan"],
             "random-scale": ["0", "-1"],
-            "lambda-relu": ["0", "inf"],
+            "lambda-pair": ["0", "inf"],
             "lambda-product": ["-1"],
-            "relu-scale": ["0"],
+            "pair-scale": ["0"],
             "left-scale": ["-1"],
             "right-scale": ["nan"],
         }.items()

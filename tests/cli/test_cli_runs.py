@@ -145,7 +145,7 @@ def test_exported_program_is_the_first_problem_of_train(
 ) -> None:
     rows = teacher_csv.read_text().splitlines()[:11]
     (relufit.folder / "few.csv").write_text("\n".join(rows) + "\n")
-    weights = ("--lambda-relu", 2, "--lambda-product", 3)
+    weights = ("--lambda-pair", 2, "--lambda-product", 3)
     problem = ("few.csv", "--targets", "y", "--hidden", 2, "--loss", loss, *weights, *bias)
     relufit("export-sdp", *problem, "--out", "problem.dat-s")
     relufit(

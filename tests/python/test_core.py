@@ -72,7 +72,7 @@ def cvxpy_optimum(problem: core.LiftedProblem, parameters: core.RelaxationParame
     h, s = cp.Variable((samples, k), nonneg=True), cp.Variable((samples, k), nonneg=True)
     z = cp.Variable((samples, m))
     ones = np.ones((samples, 1))
-    pairs, product = parameters.complementarity[0], parameters.product[0]
+    pairs, product = parameters.pair[0], parameters.product[0]
     objective = 0.5 * cp.sum_squares(z - targets) + 0.5 * problem.ridge * (cp.sum_squares(w1) + cp.sum_squares(w2))
     for i, j in np.ndindex(samples, k):
         x, y, v = pairs.x[i, j], pairs.y[i, j], pairs.scale[i, j]
@@ -94,10 +94,10 @@ def test_subproblem_against_cvxpy(seed: int) -> None:
     _, inputs, targets = core.make_teacher([3, 2, 2], "linear", 12, seed)
     problem = core.LiftedProblem(inputs, targets, [2], loss="squared", ridge=0.1)
     guess = core.random_parameters(problem, scale=0.5, seed=seed)
-    pairs, product = guess.complementarity[0], guess.product[0]
+    pairs, product = guess.pair[0], guess.product[0]
     scale = np.random.default_rng(seed).uniform(0.5, 1.5, pairs.x.shape)
     parameters = core.RelaxationParameters(
-        [core.ComplementarityParameters(pairs.x, pairs.y, scale)],
+        [core.PairParameters(pairs.x, pairs.y, scale)],
         [core.ProductParameters(product.x, product.y, left_scale=0.8, right_scale=1.3)],
     )
     point, result = core.solve_subproblem(problem, parameters, tolerance=1e-10, max_iterations=200000)
@@ -141,7 +141,7 @@ def test_true_parameters_make_the_relaxation_exact() -> None:
     assert core.violations(problem, truth).product < 1e-12
     parameters = core.parameters_at(truth)
     np.testing.assert_array_equal(parameters.product[0].x, -truth.layers[1][0])
-    np.testing.assert_array_equal(parameters.complementarity[0].y, -truth.slack[0])
+    np.testing.assert_array_equal(parameters.pair[0].y, -truth.slack[0])
     assert core.relaxation_objective(problem, parameters, truth) == pytest.approx(0, abs=1e-9)
     point, _ = core.solve_subproblem(problem, parameters, tolerance=1e-10)
     assert core.relaxation_objective(problem, parameters, point) == pytest.approx(0, abs=1e-6)

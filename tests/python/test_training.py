@@ -39,7 +39,7 @@ def test_exact_fit_and_its_result(data) -> None:
 def test_trace_has_one_value_per_record(data) -> None:
     result = relufit.train(*data, [3], iterations=40, record_interval=4)
     assert list(result.trace["iteration"]) == list(range(4, 41, 4))
-    for name in ("objective", "merit", "loss", "complementarity", "product", "fit", "inner_iterations", "seconds"):
+    for name in ("objective", "merit", "loss", "pair", "product", "fit", "inner_iterations", "seconds"):
         assert result.trace[name].shape == (10,) and np.isfinite(result.trace[name]).all()
     assert result.trace["product"][-1] == result.starts[0].violations.product
 
@@ -51,12 +51,12 @@ def test_options_reach_the_library(data) -> None:
         name: summary(train(**options))
         for name, options in {
             "default": {},
-            "defaults named": {"lambda_relu": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 3e-3},
+            "defaults named": {"lambda_pair": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 3e-3},
             "seed": {"seed": 1},
             "ridge": {"ridge": 0.1},
-            "lambda_relu": {"lambda_relu": 10},
+            "lambda_pair": {"lambda_pair": 10},
             "lambda_product": {"lambda_product": 10},
-            "relu_scale": {"relu_scale": 0.5},
+            "pair_scale": {"pair_scale": 0.5},
             "left_scale": {"left_scale": 0.5},
             "right_scale": {"right_scale": 0.5},
             "inner": {"inner_iterations": 3},
@@ -226,7 +226,7 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"classes": ["a", "b"]}, "classes: given with the loss 'squared'"),
         ({"targets": ["a", "b"] * 30}, "targets: texts with the loss 'squared', expected numbers"),
         ({"constraints": {"outputs": [{"target": "y0", "upper": 1}]}, "loss": "exact"}, "output bounds"),
-        ({"method": "magic"}, "method: 'magic', expected one of auto"),
+        ({"method": "magic"}, "method: 'magic', expected auto"),
         ({"method": "search"}, "method: 'search' needs the exact loss"),
         ({"method": "search", "loss": "exact", "polish": True}, "polish: not with method 'search'"),
         ({"method": "fixed-output"}, "method: 'fixed-output' needs fixed_output"),
@@ -246,7 +246,7 @@ def test_other_threads_run_meanwhile(data) -> None:
         ({"iterations": 0}, ": 0, expected at least 1"),
         ({"strategy": "hopeful"}, "'hopeful'"),
         ({"inner_iterations": -1}, "inner_iterations: -1, expected at least 0"),
-        ({"lambda_relu": 0}, "expected a number > 0"),
+        ({"lambda_pair": 0}, "expected a number > 0"),
         ({"tolerance": -1e-3}, "tolerance: -0.001, expected a number > 0"),
         ({"time_limit": -1}, "time_limit: -1, expected a number >= 0"),
         ({"threads": 0}, "threads: 0, expected at least 1"),

@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 @dataclasses.dataclass
-class Complementarity:
+class Pair:
     """Parameters of the complementarities of one hidden layer, arrays of shape (pieces * units, samples)."""
 
     x: Array
@@ -50,13 +50,13 @@ class Instance:
     inputs: Array
     targets: Array
     hidden: list[int]
-    complementarity: list[Complementarity]
+    pair: list[Pair]
     product: list[Product]
     output: str = "linear"
     loss: str = "exact"
     ridge: float = 0.0
     bias: bool = True
-    lambda_complementarity: float = 1.1
+    lambda_pair: float = 1.1
     lambda_product: float = 10.0
     weight_terms: list[dict] = dataclasses.field(default_factory=list)
     loss_parameter: float = 0.0
@@ -96,7 +96,7 @@ class Instance:
     def constant(self) -> float:
         """What the objective subtracts from the nuclear norms: sum of lambda ||P||_*."""
         pairs = sum(self.hidden) * self.samples * len(self.lift[1])
-        return self.lambda_complementarity * pairs + self.lambda_product * sum(self.hidden)
+        return self.lambda_pair * pairs + self.lambda_product * sum(self.hidden)
 
     def to_json(self, **settings: object) -> str:
         """The input of solve_subproblem."""
@@ -126,11 +126,11 @@ class Instance:
                 "skip_connections": self.skip_connections,
                 "activation": self.activation,
                 **({"activation_parameter": PARAMETERS[self.activation]} if self.activation in PARAMETERS else {}),
-                "weights": {"complementarity": self.lambda_complementarity, "product": self.lambda_product},
+                "weights": {"pair": self.lambda_pair, "product": self.lambda_product},
                 "parameters": {
-                    "complementarity": [
+                    "pair": [
                         {"x": term.x.tolist(), "y": term.y.tolist(), "scale": term.scale.tolist()}
-                        for term in self.complementarity
+                        for term in self.pair
                     ],
                     "product": [{"x": term.x.tolist(), "y": term.y.tolist(), **scales(term)} for term in self.product],
                 },
@@ -175,11 +175,11 @@ def random_instance(
         targets = np.maximum(targets, 0)
 
     weights, active, slack, _ = network()
-    complementarity, product = [], []
+    pair, product = [], []
     for layer, units in enumerate(hidden):
         noise = 0.3 * rng.standard_normal((2, units, samples))
         scale = rng.uniform(0.3, 1.5, (units, samples))
-        complementarity.append(Complementarity(noise[0] - active[layer], noise[1] - slack[layer], scale))
+        pair.append(Pair(noise[0] - active[layer], noise[1] - slack[layer], scale))
         x = 0.3 * rng.standard_normal((widths[layer + 2], units)) - weights[layer + 1]
         y = 0.3 * rng.standard_normal((units, samples)) - active[layer]
         left, right = rng.uniform(0.5, 2.0, 2)
@@ -187,10 +187,10 @@ def random_instance(
             left = left * np.eye(widths[layer + 2]) + 0.2 * rng.standard_normal((widths[layer + 2],) * 2)
             right = right * np.eye(samples) + 0.3 / np.sqrt(samples) * rng.standard_normal((samples, samples))
         product.append(Product(x, y, left, right))
-    lambda_complementarity, lambda_product = rng.uniform(0.5, 2.0), rng.uniform(1.0, 10.0)
+    lambda_pair, lambda_product = rng.uniform(0.5, 2.0), rng.uniform(1.0, 10.0)
     return Instance(
-        u, targets, hidden, complementarity, product, output, loss, ridge,
-        lambda_complementarity=lambda_complementarity, lambda_product=lambda_product,
+        u, targets, hidden, pair, product, output, loss, ridge,
+        lambda_pair=lambda_pair, lambda_product=lambda_product,
     )  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def activation_instance(
     instance = random_instance(seed, samples, hidden, "linear", loss, ridge, inputs=2)
     instance.activation = activation
     rng = np.random.default_rng(20_000 + seed)
-    for units, term in zip(hidden, instance.complementarity):
+    for units, term in zip(hidden, instance.pair):
         shape = (units * len(instance.lift[1]), samples)
         term.x, term.y = -np.abs(rng.standard_normal((2, *shape)))
         term.scale = rng.uniform(0.3, 1.5, shape)

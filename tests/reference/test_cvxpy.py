@@ -11,7 +11,7 @@ import pytest
 from instances import (
     LIFTS,
     LOSSES,
-    Complementarity,
+    Pair,
     Instance,
     Product,
     activation_instance,
@@ -30,7 +30,7 @@ def vec(matrix) -> cp.Expression:
     return cp.vec(matrix, order="F")
 
 
-def whole_complementarity(h: cp.Variable, s: cp.Variable, term: Complementarity) -> cp.Expression:
+def whole_pairs(h: cp.Variable, s: cp.Variable, term: Pair) -> cp.Expression:
     """||M||_* - ||P||_* for diag(vec H) I diag(vec S) = 0, as the source writes it: one block for all samples."""
     size = term.x.size
     x, y, v = (np.diag(values.ravel(order="F")) for values in (term.x, term.y, term.scale))
@@ -38,7 +38,7 @@ def whole_complementarity(h: cp.Variable, s: cp.Variable, term: Complementarity)
     return cp.normNuc(block) - size
 
 
-def single_complementarities(h: cp.Variable, s: cp.Variable, term: Complementarity) -> cp.Expression:
+def single_pairs(h: cp.Variable, s: cp.Variable, term: Pair) -> cp.Expression:
     """The same, one 2 x 2 block per hidden unit and sample: a permutation makes the one block diagonal in these."""
     norms = []
     for i, j in np.ndindex(term.x.shape):
@@ -137,10 +137,10 @@ def reference_objective(instance: Instance, whole: bool) -> float:
     constraints += [
         argument(layer, piece) == argument(layer, 0) for layer in range(len(active)) for piece in range(1, len(pieces))
     ]
-    complementarity = whole_complementarity if whole else single_complementarities
+    norm_of_pairs = whole_pairs if whole else single_pairs
     for layer, (h, s) in enumerate(zip(active, slack)):
         constraints += [h >= 0, s >= 0]
-        objective += instance.lambda_complementarity * complementarity(h, s, instance.complementarity[layer])
+        objective += instance.lambda_pair * norm_of_pairs(h, s, instance.pair[layer])
         affine = argument(layer + 1, 0) if layer + 1 < len(active) else z
         c = affine - biases[layer + 1] @ ones
         units = instance.hidden[layer]

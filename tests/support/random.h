@@ -86,7 +86,7 @@ inline TeacherProblem teacher_problem(Generator& random, const std::vector<Index
 /// Parameters unrelated to any point, entries of the given size, scales between 1/2 and 2.
 inline RelaxationParameters random_parameters(Generator& random, const LiftedProblem& problem, double size = 1.0) {
   RelaxationParameters parameters = parameters_at(zero_point(problem));
-  for (ComplementarityParameters& pair : parameters.complementarity) {
+  for (PairParameters& pair : parameters.pair) {
     pair.x = normal_matrix(random, pair.x.rows(), pair.x.cols(), size);
     pair.y = normal_matrix(random, pair.y.rows(), pair.y.cols(), size);
     pair.scale = uniform_matrix(random, pair.x.rows(), pair.x.cols(), 0.5, 2.0);

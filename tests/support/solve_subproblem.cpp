@@ -114,9 +114,8 @@ relufit::LiftedProblem problem_from(const json& in) {
 
 relufit::RelaxationParameters parameters_from(const json& in) {
   relufit::RelaxationParameters parameters;
-  for (const json& pair : in.at("complementarity")) {
-    parameters.complementarity.push_back(
-        {matrix_from(pair.at("x")), matrix_from(pair.at("y")), matrix_from(pair.at("scale"))});
+  for (const json& pair : in.at("pair")) {
+    parameters.pair.push_back({matrix_from(pair.at("x")), matrix_from(pair.at("y")), matrix_from(pair.at("scale"))});
   }
   for (const json& entry : in.at("product")) {
     relufit::ProductParameters product;
@@ -134,7 +133,7 @@ relufit::RelaxationParameters parameters_from(const json& in) {
 relufit::RelaxationWeights weights_from(const json& in) {
   relufit::RelaxationWeights weights;
   const json values = in.value("weights", json::object());
-  weights.complementarity = values.value("complementarity", weights.complementarity);
+  weights.pair = values.value("pair", weights.pair);
   weights.product = values.value("product", weights.product);
   return weights;
 }
@@ -159,7 +158,7 @@ json violations_json(const relufit::Violations& violations) {
   return {{"affine", violations.affine},
           {"sign", violations.sign},
           {"output", violations.output},
-          {"complementarity", violations.complementarity},
+          {"pair", violations.pair},
           {"product", violations.product}};
 }
 

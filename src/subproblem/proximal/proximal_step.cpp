@@ -83,13 +83,13 @@ void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block
     units_.merge(columns(state.active[i]), columns(state.slack[i]), linear_of(state, i, block),
                  columns(state.values[i]), h, s);
   }
-  const ComplementarityParameters& pair = parameters_->complementarity[i];
+  const PairParameters& pair = parameters_->pair[i];
   const Index offset = block.begin * h.rows();
   if (project_pairs_) {
     project_relu_pairs(h.size(), h.data(), s.data(), h.data(), s.data());
   } else {
     const double penalty = penalties_.pair * (shared ? 1 : 2);
-    prox_relu_pairs(h.size(), weights_.complementarity / penalty, h.data(), s.data(), pair.x.data() + offset,
+    prox_relu_pairs(h.size(), weights_.pair / penalty, h.data(), s.data(), pair.x.data() + offset,
                     pair.y.data() + offset, pair.scale.data() + offset, h.data(), s.data());
   }
   if (!shared) {

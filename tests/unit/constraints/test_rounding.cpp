@@ -45,9 +45,9 @@ class ConstraintsIn : public ::testing::TestWithParam<Units> {
   }
 
   TrainResult trained(const Constraints& constraints) const {
-    TrainOptions options = default_train_options({5}, Loss::squared);
+    TrainOptions options{.hidden = {5}};
     options.constraints = constraints;
-    options.sequence.max_iterations = 40;
+    options.iterations = 40;
     return train(data_, options);
   }
 
@@ -139,7 +139,7 @@ TEST_P(ConstraintsIn, KeepOutputs) {
       }
     }
   }
-  EXPECT_GT(result.fit.per_target[0].r2, 0.1);
+  EXPECT_GT(result.evaluation.per_target[0].r2, 0.1);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllUnits, ConstraintsIn,

@@ -59,8 +59,7 @@ void expect_same(const Model& a, const Model& b) {
   EXPECT_EQ(std::tie(r.version, r.strategy, r.loss, r.status), std::tie(s.version, s.strategy, s.loss, s.status));
   EXPECT_EQ(std::tie(r.seed, r.samples, r.iterations), std::tie(s.seed, s.samples, s.iterations));
   const auto figures = [](const TrainingRecord& record) {
-    return Eigen::Vector4d(record.seconds, record.relative_residual, record.complementarity_violation,
-                           record.product_violation);
+    return Eigen::Vector4d(record.seconds, record.relative_residual, record.pair_violation, record.product_violation);
   };
   EXPECT_TRUE(same_bits(figures(r), figures(s)));
 }

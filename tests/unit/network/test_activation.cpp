@@ -109,7 +109,7 @@ TEST_P(EveryActivation, LiftedNetworkSatisfiesEverything) {
   EXPECT_LE(violation.affine, 1e-14);
   EXPECT_LE(violation.sign, 0);
   EXPECT_LE(violation.output, 1e-13);
-  EXPECT_EQ(violation.complementarity, 0);
+  EXPECT_EQ(violation.pair, 0);
   EXPECT_LE(violation.product, 1e-13);
 }
 
@@ -315,7 +315,7 @@ TEST_P(EveryActivation, SubproblemAtTheTruthIsSolvedByIt) {
   EXPECT_EQ(result.status, SubproblemStatus::converged);
   EXPECT_NEAR(relaxation_objective(lifted, parameters_at(truth), {}, solver.point()), 0, 1e-6);
   const Violations violation = violations(lifted, solver.point());
-  EXPECT_LE(std::max({violation.affine, violation.complementarity, violation.product, violation.output}), 1e-5);
+  EXPECT_LE(std::max({violation.affine, violation.pair, violation.product, violation.output}), 1e-5);
 }
 
 /// By the search and by the relaxation.
@@ -327,15 +327,15 @@ TEST_P(EveryActivation, TrainsToExactFitsOfItsTeachers) {
       Network(random_layers(random, {2, 3, 1}, 1.0, 0.5), OutputActivation::linear, GetParam()).forward(data.inputs);
   data.input_names = {"a", "b"};
   data.target_names = {"y"};
-  TrainOptions options = default_train_options({3}, Loss::exact, GetParam());
+  TrainOptions options{.hidden = {3}, .activation = GetParam(), .loss = Loss::exact};
   options.starts = 40;
-  options.sequence.max_iterations = 20;
   for (const Method method : {Method::search, Method::relaxation}) {
     options.method = method;
+    if (method == Method::relaxation) options.iterations = 20;
     const TrainResult result = train(data, options);
     EXPECT_EQ(result.model.network.activation(), GetParam());
     EXPECT_EQ(result.status, SequenceStatus::converged) << to_string(method);
-    EXPECT_LE(result.fit.all.relative_residual, 1e-9) << to_string(method);
+    EXPECT_LE(result.evaluation.all.relative_residual, 1e-9) << to_string(method);
   }
 }
 

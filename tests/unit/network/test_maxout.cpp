@@ -82,7 +82,7 @@ TEST(Maxout, LiftedNetworkSatisfiesEverything) {
     EXPECT_LE((point.values(0) - z.topRows(4).cwiseMax(z.bottomRows(4))).norm(), 1e-13);
     const Violations violation = violations(problem, point);
     EXPECT_LE(std::max({violation.affine, violation.sign, violation.output, violation.product}), 1e-12);
-    EXPECT_EQ(violation.complementarity, 0);
+    EXPECT_EQ(violation.pair, 0);
   }
 }
 
@@ -180,7 +180,7 @@ TEST(Maxout, SubproblemAtTheTruthIsSolvedByIt) {
     EXPECT_EQ(solver.solve(options).status, SubproblemStatus::converged);
     EXPECT_NEAR(relaxation_objective(problem, parameters_at(truth), {}, solver.point()), 0, 1e-6);
     const Violations violation = violations(problem, solver.point());
-    EXPECT_LE(std::max({violation.affine, violation.complementarity, violation.product}), 1e-5);
+    EXPECT_LE(std::max({violation.affine, violation.pair, violation.product}), 1e-5);
   }
 }
 
@@ -188,16 +188,16 @@ TEST(Maxout, TrainsToExactFitsOfItsTeachers) {
   Generator random(8);
   const Network teacher(layers_of(random, {2, 2, 1}), OutputActivation::linear, Activation::maxout);
   const Dataset data = dataset(random, teacher, 60);
-  TrainOptions options = default_train_options({2}, Loss::exact, Activation::maxout);
+  TrainOptions options{.hidden = {2}, .activation = Activation::maxout, .loss = Loss::exact};
   options.starts = 40;
-  options.sequence.max_iterations = 20;
   for (const Method method : {Method::search, Method::relaxation}) {
     options.method = method;
-    options.polish = true;
+    if (method == Method::relaxation) options.iterations = 20;
+    options.polish = method == Method::relaxation ? std::optional(true) : std::nullopt;
     const TrainResult result = train(data, options);
     EXPECT_EQ(result.model.network.activation(), Activation::maxout);
     EXPECT_EQ(result.status, SequenceStatus::converged) << to_string(method);
-    EXPECT_LE(result.fit.all.relative_residual, 1e-9) << to_string(method);
+    EXPECT_LE(result.evaluation.all.relative_residual, 1e-9) << to_string(method);
   }
 }
 
@@ -205,8 +205,8 @@ TEST(Maxout, ConstraintsHoldEverywhere) {
   Generator random(9);
   const Network teacher(random_layers(random, {3, 5, 1}, 1.0, 0.5), OutputActivation::linear);
   const Dataset data = dataset(random, teacher, 150, 0.1);
-  TrainOptions options = default_train_options({3, 2}, Loss::squared, Activation::maxout);
-  options.sequence.max_iterations = 60;
+  TrainOptions options{.hidden = {3, 2}, .activation = Activation::maxout};
+  options.iterations = 60;
   options.constraints.monotone = {{"x0", "y0", true}, {"x1", "y0", false}};
   TrainResult result = train(data, options);
   for (const ConstraintCheck& check : result.constraints) EXPECT_TRUE(holds(check)) << check.name;
@@ -237,21 +237,21 @@ TEST(Maxout, GroupLassoRemovesWholeUnits) {
   Generator random(10);
   const Network teacher(layers_of(random, {3, 1, 1}), OutputActivation::linear, Activation::maxout);
   const Dataset data = dataset(random, teacher, 200, 0.05);
-  TrainOptions options = default_train_options({6}, Loss::squared, Activation::maxout);
+  TrainOptions options{.hidden = {6}, .activation = Activation::maxout};
   options.group_lasso = 0.05;
   const TrainResult result = train(data, options);
   EXPECT_GT(result.removed_units, 0);
   EXPECT_EQ(result.model.network.widths()[1], 6 - result.removed_units);
   EXPECT_EQ(result.model.network.layers()[0].weights.rows(), 2 * (6 - result.removed_units));
-  EXPECT_GT(result.fit.all.r2, 0.8);
+  EXPECT_GT(result.evaluation.all.r2, 0.8);
 }
 
 TEST(Maxout, ThreadsDoNotChangeTheResult) {
   Generator random(11);
   const Network teacher(random_layers(random, {3, 5, 1}, 1.0, 0.5), OutputActivation::linear);
   const Dataset data = dataset(random, teacher, 3000, 0.1);
-  TrainOptions options = default_train_options({3, 2}, Loss::squared, Activation::maxout);
-  options.sequence.max_iterations = 20;
+  TrainOptions options{.hidden = {3, 2}, .activation = Activation::maxout};
+  options.iterations = 20;
   const TrainResult one = train(data, options);
   options.threads = 4;
   EXPECT_EQ(one.model.network.layers()[1].weights, train(data, options).model.network.layers()[1].weights);

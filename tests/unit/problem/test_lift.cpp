@@ -25,7 +25,7 @@ TEST(LiftNetwork, SatisfiesEverything) {
       EXPECT_EQ(violation.affine, 0);
       EXPECT_LE(violation.sign, 0);
       EXPECT_EQ(violation.output, 0);
-      EXPECT_EQ(violation.complementarity, 0);
+      EXPECT_EQ(violation.pair, 0);
       EXPECT_LE(violation.product, 1e-14);
     }
   }
@@ -62,8 +62,7 @@ TEST(BilinearEqualities, OfEveryLayer) {
   const auto list = bilinear_equalities(problem);
   ASSERT_EQ(list.size(), 4U);
   using Kind = BilinearEquality::Kind;
-  const std::pair<Kind, Index> expected[] = {
-      {Kind::complementarity, 1}, {Kind::complementarity, 2}, {Kind::product, 2}, {Kind::product, 3}};
+  const std::pair<Kind, Index> expected[] = {{Kind::pair, 1}, {Kind::pair, 2}, {Kind::product, 2}, {Kind::product, 3}};
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(list[i].kind, expected[i].first);
     EXPECT_EQ(list[i].layer, expected[i].second);
@@ -76,7 +75,7 @@ TEST(BilinearResidual, IsItsDefinition) {
   const LiftedPoint point = random_point(random, problem);
   using Kind = BilinearEquality::Kind;
   for (std::size_t l = 0; l < 2; ++l) {
-    const Matrix residual = bilinear_residual(point, {Kind::complementarity, static_cast<Index>(l) + 1});
+    const Matrix residual = bilinear_residual(point, {Kind::pair, static_cast<Index>(l) + 1});
     EXPECT_EQ(residual, -(point.active[l].array() * point.slack[l].array()).matrix());
   }
   const Matrix hidden = point.active[1] - point.slack[1] - point.layers[1].bias * Matrix::Ones(1, 7) -
@@ -96,12 +95,12 @@ class ViolationsOf : public ::testing::Test {
     problem_ = problem;
     point_ = lift_network(problem_, layers);
   }
-  void expect(double affine, double sign, double output, double complementarity, double product) const {
+  void expect(double affine, double sign, double output, double pair, double product) const {
     const Violations violation = violations(problem_, point_);
     EXPECT_NEAR(violation.affine, affine, 1e-13);
     EXPECT_NEAR(violation.sign, sign, 1e-13);
     EXPECT_NEAR(violation.output, output, 1e-13);
-    EXPECT_NEAR(violation.complementarity, complementarity, 1e-13);
+    EXPECT_NEAR(violation.pair, pair, 1e-13);
     EXPECT_NEAR(violation.product, product, 1e-13);
   }
   LiftedProblem problem_;

@@ -137,14 +137,13 @@ double literal_objective(const LiftedProblem& problem, const RelaxationParameter
   double sum = 0.5 * (point.output - problem.targets).squaredNorm();
   for (const Layer& layer : point.layers) sum += 0.5 * problem.ridge * layer.weights.squaredNorm();
   for (std::size_t l = 0; l < point.active.size(); ++l) {
-    const auto& pair = parameters.complementarity[l];
+    const auto& pair = parameters.pair[l];
     const auto scalar = [](double value) { return Matrix(Matrix::Constant(1, 1, value)); };
     for (Index i = 0; i < pair.x.size(); ++i) {
       const Matrix w = scalar(pair.scale(i));
-      sum +=
-          weights.complementarity * (norm(rank_block(scalar(point.active[l](i)), scalar(point.slack[l](i)), scalar(0),
-                                                     scalar(1), scalar(pair.x(i)), scalar(pair.y(i)), w, w)) -
-                                     1);
+      sum += weights.pair * (norm(rank_block(scalar(point.active[l](i)), scalar(point.slack[l](i)), scalar(0),
+                                             scalar(1), scalar(pair.x(i)), scalar(pair.y(i)), w, w)) -
+                             1);
     }
     const auto& product = parameters.product[l];
     const Index inner = product.x.cols();
@@ -179,9 +178,9 @@ TEST(ParametersAt, AreMinusThePoint) {
   const RelaxationParameters parameters = parameters_at(point);
   EXPECT_NO_THROW(check(parameters, problem));
   for (std::size_t l = 0; l < 2; ++l) {
-    EXPECT_EQ(parameters.complementarity[l].x, -point.active[l]);
-    EXPECT_EQ(parameters.complementarity[l].y, -point.slack[l]);
-    EXPECT_EQ(parameters.complementarity[l].scale, Matrix::Ones(problem.widths[l + 1], 6));
+    EXPECT_EQ(parameters.pair[l].x, -point.active[l]);
+    EXPECT_EQ(parameters.pair[l].y, -point.slack[l]);
+    EXPECT_EQ(parameters.pair[l].scale, Matrix::Ones(problem.widths[l + 1], 6));
     EXPECT_EQ(parameters.product[l].x, -point.layers[l + 1].weights);
     EXPECT_EQ(parameters.product[l].y, -point.active[l]);
     EXPECT_EQ(parameters.product[l].left(), Matrix::Identity(problem.widths[l + 2], problem.widths[l + 2]));
@@ -233,17 +232,15 @@ class CheckParameters : public ::testing::Test {
 
 TEST_F(CheckParameters, Counts) {
   EXPECT_EQ(message([](auto& p) { p.product.pop_back(); }),
-            "parameters: 2 complementarity and 1 product terms, expected 2 of each");
-  EXPECT_EQ(message([](auto& p) { p.complementarity.clear(); }),
-            "parameters: 0 complementarity and 2 product terms, expected 2 of each");
+            "parameters: 2 pair and 1 product terms, expected 2 of each");
+  EXPECT_EQ(message([](auto& p) { p.pair.clear(); }), "parameters: 0 pair and 2 product terms, expected 2 of each");
 }
 
 TEST_F(CheckParameters, Shapes) {
   const Matrix wrong = Matrix::Ones(7, 8);
-  EXPECT_EQ(message([&](auto& p) { p.complementarity[0].x = wrong; }), "complementarity[0].x: 7 x 8, expected 3 x 5");
-  EXPECT_EQ(message([&](auto& p) { p.complementarity[1].y = wrong; }), "complementarity[1].y: 7 x 8, expected 4 x 5");
-  EXPECT_EQ(message([&](auto& p) { p.complementarity[1].scale = wrong; }),
-            "complementarity[1].scale: 7 x 8, expected 4 x 5");
+  EXPECT_EQ(message([&](auto& p) { p.pair[0].x = wrong; }), "pair[0].x: 7 x 8, expected 3 x 5");
+  EXPECT_EQ(message([&](auto& p) { p.pair[1].y = wrong; }), "pair[1].y: 7 x 8, expected 4 x 5");
+  EXPECT_EQ(message([&](auto& p) { p.pair[1].scale = wrong; }), "pair[1].scale: 7 x 8, expected 4 x 5");
   EXPECT_EQ(message([&](auto& p) { p.product[0].x = wrong; }), "product[0].x: 7 x 8, expected 4 x 3");
   EXPECT_EQ(message([&](auto& p) { p.product[1].y = wrong; }), "product[1].y: 7 x 8, expected 4 x 5");
   EXPECT_EQ(message([&](auto& p) {
@@ -265,11 +262,9 @@ TEST_F(CheckParameters, Shapes) {
 TEST_F(CheckParameters, Values) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(message([&](auto& p) { p.complementarity[0].x(1, 2) = nan; }),
-            "complementarity[0].x: not all values are finite");
+  EXPECT_EQ(message([&](auto& p) { p.pair[0].x(1, 2) = nan; }), "pair[0].x: not all values are finite");
   EXPECT_EQ(message([&](auto& p) { p.product[0].y(1, 2) = infinity; }), "product[0].y: not all values are finite");
-  EXPECT_EQ(message([](auto& p) { p.complementarity[1].scale(3, 4) = 0; }),
-            "complementarity[1].scale: 0, expected a number > 0");
+  EXPECT_EQ(message([](auto& p) { p.pair[1].scale(3, 4) = 0; }), "pair[1].scale: 0, expected a number > 0");
   EXPECT_EQ(message([](auto& p) { p.product[1].left_scale = -2; }), "product[1].left_scale: -2, expected a number > 0");
   EXPECT_EQ(message([&](auto& p) { p.product[0].right_scale = infinity; }),
             "product[0].right_scale: inf, expected a number > 0");

@@ -66,13 +66,13 @@ TEST(Strategy, PlainOnesTakeTheNegativeSolution) {
   for (const Strategy strategy : {Strategy::converged, Strategy::inexact, Strategy::projection}) {
     const SequenceOptions options = with_strategy(strategy);
     const RelaxationParameters next = relaxations(problem, options, points).back().parameters;
-    EXPECT_EQ(next.complementarity[0].x, -points[1].active[0]);
-    EXPECT_EQ(next.complementarity[0].y, -points[1].slack[0]);
+    EXPECT_EQ(next.pair[0].x, -points[1].active[0]);
+    EXPECT_EQ(next.pair[0].y, -points[1].slack[0]);
     EXPECT_EQ(next.product[0].x, -points[1].layers[1].weights);
     EXPECT_EQ(next.product[0].y, -points[1].active[0]);
-    EXPECT_EQ(next.complementarity[0].scale.minCoeff(), options.scales.relu);
-    EXPECT_EQ(next.product[0].left_scale, options.scales.product_left);
-    EXPECT_EQ(next.product[0].right_scale, options.scales.product_right);
+    EXPECT_EQ(next.pair[0].scale.minCoeff(), options.scales.pair);
+    EXPECT_EQ(next.product[0].left_scale, options.scales.left);
+    EXPECT_EQ(next.product[0].right_scale, options.scales.right);
   }
 }
 
@@ -85,8 +85,8 @@ TEST(Strategy, ExtrapolationGoesBeyondTheSolution) {
   EXPECT_EQ(all[1].parameters.product[0].x, -points[0].layers[1].weights);  // nothing before it
   const auto beyond = [](const Matrix& before, const Matrix& now) { return Matrix(-1.25 * now + 0.25 * before); };
   const RelaxationParameters& next = all[2].parameters;
-  EXPECT_TRUE(next.complementarity[0].x.isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
-  EXPECT_TRUE(next.complementarity[0].y.isApprox(beyond(points[0].slack[0], points[1].slack[0]), 1e-14));
+  EXPECT_TRUE(next.pair[0].x.isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
+  EXPECT_TRUE(next.pair[0].y.isApprox(beyond(points[0].slack[0], points[1].slack[0]), 1e-14));
   EXPECT_TRUE(next.product[0].x.isApprox(beyond(points[0].layers[1].weights, points[1].layers[1].weights), 1e-14));
   EXPECT_TRUE(next.product[0].y.isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
 }
@@ -99,7 +99,7 @@ TEST(Strategy, ContinuationEndsAtTheFullWeights) {
   const auto all = relaxations(problem, options, random_points(problem, 4));
   const std::vector<double> shares = {0.2, 0.4, 0.8, 1, 1};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    EXPECT_DOUBLE_EQ(all[i].weights.complementarity, shares[i] * options.weights.complementarity);
+    EXPECT_DOUBLE_EQ(all[i].weights.pair, shares[i] * options.weights.pair);
     EXPECT_DOUBLE_EQ(all[i].weights.product, shares[i] * options.weights.product);
   }
 }
@@ -119,7 +119,7 @@ TEST(Strategy, ReweightingInvertsTheResiduals) {
   EXPECT_TRUE(third.product[0].right_matrix.isApprox(right, 1e-10));
   const double h = points[1].active[0](1, 5);
   const double s = points[1].slack[0](1, 5);
-  EXPECT_NEAR(third.complementarity[0].scale(1, 5), 1 / (h * s * h * s + 0.3), 1e-12);
+  EXPECT_NEAR(third.pair[0].scale(1, 5), 1 / (h * s * h * s + 0.3), 1e-12);
 }
 
 TEST(Strategy, ExactPenaltyIsTheSumOfLossRidgeAndViolations) {
@@ -241,7 +241,7 @@ TEST_P(FromNearby, ReachesASolution) {
   const SequenceResult result = run_from(nearby_problem(), GetParam());
   EXPECT_EQ(result.status, SequenceStatus::converged);
   EXPECT_LE(result.best_value, 1e-6);
-  EXPECT_LE(std::max(result.violations.complementarity, result.violations.product), 1e-7);
+  EXPECT_LE(std::max(result.violations.pair, result.violations.product), 1e-7);
 }
 
 INSTANTIATE_TEST_SUITE_P(Strategy, FromNearby,

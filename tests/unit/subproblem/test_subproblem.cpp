@@ -56,10 +56,9 @@ TEST_P(Reference, Optimum) {
   const Matrix active = matrix_from(data["H0"]);
   setting.problem.widths = {setting.problem.inputs.rows(), active.rows(), setting.problem.targets.rows()};
   setting.problem.output = OutputActivation::relu;
-  setting.parameters.complementarity = {
-      {-active, -matrix_from(data["S0"]), Matrix::Ones(active.rows(), active.cols())}};
+  setting.parameters.pair = {{-active, -matrix_from(data["S0"]), Matrix::Ones(active.rows(), active.cols())}};
   setting.parameters.product = {{-matrix_from(data["W20"]), -active, 1, 1, {}, {}}};
-  setting.weights = {data["lambda_relu"], data["lambda_product"]};
+  setting.weights = {data["lambda_pair"], data["lambda_product"]};
   const double expected = data["objective_reduced"];
   EXPECT_NEAR(solve_to_optimum(setting), expected, 1e-7 * double{data["objective_raw"]});
   EXPECT_NEAR(solve_to_optimum(setting, {}), expected, 1e-7 * double{data["objective_raw"]}) << "default options";
@@ -250,7 +249,7 @@ TEST(Subproblem, TrueParametersGiveAFeasiblePoint) {
       options.tolerance = 1e-9;
       ASSERT_EQ(solver.solve(options).status, SubproblemStatus::converged);
       const Violations v = violations(problem, solver.point());
-      EXPECT_LE(std::max({v.affine, v.sign, v.output, v.complementarity, v.product}), 1e-8)
+      EXPECT_LE(std::max({v.affine, v.sign, v.output, v.pair, v.product}), 1e-8)
           << to_string(output) << " " << widths.size();
     }
   }
@@ -281,7 +280,7 @@ TEST(Subproblem, RefusesBadSettings) {
   const auto make = [&](const RelaxationWeights& weights, const Penalties& penalties, int threads) {
     return message([&] { SubproblemSolver(problem, weights, penalties, threads); });
   };
-  EXPECT_EQ(make({0, 1}, {}, 1), "weights.complementarity: 0, expected a number > 0");
+  EXPECT_EQ(make({0, 1}, {}, 1), "weights.pair: 0, expected a number > 0");
   EXPECT_EQ(make({1, -1}, {}, 1), "weights.product: -1, expected a number > 0");
   EXPECT_EQ(make({}, {-1, 1, 1}, 1), "penalties.pair: -1, expected a number > 0");
   EXPECT_EQ(make({}, {1, std::numeric_limits<double>::infinity(), 1}, 1),

@@ -72,7 +72,7 @@ TEST(SkipConnections, LiftedNetworkSatisfiesEverything) {
   EXPECT_LE((point.output - network_of(problem, layers).forward(problem.inputs)).norm(), 1e-13);
   const Violations violation = violations(problem, point);
   EXPECT_EQ(violation.affine, 0);
-  EXPECT_EQ(violation.complementarity, 0);
+  EXPECT_EQ(violation.pair, 0);
   EXPECT_LE(violation.product, 1e-13);
   LiftedPoint moved = point;  // the inputs' weights are part of the product equality
   moved.layers[1].weights(2, 5) += 0.5;
@@ -115,22 +115,22 @@ TEST(SkipConnections, SearchFitsItsTeachersExactly) {
   const Network teacher(random_layers(random, {3, 3, 2}, 1.0, 0.5, true), OutputActivation::linear, Activation::relu,
                         true);
   const Dataset data = dataset(random, teacher, 80);
-  TrainOptions options = default_train_options({3}, Loss::exact);
+  TrainOptions options{.hidden = {3}, .loss = Loss::exact};
   options.skip_connections = true;
   const TrainResult result = train(data, options);
   EXPECT_TRUE(result.model.network.skip_connections());
   EXPECT_EQ(result.status, SequenceStatus::converged);
-  EXPECT_LE(result.fit.all.relative_residual, 1e-9);
+  EXPECT_LE(result.evaluation.all.relative_residual, 1e-9);
 }
 
 TEST(SkipConnections, LinearFunctionsAreFitted) {
   Generator random(8);
   const Network linear({{normal_matrix(random, 1, 3), normal_matrix(random, 1, 1)}}, OutputActivation::linear);
-  TrainOptions options = default_train_options({1}, Loss::squared);
+  TrainOptions options{.hidden = {1}};
   options.skip_connections = true;
   options.ridge = 0;
   options.polish = true;
-  EXPECT_LE(train(dataset(random, linear, 60), options).fit.all.relative_residual, 1e-6);
+  EXPECT_LE(train(dataset(random, linear, 60), options).evaluation.all.relative_residual, 1e-6);
 }
 
 /// Differences F(u + t e) - F(u) of output 0 at random points, for one input.
@@ -145,10 +145,10 @@ TEST(SkipConnections, ConstraintsHoldEverywhere) {
   Generator random(9);
   const Network teacher(random_layers(random, {3, 5, 1}, 1.0, 0.5), OutputActivation::linear);
   const Dataset data = dataset(random, teacher, 150, 0.1);
-  TrainOptions options = default_train_options({4, 3}, Loss::squared);
+  TrainOptions options{.hidden = {4, 3}};
   options.skip_connections = true;
   options.polish = true;
-  options.sequence.max_iterations = 60;
+  options.iterations = 60;
   options.constraints.monotone = {{"x0", "y0", true}, {"x1", "y0", false}};
   TrainResult result = train(data, options);
   for (const ConstraintCheck& check : result.constraints) EXPECT_TRUE(holds(check)) << check.name;
@@ -195,12 +195,12 @@ TEST(SkipConnections, BrokenMonotonyOfASkippedInputIsFound) {
 TEST(SkipConnections, RefusedWhereTheyDoNotApply) {
   Generator random(11);
   const Dataset data = dataset(random, Network({2, 2, 1}, OutputActivation::linear), 10, 1);
-  TrainOptions options = default_train_options({}, Loss::squared);
+  TrainOptions options{};
   options.skip_connections = true;
   EXPECT_THROW(train(data, options), std::invalid_argument);
-  options = default_train_options({2}, Loss::squared);
+  options = TrainOptions{.hidden = {2}};
   options.skip_connections = true;
-  set_strategy(options.sequence, Strategy::reweighted, 0);
+  options.strategy = Strategy::reweighted;
   EXPECT_THROW(train(data, options), std::invalid_argument);
 }
 
@@ -208,9 +208,9 @@ TEST(SkipConnections, ThreadsDoNotChangeTheResult) {
   Generator random(12);
   const Network teacher(random_layers(random, {3, 5, 1}, 1.0, 0.5), OutputActivation::linear);
   const Dataset data = dataset(random, teacher, 3000, 0.1);
-  TrainOptions options = default_train_options({4}, Loss::squared);
+  TrainOptions options{.hidden = {4}};
   options.skip_connections = true;
-  options.sequence.max_iterations = 20;
+  options.iterations = 20;
   const TrainResult one = train(data, options);
   options.threads = 4;
   const TrainResult four = train(data, options);

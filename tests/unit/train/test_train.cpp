@@ -27,10 +27,10 @@ Dataset sum_of_units(const Matrix& weights, const Vector& output, Index samples,
 }
 
 TrainOptions fixed_options(const Vector& output) {
-  TrainOptions options = default_train_options({output.size()}, Loss::exact);
+  TrainOptions options{.hidden = {output.size()}, .loss = Loss::exact};
   options.method = Method::fixed_output;
   options.bias = false;
-  options.output_weights = output.transpose();
+  options.fixed_output = output.transpose();
   return options;
 }
 
@@ -52,7 +52,7 @@ TEST(TrainFixedOutput, TheRawModelHasTheGivenWeightsAndNoBias) {
       const TrainResult result = train(data, options);
       SCOPED_TRACE(fmt::format("{} {}", input_scale, ones ? "ones" : "mixed"));
       EXPECT_EQ(result.status, SequenceStatus::converged);
-      EXPECT_LE(result.fit.all.relative_residual, 1e-9);
+      EXPECT_LE(result.evaluation.all.relative_residual, 1e-9);
       EXPECT_EQ(result.model.training.strategy, "fixed-output");
       const Network raw = result.model.folded();
       EXPECT_EQ(raw.layers()[1].weights, weights.transpose());
@@ -77,7 +77,7 @@ TEST(TrainFixedOutput, WithBiasesInputsMayBeShifted) {
   options.starts = 5;
   const TrainResult result = train(data, options);
   EXPECT_EQ(result.status, SequenceStatus::converged);
-  EXPECT_LE(result.fit.all.relative_residual, 1e-9);
+  EXPECT_LE(result.evaluation.all.relative_residual, 1e-9);
   const Network raw = result.model.folded();
   EXPECT_EQ(raw.layers()[1].weights, Matrix::Ones(1, 6));
   EXPECT_TRUE(raw.layers()[1].bias.isZero(0));
@@ -108,25 +108,26 @@ void expect_error(const std::string& message, TrainOptions options, const Datase
 TEST(TrainFixedOutput, WhatCannotBeCombinedIsRefused) {
   const Dataset data = sum_of_units(Matrix::Identity(3, 3), Vector::Ones(3), 45, 4);
   const TrainOptions options = fixed_options(Vector::Ones(3));
-  expect_error("method: search, expected fixed-output, since output weights are given", options, data,
+  expect_error("fixed_output: not with method 'search', expected 'auto' or 'fixed-output'", options, data,
                [](auto& o) { o.method = Method::search; });
-  expect_error("method: fixed-output, expected another one, since no output weights are given", options, data,
-               [](auto& o) { o.output_weights.resize(0, 0); });
-  expect_error("loss: squared, fixed-output expects exact", options, data, [](auto& o) { o.loss = Loss::squared; });
-  expect_error("hidden: 2 hidden layers, fixed-output expects 1", options, data, [](auto& o) { o.hidden = {3, 3}; });
-  expect_error("ridge: 0.5, fixed-output expects 0", options, data, [](auto& o) { o.ridge = 0.5; });
-  expect_error("initialization: fixed-output starts at random, expected relaxation for other starts", options, data,
-               [](auto& o) { o.initialization = Initialization::zero; });
-  expect_error("output: relu, given output weights expect linear", options, data,
-               [](auto& o) { o.output = OutputActivation::relu; });
-  expect_error("output_weights: 1 x 2, expected 1 x 3 (targets x units of the last hidden layer)", options, data,
-               [](auto& o) { o.output_weights = Matrix::Ones(1, 2); });
-  expect_error("output_weights: 0, expected finite numbers other than 0", options, data,
-               [](auto& o) { o.output_weights(0, 1) = 0; });
-  expect_error("fixed_output_iterations: 0, expected at least 1", options, data,
-               [](auto& o) { o.fixed_output_iterations = 0; });
-  expect_error("fit_tolerance: nan, expected a number > 0", options, data,
-               [](auto& o) { o.fit_tolerance = std::nan(""); });
+  expect_error("method: 'fixed-output' needs fixed_output", options, data, [](auto& o) { o.fixed_output.resize(0, 0); });
+  expect_error("method: 'fixed-output' needs the exact loss and a hidden layer", options, data,
+               [](auto& o) { o.loss = Loss::squared; });
+  expect_error("hidden: 2 hidden layers, given output weights expect 1", options, data, [](auto& o) {
+    o.hidden = {3, 3};
+  });
+  expect_error("ridge: not with method 'fixed-output', an option of the relaxation", options, data,
+               [](auto& o) { o.ridge = 0.5; });
+  expect_error("init: not with method 'fixed-output', an option of the relaxation", options, data,
+               [](auto& o) { o.init = ZeroStart{}; });
+  expect_error("output_activation: 'relu', given output weights expect 'linear'", options, data,
+               [](auto& o) { o.output_activation = OutputActivation::relu; });
+  expect_error("fixed_output: 1 x 2, expected 1 x 3 (targets x units of the last hidden layer)", options, data,
+               [](auto& o) { o.fixed_output = Matrix::Ones(1, 2); });
+  expect_error("fixed_output: 0, expected finite numbers other than 0", options, data,
+               [](auto& o) { o.fixed_output(0, 1) = 0; });
+  expect_error("iterations: 0, expected at least 1", options, data, [](auto& o) { o.iterations = 0; });
+  expect_error("tolerance: nan, expected a number > 0", options, data, [](auto& o) { o.tolerance = std::nan(""); });
   Dataset two = data;
   two.targets = data.targets.replicate(2, 1);
   two.target_names = {"y0", "y1"};
@@ -151,43 +152,41 @@ TEST(TrainWithoutBias, NoOffsetSneaksIn) {
   data.inputs.row(0).array() += 2;  // centering would help
   data.targets.array() += 1;
   for (const Method method : {Method::search, Method::relaxation}) {
-    TrainOptions options = default_train_options({3}, Loss::exact);
+    TrainOptions options{.hidden = {3}, .loss = Loss::exact};
     options.method = method;
     options.bias = false;
-    options.search_runs = 20;
-    options.sequence.max_iterations = 50;
+    options.iterations = method == Method::search ? 20 : 50;
     const TrainResult result = train(data, options);
     const Network raw = result.model.folded();
     for (const Layer& layer : raw.layers()) EXPECT_TRUE(layer.bias.isZero(0));
     EXPECT_TRUE(result.model.predict(Matrix::Zero(3, 1)).isZero(0));
-    EXPECT_NEAR(result.fit.all.relative_residual, result.starts[0].value, 0.5 * result.starts[0].value);
+    EXPECT_NEAR(result.evaluation.all.relative_residual, result.starts[0].value, 0.5 * result.starts[0].value);
   }
 }
 
 TEST(TrainWithoutBias, EveryMethodFits) {
   const Dataset data = teacher_data({3, 3, 2}, OutputActivation::linear, 60, 12, false);
-  TrainOptions options = default_train_options({3}, Loss::exact);
+  TrainOptions options{.hidden = {3}, .loss = Loss::exact};
   options.bias = false;
   TrainResult result = train(data, options);
   EXPECT_EQ(result.status, SequenceStatus::converged);
-  EXPECT_LE(result.fit.all.relative_residual, 1e-9);
+  EXPECT_LE(result.evaluation.all.relative_residual, 1e-9);
   options.method = Method::relaxation;
   result = train(data, options);
-  EXPECT_LE(result.fit.all.relative_residual, 0.1);
+  EXPECT_LE(result.evaluation.all.relative_residual, 0.1);
   EXPECT_LE(result.starts[0].violations.affine, 1e-12);
 
   // Started at an exact network without biases the relaxation stays there.
   Teacher teacher = make_teacher({3, 3, 2}, OutputActivation::linear, 60, 12);
   std::vector<Layer> layers = teacher.network.layers();
   for (Layer& layer : layers) layer.bias.setZero();
-  set_strategy(options.sequence, Strategy::converged, 0);
+  options.strategy = Strategy::converged;
   options.polish = false;
-  options.initialization = Initialization::network;
-  options.start =
+  options.init =
       Model{Network(layers, OutputActivation::linear), Scaling::identity(3), Scaling::identity(2), {}, {}, {}};
   result = train(data, options);
   EXPECT_EQ(result.status, SequenceStatus::converged);
-  EXPECT_LE(result.fit.all.relative_residual, 1e-7);
+  EXPECT_LE(result.evaluation.all.relative_residual, 1e-7);
 }
 
 // ---- scales
@@ -203,10 +202,10 @@ std::vector<Kind> kinds() {
   std::vector<Kind> list;
   for (const unsigned long long seed : {21, 22}) {
     list.push_back({"3-3-2 relu", teacher_data({3, 3, 2}, OutputActivation::relu, 30, seed),
-                    default_train_options({3}, Loss::exact)});
-    list.back().options.output = OutputActivation::relu;
+                    TrainOptions{.hidden = {3}, .loss = Loss::exact}});
+    list.back().options.output_activation = OutputActivation::relu;
     list.push_back({"3-3-2", teacher_data({3, 3, 2}, OutputActivation::linear, 30, seed),
-                    default_train_options({3}, Loss::exact)});
+                    TrainOptions{.hidden = {3}, .loss = Loss::exact}});
   }
   list.push_back({"sum of 10", sum_of_units(Matrix::Identity(10, 10), Vector::Ones(10), 500, 23),
                   fixed_options(Vector::Ones(10))});
@@ -224,10 +223,10 @@ TEST(TrainScales, SuccessDoesNotDependOnUnits) {
           Dataset data = kind.data;
           data.inputs = input_scale * (data.inputs.array() + shift);
           data.targets *= target_scale;
-          if (kind.options.output == OutputActivation::linear) data.targets.array() += shift * target_scale;
+          if (kind.options.output_activation == OutputActivation::linear) data.targets.array() += shift * target_scale;
           const TrainResult result = train(data, kind.options);
           EXPECT_EQ(result.status, SequenceStatus::converged);
-          EXPECT_LE(result.fit.all.relative_residual, 1e-9);
+          EXPECT_LE(result.evaluation.all.relative_residual, 1e-9);
         }
       }
     }
@@ -238,9 +237,9 @@ TEST(TrainScales, SuccessDoesNotDependOnUnits) {
 TEST(TrainScales, PowersOfTwoChangeNothing) {
   std::vector<Kind> list = kinds();
   for (const bool bias : {true, false}) {
-    list.push_back({"relaxation", teacher_data({3, 3, 2}, OutputActivation::linear, 30, 24),
-                    default_train_options({3}, Loss::squared)});
-    list.back().options.sequence.max_iterations = 20;
+    list.push_back(
+        {"relaxation", teacher_data({3, 3, 2}, OutputActivation::linear, 30, 24), TrainOptions{.hidden = {3}}});
+    list.back().options.iterations = 20;
     list.back().options.bias = bias;
   }
   for (const Kind& kind : list) {
@@ -263,10 +262,10 @@ TEST(TrainScales, PowersOfTwoChangeNothing) {
 
 TEST(Train, ErrorsOfAStartReachTheCaller) {
   const Dataset data = teacher_data({3, 3, 2}, OutputActivation::linear, 60, 12);
-  TrainOptions options = default_train_options({3}, Loss::squared);
+  TrainOptions options{.hidden = {3}};
   options.starts = 4;
   options.threads = 2;
-  options.sequence.record_interval = 0;
+  options.record_interval = 0;
   EXPECT_THROW(train(data, options), std::invalid_argument);
 }
 

@@ -1,6 +1,6 @@
 // From a data set and the options of training to a lifted problem on scaled data, and the points to start from.
 
-#include "train/train_problem.h"
+#include "train/problem.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <string>
 
 #include "constraints/class_outputs.h"
 
@@ -91,6 +92,28 @@ void add_output_bounds(const Dataset& data, const Constraints& constraints, cons
 
 }  // namespace
 
+void check_suits(const Dataset& data, const TrainOptions& options) {
+  const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
+  const Matrix& weights = options.fixed_output;
+  if (has_fixed_output(options) && data.targets.rows() != 1) {
+    fail(fmt::format("targets: {}, given output weights expect 1", data.targets.rows()));
+  }
+  if (has_fixed_output(options) && (weights.rows() != 1 || weights.cols() != options.hidden.back())) {
+    fail(fmt::format("fixed_output: {} x {}, expected {} x {} (targets x units of the last hidden layer)",
+                     weights.rows(), weights.cols(), data.targets.rows(), options.hidden.back()));
+  }
+  if (data.classification.empty()) return;
+  const Loss& loss = options.loss;
+  if (!is_for_classes(loss) || link_of(loss) != data.classification.link) {
+    fail(fmt::format("loss: {}, expected that of the classes' targets (link {})", to_string(loss),
+                     to_string(data.classification.link)));
+  }
+  if (data.targets.rows() != data.classification.output_count()) {
+    fail(fmt::format("targets: {} rows, expected {} for the {} classes", data.targets.rows(),
+                     data.classification.output_count(), data.classification.class_count()));
+  }
+}
+
 unsigned long long start_seed(unsigned seed, Index start) {
   return seed * 0x9E3779B97F4A7C15ULL + static_cast<unsigned long long>(start);
 }
@@ -99,7 +122,8 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   ScaledProblem scaled;
   const Constraints& constraints = options.constraints;
   // An offset needs a bias that takes it up.
-  const bool output_bias = options.bias && !has_fixed_output(options) && options.output == OutputActivation::linear;
+  const bool output_bias =
+      options.bias && !has_fixed_output(options) && options.output_activation == OutputActivation::linear;
   scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
   scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
   if (is_for_classes(options.loss)) scaled.target_scaling = Scaling::identity(data.targets.rows());
@@ -117,14 +141,14 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.widths = {data.inputs.rows()};
   problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
   problem.widths.push_back(data.targets.rows());
-  problem.output = options.output;
+  problem.output = options.output_activation;
   problem.activation = options.activation;
   problem.skip_connections = options.skip_connections;
   problem.loss = options.loss;
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
-  problem.ridge = options.ridge * loss_terms(data, options.loss);
+  problem.ridge = plan(options).ridge * loss_terms(data, options.loss);
   const NetworkShape shape{problem.widths,           data.input_names,
                            data.target_names,        problem.activation,
                            problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};
@@ -138,33 +162,37 @@ double loss_slope(const LiftedProblem& problem) {
   return problem.loss.kind == Loss::Kind::huber ? std::min(1.0, problem.loss.parameter) : 1.0;
 }
 
-RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
+namespace {
+
+/// Minus the values of the model's network on the data.
+RelaxationParameters parameters_of(const Model& model, const ScaledProblem& scaled) {
   const LiftedProblem& problem = scaled.problem;
-  RelaxationParameters parameters = parameters_at(zero_point(problem));
-  if (options.initialization == Initialization::random) {
-    const bool plain = options.hidden.size() == 1 && options.constraints.empty();
-    const bool saturating = lift_of(options.activation).pieces.size() > 1;
-    const double automatic = saturating ? 2 : options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
-    const double scale = options.random_scale > 0 ? options.random_scale : automatic;
-    parameters = random_parameters(problem, scale, start_seed(options.seed, start));
-  } else if (options.initialization == Initialization::network) {
-    if (options.start->network.widths() != problem.widths) {
-      throw std::invalid_argument(fmt::format("start: the model's layers are {}, expected {}",
-                                              fmt::join(options.start->network.widths(), "-"),
-                                              fmt::join(problem.widths, "-")));
-    }
-    if (options.start->network.skip_connections() != problem.skip_connections) {
-      throw std::invalid_argument(problem.skip_connections ? "start: the model has no skip connections, expected them"
-                                                           : "start: the model has skip connections, expected none");
-    }
-    if (options.start->network.activation() != problem.activation) {
-      throw std::invalid_argument(
-          fmt::format("start: the model's activation is {}, expected {} with the same parameter",
-                      to_string(options.start->network.activation()), to_string(problem.activation)));
-    }
-    parameters = parameters_at(lift_network(problem, rescaled_layers(*options.start, scaled)));
+  if (model.network.widths() != problem.widths) {
+    throw std::invalid_argument(fmt::format("init: the model's layers are {}, expected {}",
+                                            fmt::join(model.network.widths(), "-"), fmt::join(problem.widths, "-")));
   }
-  return with_scales(std::move(parameters), options.sequence.scales);
+  if (model.network.skip_connections() != problem.skip_connections) {
+    throw std::invalid_argument(problem.skip_connections ? "init: the model has no skip connections, expected them"
+                                                         : "init: the model has skip connections, expected none");
+  }
+  if (model.network.activation() != problem.activation) {
+    throw std::invalid_argument(fmt::format("init: the model's activation is {}, expected {} with the same parameter",
+                                            to_string(model.network.activation()), to_string(problem.activation)));
+  }
+  return parameters_at(lift_network(problem, rescaled_layers(model, scaled)));
+}
+
+}  // namespace
+
+RelaxationParameters start_parameters(const ScaledProblem& scaled, const TrainOptions& options, Index start) {
+  const TrainPlan planned = plan(options);
+  const LiftedProblem& problem = scaled.problem;
+  const auto parameters = [&] {
+    if (const Model* model = std::get_if<Model>(&options.init)) return parameters_of(*model, scaled);
+    if (std::holds_alternative<ZeroStart>(options.init)) return parameters_at(zero_point(problem));
+    return random_parameters(problem, planned.random_scale, start_seed(options.seed, start));
+  };
+  return with_scales(parameters(), planned.relaxation.scales);
 }
 
 }  // namespace relufit

@@ -1,0 +1,224 @@
+// The one place of what is chosen where the user does not: program and Python package pass on what they were given.
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "relufit/train.h"
+
+namespace relufit {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
+
+bool has_fixed_output(const TrainOptions& options) { return options.fixed_output.size() > 0; }
+
+bool starts_at_random(const TrainOptions& options) { return std::holds_alternative<RandomStart>(options.init); }
+
+void check_network(const TrainOptions& options) {
+  for (const Index units : options.hidden) {
+    if (units < 1) fail(fmt::format("hidden: {} units, expected at least 1", units));
+  }
+  check(options.activation);
+  if (options.skip_connections && (options.hidden.empty() || has_fixed_output(options))) {
+    fail(fmt::format("skip_connections: with {}, expected none",
+                     options.hidden.empty() ? "no hidden layer" : "fixed output weights"));
+  }
+  if (options.output_activation == OutputActivation::relu && options.loss != Loss::exact &&
+      options.loss != Loss::squared) {
+    fail(fmt::format("output_activation: 'relu' with the loss '{}', expected 'linear'", to_string(options.loss)));
+  }
+}
+
+void check_objective(const TrainOptions& options) {
+  check(options.loss);
+  if (options.loss == Loss::exact && options.hidden.empty()) {
+    fail("hidden: no layer with the exact loss, expected at least 1");
+  }
+  for (const auto& [value, name] :
+       {std::pair{options.ridge.value_or(0), "ridge"}, std::pair{options.lasso, "lasso"},
+        std::pair{options.group_lasso, "group_lasso"}, std::pair{options.nuclear, "nuclear"},
+        std::pair{options.weight_grid, "weight_grid"}, std::pair{options.time_limit, "time_limit"}}) {
+    if (!(std::isfinite(value) && value >= 0)) fail(fmt::format("{}: {}, expected a number >= 0", name, value));
+  }
+}
+
+void check_run(const TrainOptions& options) {
+  for (const auto& [value, name] :
+       {std::pair{options.random_scale, "random_scale"}, std::pair{options.tolerance, "tolerance"},
+        std::pair{options.lambda_pair, "lambda_pair"}, std::pair{options.lambda_product, "lambda_product"},
+        std::pair{options.pair_scale, "pair_scale"}, std::pair{options.left_scale, "left_scale"},
+        std::pair{options.right_scale, "right_scale"}}) {
+    if (value && !(std::isfinite(*value) && *value > 0))
+      fail(fmt::format("{}: {}, expected a number > 0", name, *value));
+  }
+  for (const auto& [value, name] :
+       {std::pair{options.starts, "starts"}, std::pair{options.candidates, "candidates"},
+        std::pair{options.candidate_iterations, "candidate_iterations"}, std::pair{Index(options.threads), "threads"},
+        std::pair{options.iterations.value_or(1), "iterations"},
+        std::pair{options.record_interval, "record_interval"}}) {
+    if (value < 1) fail(fmt::format("{}: {}, expected at least 1", name, value));
+  }
+  if (options.stall_window < 0) fail(fmt::format("stall_window: {}, expected at least 0", options.stall_window));
+  if (options.starts > 1 && !starts_at_random(options)) {
+    fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
+  }
+  if (options.random_scale && !starts_at_random(options)) {
+    fail(fmt::format("random_scale: {}, expected none when the start is not random", *options.random_scale));
+  }
+}
+
+void check_fixed_output(const TrainOptions& options) {
+  if (options.hidden.size() != 1) {
+    fail(fmt::format("hidden: {} hidden layers, given output weights expect 1", options.hidden.size()));
+  }
+  if (options.activation != Activation::relu) {
+    fail(fmt::format("activation: '{}', given output weights expect 'relu'", to_string(options.activation)));
+  }
+  if (options.output_activation != OutputActivation::linear) {
+    fail("output_activation: 'relu', given output weights expect 'linear'");
+  }
+  if (options.weight_grid > 0) {
+    fail(fmt::format("weight_grid: {} with given output weights, which it would change, expected none",
+                     options.weight_grid));
+  }
+  for (const double weight : options.fixed_output.reshaped()) {
+    if (!std::isfinite(weight) || weight == 0) {
+      fail(fmt::format("fixed_output: {}, expected finite numbers other than 0", weight));
+    }
+  }
+}
+
+/// The first option given that only the relaxation has; empty where there is none.
+std::string relaxation_option(const TrainOptions& options) {
+  for (const auto& [given, name] :
+       std::initializer_list<std::pair<bool, const char*>>{{!starts_at_random(options), "init"},
+                                                           {options.random_scale.has_value(), "random_scale"},
+                                                           {options.ridge.value_or(0) > 0, "ridge"},
+                                                           {options.lasso > 0, "lasso"},
+                                                           {options.group_lasso > 0, "group_lasso"},
+                                                           {options.nuclear > 0, "nuclear"},
+                                                           {!options.constraints.empty(), "constraints"},
+                                                           {options.strategy.has_value(), "strategy"},
+                                                           {options.inner_iterations.has_value(), "inner_iterations"},
+                                                           {options.lambda_pair.has_value(), "lambda_pair"},
+                                                           {options.lambda_product.has_value(), "lambda_product"},
+                                                           {options.pair_scale.has_value(), "pair_scale"},
+                                                           {options.left_scale.has_value(), "left_scale"},
+                                                           {options.right_scale.has_value(), "right_scale"},
+                                                           {options.polish.has_value(), "polish"}}) {
+    if (given) return name;
+  }
+  return {};
+}
+
+/// Given output weights mean the method made for them; else the search wherever it applies and no option asks for
+/// something that only the relaxation has.
+Method chosen_method(const TrainOptions& options) {
+  const bool fixed = has_fixed_output(options);
+  const bool exact_fit = options.loss == Loss::exact && !options.hidden.empty();
+  const std::string special = relaxation_option(options);
+  const Method automatic = fixed                          ? Method::fixed_output
+                           : exact_fit && special.empty() ? Method::search
+                                                          : Method::relaxation;
+  const Method method = options.method.value_or(automatic);
+  const char* name = to_string(method);
+  if (fixed && method != Method::fixed_output) {
+    fail(fmt::format("fixed_output: not with method '{}', expected 'auto' or 'fixed-output'", name));
+  }
+  if (!fixed && method == Method::fixed_output) fail("method: 'fixed-output' needs fixed_output");
+  if (method == Method::relaxation) return method;
+  if (!exact_fit) fail(fmt::format("method: '{}' needs the exact loss and a hidden layer", name));
+  if (!special.empty()) fail(fmt::format("{}: not with method '{}', an option of the relaxation", special, name));
+  return method;
+}
+
+/// Small guesses more often end in a network that is constant, or linear; saturating units at such a guess mostly stay
+/// between their thresholds.
+double random_scale(const TrainOptions& options) {
+  const bool plain = options.hidden.size() == 1 && options.constraints.empty();
+  const bool saturating = lift_of(options.activation).pieces.size() > 1;
+  const double automatic = saturating ? 2 : options.loss != Loss::exact ? 1 : plain ? 0.05 : 0.3;
+  return options.random_scale.value_or(automatic);
+}
+
+/// Outer iterations of the relaxation. Several layers, exact loss: a short relaxation and the polish after it, from
+/// many starts, fit better than a long one.
+Index relaxation_iterations(const TrainOptions& options) {
+  const bool short_starts = options.loss == Loss::exact && options.hidden.size() > 1;
+  if (options.loss == Loss::hinge) return 300;
+  return is_for_classes(options.loss) ? 60 : short_starts ? 20 : 1000;
+}
+
+SequenceOptions relaxation_of(const TrainOptions& options) {
+  SequenceOptions sequence;
+  // Measured: losses of classes have slopes below 1 and little curvature, and are outweighed by larger ones.
+  const double weight = is_for_classes(options.loss) ? 10 : 100;
+  sequence.weights = {weight, weight};
+  sequence.penalties = {weight, weight, weight};
+  // Without a name, the number of inner iterations decides between the two plain strategies; a linear model's one
+  // problem is solved to the end.
+  const Index inner_iterations = options.inner_iterations.value_or(options.hidden.empty() && !options.strategy ? 0 : 1);
+  const Strategy strategy = options.strategy.value_or(inner_iterations == 0 ? Strategy::converged : Strategy::inexact);
+  set_strategy(sequence, strategy, options.inner_iterations.value_or(default_inner_iterations(strategy)));
+  sequence.weights.pair = options.lambda_pair.value_or(sequence.weights.pair);
+  sequence.weights.product = options.lambda_product.value_or(sequence.weights.product);
+  sequence.scales = {options.pair_scale.value_or(1), options.left_scale.value_or(1), options.right_scale.value_or(1)};
+  sequence.max_iterations = options.iterations.value_or(relaxation_iterations(options));
+  sequence.tolerance = options.tolerance.value_or(1e-8);
+  sequence.stall_window = options.stall_window;
+  sequence.record_interval = options.record_interval;
+  sequence.time_limit = options.time_limit;
+  sequence.threads = options.threads;
+  sequence.subproblem.should_stop = options.should_stop;
+  return sequence;
+}
+
+}  // namespace
+
+const char* to_string(Method method) {
+  switch (method) {
+    case Method::relaxation:
+      return "relaxation";
+    case Method::search:
+      return "search";
+    case Method::fixed_output:
+      return "fixed-output";
+  }
+  return "unknown";
+}
+
+std::optional<Method> method_from(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  for (const Method method : {Method::relaxation, Method::search, Method::fixed_output}) {
+    if (name == to_string(method)) return method;
+  }
+  fail(fmt::format("method: '{}', expected auto, relaxation, search or fixed-output", name));
+}
+
+TrainPlan plan(const TrainOptions& options) {
+  check_network(options);
+  check_objective(options);
+  check_run(options);
+  TrainPlan plan;
+  plan.method = chosen_method(options);
+  if (plan.method == Method::fixed_output) check_fixed_output(options);
+  plan.ridge = options.ridge.value_or(options.loss == Loss::exact ? 0 : 3e-3);
+  // Measured: under the squared loss the relaxation's own point predicts noisy targets better than the local minimum
+  // near it; for classes the minimum does, and the relaxation need only begin. Units with ceilings need it, too.
+  plan.polish = options.polish.value_or(options.loss != Loss::squared || lift_of(options.activation).pieces.size() > 1);
+  plan.random_scale = random_scale(options);
+  plan.relaxation = relaxation_of(options);
+  const Index searches = plan.method == Method::search ? 2000 : 6000;
+  plan.iterations =
+      plan.method == Method::relaxation ? plan.relaxation.max_iterations : options.iterations.value_or(searches);
+  plan.tolerance = plan.method == Method::relaxation ? plan.relaxation.tolerance : options.tolerance.value_or(1e-9);
+  return plan;
+}
+
+}  // namespace relufit
