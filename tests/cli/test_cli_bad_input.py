@@ -126,7 +126,7 @@ OPTION_CASES = [
         ]
     ],
     train("given output weights, squared loss", "--fixed-output ones", "--method", "'fixed-output'", "exact loss"),
-    train("given output weights, two layers", f"{FIXED} --hidden 2,2", "--hidden: 2 hidden layers", "expect 1"),
+    train("given output weights, two layers", f"{FIXED} --hidden 2,2", "--hidden: 3 hidden layers", "expect 1"),
     train("given output weights, two targets", f"{FIXED} --targets a", "targets: 2", "expect 1"),
     Case("given output weights, ReLU output",
          f"train data.csv --targets a --hidden 2 --output-activation relu --model new.json {FIXED}", ["relu", "linear"]),

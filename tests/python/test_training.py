@@ -85,7 +85,7 @@ def test_starts_from_a_model() -> None:
     options = {"loss": "exact", "method": "relaxation", "inner_iterations": 0, "iterations": 1, "polish": False}
     assert relufit.train(inputs, targets, [3], init=teacher, **options).evaluation.all.relative_residual < 1e-6
     assert relufit.train(inputs, targets, [3], init="random", **options).evaluation.all.relative_residual > 1e-3
-    with pytest.raises(ValueError, match="start: the model's layers are 3-3-2, expected 3-4-2"):
+    with pytest.raises(ValueError, match="init: the model's layers are 3-3-2, expected 3-4-2"):
         relufit.train(inputs, targets, [4], init=teacher)
 
 
