@@ -110,7 +110,8 @@ TEST(TrainFixedOutput, WhatCannotBeCombinedIsRefused) {
   const TrainOptions options = fixed_options(Vector::Ones(3));
   expect_error("fixed_output: not with method 'search', expected 'auto' or 'fixed-output'", options, data,
                [](auto& o) { o.method = Method::search; });
-  expect_error("method: 'fixed-output' needs fixed_output", options, data, [](auto& o) { o.fixed_output.resize(0, 0); });
+  expect_error("method: 'fixed-output' needs fixed_output", options, data,
+               [](auto& o) { o.fixed_output.resize(0, 0); });
   expect_error("method: 'fixed-output' needs the exact loss and a hidden layer", options, data,
                [](auto& o) { o.loss = Loss::squared; });
   expect_error("hidden: 2 hidden layers, given output weights expect 1", options, data, [](auto& o) {
