@@ -2,12 +2,12 @@
 // solvers (tests/reference, bench/subproblem.py). Matrices are lists of rows.
 //
 // In:   inputs, targets, hidden (list of widths), parameters {
-//           complementarity: [{x, y, scale}],                                        per hidden layer
+//           pair:            [{x, y, scale}],                                        per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
 //       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter,
 //           sample_weights, ridge 0, skip_connections false,
 //           weight_terms [{kind, layer, size, lower, upper, coefficients, least, most}], bias true, output_lower,
-//           output_upper, output_terms [{coefficients, lower, upper}], weights {complementarity, product}, penalties
+//           output_upper, output_terms [{coefficients, lower, upper}], weights {pair, product}, penalties
 //           {pair, product, output}, tolerance, max_iterations, repeat 1 (cold solves, for the time), export (path of
 //           an SDPA file), split_products false (in that file)
 // Out:  status, iterations, objective, violations, primal_residual, dual_residual, seconds {min, median}, layers [{W,
