@@ -53,11 +53,7 @@ Matrix output_weights(const TrainArguments& a) {
 
 TrainOptions train_options(const TrainArguments& a) {
   TrainOptions options = cli::train_options(a.training);
-  try {
-    options.method = method_from(a.method);
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("--{}", error.what()));
-  }
+  options.method = naming_options([&] { return method_from(a.method); });
   if (a.fixed_output) options.fixed_output = output_weights(a);
   if (!a.constraints.empty()) options.constraints = load_constraints(a.constraints);
   if (a.strategy) options.strategy = strategy_from(*a.strategy);
@@ -160,7 +156,7 @@ void check_files(const TrainArguments& a) {
 
 void run_train(const TrainArguments& a, ExitCode& exit) {
   TrainOptions options = train_options(a);
-  plan_of(options);
+  naming_options([&] { return plan(options); });
   const Samples samples = read_samples(a, options.loss);
   check_trainable(samples.train, options.output_activation);
   check_files(a);
@@ -281,7 +277,7 @@ void add_export_sdp(CLI::App& app) {
   command->callback([a] {
     TrainOptions options = train_options(a->training);
     options.method = Method::relaxation;
-    const TrainPlan planned = plan_of(options);
+    const TrainPlan planned = naming_options([&] { return plan(options); });
     if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
     const Dataset data = read_dataset(a->training, options.loss);
     check_trainable(data, options.output_activation);

@@ -160,12 +160,7 @@ Loss chosen_loss(const TrainingArguments& a) {
   if (name == "huber" && !a.huber_delta) fail("--loss: 'huber' needs --huber-delta");
   if (name == "quantile" && !a.quantile) fail("--loss: 'quantile' needs --quantile");
   const double parameter = a.huber_delta ? *a.huber_delta : a.quantile.value_or(0);
-  Loss loss;
-  try {
-    loss = loss_from(name, parameter);
-  } catch (const std::invalid_argument& error) {
-    fail(fmt::format("--{}", error.what()));
-  }
+  const Loss loss = naming_options([&] { return loss_from(name, parameter); });
   if (classify && !is_for_classes(loss)) {
     fail(fmt::format("--loss: '{}' with --task classify, expected cross-entropy, logistic or hinge", name));
   }
@@ -179,11 +174,7 @@ Loss chosen_loss(const TrainingArguments& a) {
 }
 
 Activation chosen_activation(const TrainingArguments& a) {
-  try {
-    return activation_from(a.activation, a.activation_parameter);
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("--{}", error.what()));
-  }
+  return naming_options([&] { return activation_from(a.activation, a.activation_parameter); });
 }
 
 /// No layer for "none".
@@ -232,17 +223,6 @@ TrainOptions train_options(const TrainingArguments& a) {
   options.output_activation = output_activation_from(a.output_activation);
   options.init = chosen_start(a.init);
   return options;
-}
-
-TrainPlan plan_of(const TrainOptions& options) {
-  try {
-    return plan(options);
-  } catch (const std::invalid_argument& error) {
-    std::string message = error.what();
-    const auto name_end = message.begin() + static_cast<std::ptrdiff_t>(std::min(message.find(':'), message.size()));
-    std::replace(message.begin(), name_end, '_', '-');
-    throw std::invalid_argument("--" + message);
-  }
 }
 
 }  // namespace relufit::cli

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -39,7 +42,18 @@ Dataset read_dataset(const TrainingArguments& arguments, const Loss& loss);
 /// Options of the library for these arguments. Throws std::invalid_argument.
 TrainOptions train_options(const TrainingArguments& arguments);
 
-/// The plan for these options, naming them as the command line does. Throws std::invalid_argument.
-TrainPlan plan_of(const TrainOptions& options);
+/// What `make` returns; a std::invalid_argument of it, which begins with the name of an option of the library, is
+/// thrown on with the name that the option has here.
+template <class Make>
+auto naming_options(Make&& make) {
+  try {
+    return make();
+  } catch (const std::invalid_argument& error) {
+    std::string message = error.what();
+    const auto name_end = static_cast<std::ptrdiff_t>(std::min(message.find(':'), message.size()));
+    std::replace(message.begin(), message.begin() + name_end, '_', '-');
+    throw std::invalid_argument("--" + message);
+  }
+}
 
 }  // namespace relufit::cli
