@@ -9,14 +9,13 @@
 #include <utility>
 
 #include "relufit/train.h"
+#include "train/problem.h"
 
 namespace relufit {
 
 namespace {
 
 [[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
-
-bool has_fixed_output(const TrainOptions& options) { return options.fixed_output.size() > 0; }
 
 bool starts_at_random(const TrainOptions& options) { return std::holds_alternative<RandomStart>(options.init); }
 
