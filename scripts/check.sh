@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests do not show: formatting, the direction of includes, and that an installed relufit can be used by another project. Static analysis
-# takes longer than all else together and is scripts/tidy.sh.
+# What the tests do not show: formatting, the direction of includes, and that an installed relufit can be used by
+# another project. Static analysis takes longer than all else together and is scripts/tidy.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -25,7 +25,7 @@ ROOMS = (
     "export",
 )
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
-WITHOUT_SOURCE = {"matrix": "linear_algebra", "version": "base", "penalties": "subproblem/copies", "relufit": "export"}
+WITHOUT_SOURCE = {"matrix": "linear_algebra", "penalties": "subproblem/copies"}
 
 
 def main() -> None:

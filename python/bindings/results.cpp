@@ -123,8 +123,7 @@ void bind_records(nb::module_& module) {
       .def_prop_ro(
           "trace",
           [](const TrainResult& r) { return trace_of(r.starts[static_cast<std::size_t>(r.best_start)].trace); },
-          "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, "
-          "pair,\n"
+          "Arrays, one value per record of the start that was kept: iteration, objective, merit, loss, pair,\n"
           "product, fit, inner_iterations, seconds. Violations, loss and fit are in scaled units.")
       .def_prop_ro(
           "evaluation",

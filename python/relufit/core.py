@@ -19,7 +19,6 @@ from __future__ import annotations
 from ._core import (
     Classification,
     ClassificationMeasures,
-    PairParameters,
     ConstraintCheck,
     Constraints,
     Evaluation,
@@ -27,6 +26,7 @@ from ._core import (
     LiftedPoint,
     LiftedProblem,
     Model,
+    PairParameters,
     ProductParameters,
     RelaxationParameters,
     StartSummary,
@@ -58,7 +58,6 @@ from ._training import load_constraints, train
 __all__ = [
     "Classification",
     "ClassificationMeasures",
-    "PairParameters",
     "ConstraintCheck",
     "Constraints",
     "Evaluation",
@@ -66,6 +65,7 @@ __all__ = [
     "LiftedPoint",
     "LiftedProblem",
     "Model",
+    "PairParameters",
     "ProductParameters",
     "RelaxationParameters",
     "StartSummary",

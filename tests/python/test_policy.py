@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -79,7 +80,7 @@ def of_program(folder: Path, program, target: str, options: dict) -> list[str]:
 @pytest.mark.parametrize("target, options", [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_program_and_package_train_alike(tmp_path: Path, target: str, options: dict) -> None:
     inputs, targets = table(tmp_path)
-    program = ROOT / "build" / "release" / "relufit"
+    program = ROOT / os.environ.get("RELUFIT_BUILD", "build/release") / "relufit"
     run = subprocess.run(of_program(tmp_path, program, target, options), cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     arguments = {"hidden": (4,), **options}
