@@ -34,7 +34,13 @@ def read_terminal(descriptor: int) -> bytes:
 
 @contextmanager
 def endless_training(relufit: Program, data: Path, options: tuple = (), ignored: int | None = None) -> Iterator:
-    """A training that has begun, and its terminal; the program is started with a signal ignored."""
+    """A training that has begun, and its terminal; the program is started with a signal ignored, and no other, whatever
+    those who run the tests ignore (nohup, a shell's background)."""
+
+    def set_signals() -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
+
     terminal, their_end = pty.openpty()
     arguments = ["train", data, *ENDLESS, *options, "--model", "model.json", "--json"]
     with subprocess.Popen(
@@ -43,7 +49,7 @@ def endless_training(relufit: Program, data: Path, options: tuple = (), ignored:
         stdout=subprocess.PIPE,
         stderr=their_end,
         text=True,
-        preexec_fn=None if ignored is None else lambda: signal.signal(ignored, signal.SIG_IGN),
+        preexec_fn=set_signals,
     ) as process:
         os.close(their_end)
         # The progress line, shown on a terminal only, tells that training has started.
