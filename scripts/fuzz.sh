@@ -4,6 +4,7 @@
 # named at the end, and belongs into tests/fuzz/corpus once it is mended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec </dev/null  # constraints may name files of points, this one among them
 
 [ $# -eq 1 ] || { echo "usage: scripts/fuzz.sh SECONDS" >&2; exit 2; }
 scripts/packages.sh fuzz
@@ -16,5 +17,6 @@ for reader in csv model constraints; do
   "build/fuzz/fuzz_$reader" -max_total_time="$1" -max_len=8192 -timeout=10 -dict="$dictionary" -print_final_stats=1 \
     -artifact_prefix="build/fuzz/$reader-" "build/fuzz/corpus/$reader" "tests/fuzz/corpus/$reader" 2>"build/fuzz/$reader.log" ||
     { tail -n 40 "build/fuzz/$reader.log"; exit 1; }
-  echo "$reader: $(grep -o 'number_of_executed_units: .*' "build/fuzz/$reader.log")"
+  echo "$reader: $(grep -o 'number_of_executed_units: .*' "build/fuzz/$reader.log")," \
+    "$(grep -o 'cov: [0-9]*' "build/fuzz/$reader.log" | tail -n 1)"
 done

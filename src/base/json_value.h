@@ -36,7 +36,7 @@ class JsonValue {
 
  private:
   friend class JsonReader;
-  Value value_ = nullptr;
+  Value value_;  // null (with "= nullptr" clang 14 finds no pairs of a name and a value)
 };
 
 /// Throws std::invalid_argument, beginning with `source`, for what is not JSON, a number outside the range of double
