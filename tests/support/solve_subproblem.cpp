@@ -2,7 +2,7 @@
 // solvers (tests/reference, bench/subproblem.py). Matrices are lists of rows.
 //
 // In:   inputs, targets, hidden (list of widths), parameters {
-//           pair:            [{x, y, scale}],                                        per hidden layer
+//           pair:    [{x, y, scale}],                                                per hidden layer
 //           product: [{x, y, left_scale, right_scale, left_matrix, right_matrix}] }  per layer from the second on
 //       optional: activation "relu", activation_parameter, output "linear", loss "exact", loss_parameter,
 //           sample_weights, ridge 0, skip_connections false,
