@@ -50,7 +50,7 @@ def test_relu_files_do_not_say_so(relufit: Program, diabetes: Path) -> None:
         (("relu", "--activation-parameter", 0.1), "--activation: a parameter with relu"),
         (("leaky-relu", "--activation-parameter", 1), "the slope 1 of leaky-relu, expected a number in (-1, 1)"),
         (("clipped-relu", "--activation-parameter", 0), "the ceiling 0 of clipped-relu, expected a number > 0"),
-        (("absolute", "--loss", "exact", "--fixed-output", "ones"), "activation: absolute, fixed-output expects relu"),
+        (("absolute", "--loss", "exact", "--fixed-output", "ones"), "--activation: 'absolute', given output weights expect 'relu'"),
         (("absolute", "--strategy", "reweighted"), "activation: absolute"),
     ],
 )

@@ -69,8 +69,8 @@ def test_linear_function_and_constraints(relufit: Program, diabetes: Path) -> No
 @pytest.mark.parametrize(
     "options, message",
     [
-        (("--hidden", "none"), "skip_connections: with no hidden layer, expected none"),
-        (("--hidden", 3, "--loss", "exact", "--fixed-output", "ones"), "skip_connections: with fixed output weights"),
+        (("--hidden", "none"), "--skip-connections: with no hidden layer, expected none"),
+        (("--hidden", 3, "--loss", "exact", "--fixed-output", "ones"), "--skip-connections: with fixed output weights"),
         (("--hidden", 3, "--strategy", "reweighted"), "skip connections: general scales"),
     ],
 )
