@@ -27,10 +27,10 @@ struct PolishResult {
 };
 
 /// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
-/// Levenberg-Marquardt (Eigen's port of MINPACK) for unweighted squares where the Jacobian is small, L-BFGS (libLBFGS)
-/// beyond and for other losses. Where a ReLU output must vanish its error is max(Z, 0), elsewhere Z - Y, so that an
-/// output wrongly off has a gradient. Throws std::invalid_argument when the layers do not fit the problem or an option
-/// is out of range.
+/// L-BFGS (libLBFGS), and from there, for unweighted squares where the Jacobian is small, Levenberg-Marquardt, which
+/// makes exact fits exact; each for at most max_iterations. Where a ReLU output must vanish its error is max(Z, 0),
+/// elsewhere Z - Y, so that an output wrongly off has a gradient. Throws std::invalid_argument when the layers do not
+/// fit the problem or an option is out of range.
 ///
 /// With weight terms: where the Jacobian is small, and for losses but absolute, quantile and hinge, by
 /// Levenberg-Marquardt whose steps are convex problems under these terms; the given layers must satisfy the

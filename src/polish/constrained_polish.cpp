@@ -28,17 +28,14 @@
 #include "base/parallel.h"
 #include "linear_algebra/decompositions.h"
 #include "polish/box_quadratic.h"
+#include "polish/levenberg_marquardt.h"
 #include "relufit/fit.h"
 
 namespace relufit {
 
 namespace {
 
-constexpr double kFirstDamping = 1e-2;
-constexpr double kLeastDamping = 1e-12;
-constexpr double kMostDamping = 1e8;
-constexpr double kSettled = 1e-12;  // relative decrease of the loss
-constexpr int kSettledSteps = 3;    // in a row, after which a descent ends
+constexpr double kSettled = 1e-12;  // relative decrease of the loss: three such steps in a row end a descent
 
 /// When the splitting method for one step ends: at a relative residual, or after so many iterations.
 struct StepAccuracy {
@@ -211,26 +208,35 @@ class ConstrainedPolish {
   /// From the parameters, to where a few steps in a row gain less than `settled`, relatively; at most `steps` of them.
   void minimize(double smoothing, Index steps, double settled) {
     errors_.set_smoothing(smoothing);
-    linearize();
-    double value = loss(parameters_);
-    double damping = kFirstDamping;
-    int settled_steps = 0;
-    for (Index i = 0; i < steps && settled_steps < kSettledSteps && damping <= kMostDamping && left() > 0 && !stopped();
-         ++i) {
-      ++iterations_;
-      const Vector tried = step_->solve(model_, damping);
-      const double reached = loss(tried);
-      if (!(reached < value)) {
-        damping *= 4;
-        continue;
-      }
-      settled_steps = value - reached <= settled * value ? settled_steps + 1 : 0;
-      parameters_ = tried;
-      value = reached;
-      damping = std::max(kLeastDamping, damping / 3);
-      linearize();
-    }
+    DescentLimits limits{std::min(steps, left()), settled};
+    limits.should_stop = [this] { return stopped(); };
+    iterations_ += levenberg_marquardt(*this, parameters_, DampingSchedule(), limits).iterations;
     keep_best();
+  }
+
+  // What levenberg_marquardt asks for.
+
+  double value(const Vector& parameters) {
+    double value = errors_.loss(parameters);
+    for (const WeightTerm& term : problem_.weight_terms) {
+      if (is_constraint(term.kind)) continue;
+      const auto layer = static_cast<std::size_t>(term.layer) - 1;
+      value += term_value(term, errors_.unpack(parameters)[layer].weights);
+    }
+    return value;
+  }
+
+  void linearize(const Vector& parameters) {
+    model_.parameters = parameters;
+    errors_.gauss_newton(parameters, model_.gradient, model_.gram);
+    // Parameters that no error depends on, as those of dead units, would make the system singular.
+    model_.scale = model_.gram.diagonal().cwiseMax(1e-8 * model_.gram.diagonal().mean());
+    step_->begin(model_);
+  }
+
+  bool step(const Vector&, double damping, Vector& tried) {
+    tried = step_->solve(model_, damping);
+    return true;
   }
 
   /// Root mean square of the arguments of the hidden units.
@@ -263,25 +269,6 @@ class ConstrainedPolish {
     return interrupted_;
   }
 
-  void linearize() {
-    model_.parameters = parameters_;
-    errors_.gauss_newton(parameters_, model_.gradient, model_.gram);
-    // Parameters that no error depends on, as those of dead units, would make the system singular.
-    model_.scale = model_.gram.diagonal().cwiseMax(1e-8 * model_.gram.diagonal().mean());
-    step_->begin(model_);
-  }
-
-  double loss(const Vector& parameters) {
-    ignored_.resize(parameters.size());
-    double value = errors_.loss(parameters, ignored_);
-    for (const WeightTerm& term : problem_.weight_terms) {
-      if (is_constraint(term.kind)) continue;
-      const auto layer = static_cast<std::size_t>(term.layer) - 1;
-      value += term_value(term, errors_.unpack(parameters)[layer].weights);
-    }
-    return value;
-  }
-
   void keep_best() {
     std::vector<Layer> layers = errors_.unpack(parameters_);
     const double value = network_loss(problem_, layers);
@@ -295,7 +282,7 @@ class ConstrainedPolish {
   NetworkErrors errors_;
   std::unique_ptr<Step> step_;
   QuadraticModel model_;
-  Vector parameters_, ignored_;
+  Vector parameters_;
   std::vector<Layer> best_;
   double before_, least_;  // network_loss of the given layers and of the best
   Index iterations_ = 0;

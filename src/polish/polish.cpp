@@ -1,3 +1,17 @@
+// L-BFGS first, whatever the loss. It steps across the kinks of a ReLU network's loss in which Levenberg-Marquardt,
+// whose quadratic model sees one side alone, comes to rest: measured on squares, L-BFGS ends lower (bundled data and
+// random teachers: by 8 to 33 %) at a fraction of the time, and likewise for Huber, logistic and cross-entropy.
+//
+// What L-BFGS cannot do is make an exact fit exact: that takes a second-order method. So for unweighted squares with a
+// small Jacobian, Levenberg-Marquardt goes on where it ended, by the normal equations
+//
+//     (G + mu D^2) d = f,     G = J'J + ridge,   f = J'r + ridge x,   D^2 = diag(G),   x becomes x - d,
+//
+// which for p parameters and m errors take m p^2 + p^3 / 3 operations, without J in memory. Rounding of G, eps |J|^2,
+// hides singular values of J D^-1 below sqrt(eps): along these d is too short by a factor that the damping sets, so
+// that exact fits would converge slowly. They get last steps by the orthogonal factors of [J; sqrt(mu) D] instead, with
+// the same d in exact arithmetic, which lose only singular values below eps.
+
 #include "relufit/polish.h"
 
 #include <fmt/format.h>
@@ -7,14 +21,20 @@
 #include <limits>
 #include <new>
 #include <stdexcept>
-#include <unsupported/Eigen/LevenbergMarquardt>
 
+#include "linear_algebra/decompositions.h"
 #include "polish/constrained_polish.h"
+#include "polish/levenberg_marquardt.h"
 #include "relufit/fit.h"
 
 namespace relufit {
 
 namespace {
+
+constexpr double kSettled = 1e-8;       // relative decrease in one step: three such steps in a row end the descent
+constexpr double kLeastScale = 1e-8;    // of parameters that hardly any error depends on, relative to the mean
+constexpr double kNearlyExact = 1e-10;  // squared error, relative to the targets': a fit to make exact
+constexpr DampingSchedule kOrthogonalDamping = {1e-6, 1e-16, 1e8, 1. / 10, 10};
 
 void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
   relufit::check(problem);
@@ -40,6 +60,7 @@ struct Refinement {
   const PolishOptions& options;
   Index iterations = 0;
   bool interrupted = false;
+  double nearly_exact = 0;           // a loss
   Vector point = {}, gradient = {};  // of one evaluation
   std::exception_ptr failure = {};
 
@@ -49,45 +70,79 @@ struct Refinement {
   }
 };
 
-struct ErrorFunctor : Eigen::DenseFunctor<double> {
-  explicit ErrorFunctor(NetworkErrors& network_errors)
-      : DenseFunctor(static_cast<int>(network_errors.parameter_count()),
-                     // MINPACK's algorithm wants at least as many equations as unknowns; those added are 0 = 0.
-                     static_cast<int>(std::max(network_errors.value_count(), network_errors.parameter_count()))),
-        errors(network_errors) {}
+/// Steps by the normal equations (G + mu D^2) d = -f, f the gradient, G = J'J, D^2 = diag(G).
+class NormalEquations {
+ public:
+  explicit NormalEquations(NetworkErrors& errors) : errors_(errors) {}
 
-  int operator()(const Vector& parameters, Vector& values) const {
-    Vector own;
-    errors.values(parameters, own);
-    values.setZero(m_values);
-    values.head(own.size()) = own;
-    return 0;
+  double value(const Vector& x) { return errors_.loss(x); }
+
+  void linearize(const Vector& x) {
+    errors_.gauss_newton(x, gradient_, gram_);
+    // Parameters that no error depends on, as those of dead units, would make the system singular.
+    scale_ = gram_.diagonal().cwiseMax(kLeastScale * gram_.diagonal().mean());
   }
 
-  int df(const Vector& parameters, Matrix& jacobian) const {
-    Matrix own;
-    errors.jacobian(parameters, own);
-    jacobian.setZero(m_values, m_inputs);
-    jacobian.topRows(own.rows()) = own;
-    return 0;
+  bool step(const Vector& x, double damping, Vector& tried) {
+    damped_ = gram_;
+    damped_.diagonal() += damping * scale_;
+    factor_.compute(damped_);
+    if (factor_.info() != Eigen::Success) return false;
+    tried = x - factor_.solve(gradient_);
+    return true;
   }
 
-  NetworkErrors& errors;
+ private:
+  NetworkErrors& errors_;
+  Vector gradient_, scale_;
+  Matrix gram_, damped_;  // lower halves
+  Eigen::LLT<Matrix> factor_;
+};
+
+/// Steps by the orthogonal factors of [J; sqrt(mu) D], which keep the digits that J'J loses.
+class OrthogonalFactors {
+ public:
+  explicit OrthogonalFactors(NetworkErrors& errors) : errors_(errors) {}
+
+  double value(const Vector& x) { return errors_.loss(x); }
+
+  void linearize(const Vector& x) {
+    errors_.jacobian(x, jacobian_);
+    errors_.values(x, values_);
+    scale_ = jacobian_.colwise().norm().transpose();
+    scale_ = scale_.cwiseMax(std::sqrt(kLeastScale / static_cast<double>(scale_.size())) * scale_.norm()).eval();
+  }
+
+  bool step(const Vector& x, double damping, Vector& tried) {
+    const Index errors = values_.size();
+    damped_.setZero(errors + x.size(), x.size());
+    damped_.topRows(errors) = jacobian_;
+    damped_.bottomRows(x.size()).diagonal() = std::sqrt(damping) * scale_;
+    right_.setZero(damped_.rows());
+    right_.head(errors) = values_;
+    factor_.compute(damped_);
+    tried = x - factor_.solve(right_);
+    return tried.allFinite();
+  }
+
+ private:
+  NetworkErrors& errors_;
+  Vector values_, scale_, right_;
+  Matrix jacobian_, damped_;
+  Eigen::HouseholderQR<Matrix> factor_;
 };
 
 void levenberg_marquardt(Refinement& refinement) {
-  ErrorFunctor functor(refinement.errors);
-  Eigen::LevenbergMarquardt<ErrorFunctor> solver(functor);
-  solver.setFtol(0);  // down to where nothing is gained in double precision
-  solver.setXtol(std::numeric_limits<double>::epsilon());
-  solver.setMaxfev(10 * refinement.options.max_iterations);
-  auto status = solver.minimizeInit(refinement.parameters);
-  if (status == Eigen::LevenbergMarquardtSpace::ImproperInputParameters) return;
-  do {
-    status = solver.minimizeOneStep(refinement.parameters);
-    ++refinement.iterations;
-  } while (status == Eigen::LevenbergMarquardtSpace::Running &&
-           refinement.iterations < refinement.options.max_iterations && !refinement.stop_asked());
+  DescentLimits limits{refinement.options.max_iterations, kSettled};
+  limits.should_stop = [&] { return refinement.stop_asked(); };
+  NormalEquations normal(refinement.errors);
+  Descent descent = levenberg_marquardt(normal, refinement.parameters, DampingSchedule(), limits);
+  refinement.iterations += descent.iterations;
+  if (refinement.interrupted || !(descent.value <= refinement.nearly_exact)) return;
+  limits.iterations -= descent.iterations;
+  OrthogonalFactors orthogonal(refinement.errors);
+  descent = levenberg_marquardt(orthogonal, refinement.parameters, kOrthogonalDamping, limits);
+  refinement.iterations += descent.iterations;
 }
 
 lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int n, lbfgsfloatval_t) {
@@ -140,13 +195,13 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   result.before = result.after = network_loss(problem, layers);
   Refinement refinement{NetworkErrors(problem), {}, options};
   refinement.parameters = refinement.errors.pack(layers);
+  refinement.nearly_exact = 0.5 * kNearlyExact * problem.targets.squaredNorm();
   if (!problem.weight_terms.empty()) {
     return has_constrained_polish(problem, options) ? polish_constrained(problem, layers, options) : result;
   }
-  if (is_small(refinement.errors, options) && refinement.errors.is_least_squares()) {
+  lbfgs_minimize(refinement);
+  if (is_small(refinement.errors, options) && refinement.errors.is_least_squares() && !refinement.interrupted) {
     levenberg_marquardt(refinement);
-  } else {
-    lbfgs_minimize(refinement);
   }
   result.iterations = refinement.iterations;
   result.interrupted = refinement.interrupted;

@@ -8,6 +8,14 @@
 
 namespace relufit {
 
+namespace {
+
+// Samples whose rows of the Jacobian are formed at a time: a few hundred columns of them fit the L2 cache, and the
+// product of so many rows goes at full speed.
+constexpr Index kGramBlock = 256;
+
+}  // namespace
+
 NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), shapes_(problem.shapes()) {
   activations_.push_back(problem.inputs);
   slopes_.emplace_back();
@@ -21,7 +29,7 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), 
     activations_.emplace_back(hidden ? shapes_[l + 1].columns : rows, problem.samples());
     if (hidden && problem.skip_connections) activations_.back().bottomRows(problem.inputs.rows()) = problem.inputs;
     slopes_.emplace_back(hidden ? rows : 0, hidden ? problem.samples() : 0);
-    backward_.emplace_back(problem.samples(), rows);
+    backward_.emplace_back();
   }
   inputs_of_.resize(offsets_.size());
   slopes_of_.resize(offsets_.size());
@@ -86,28 +94,57 @@ void NetworkErrors::values(const Vector& parameters, Vector& values) {
 void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
   forward(parameters);
   jacobian.resize(value_count(), parameters_);
-  for (std::size_t l = 0; l < offsets_.size(); ++l) {
-    inputs_of_[l] = activations_[l].transpose();
-    slopes_of_[l] = slopes_[l].transpose();
+  const Range all{0, problem_.samples()};
+  transpose(all);
+  for (Index o = 0; o < errors_.rows(); ++o) {
+    seed(all, o, false);
+    fill_jacobian(parameters, jacobian.middleRows(o * all.size, all.size));
   }
-  for (Index o = 0; o < errors_.rows(); ++o) fill_jacobian(parameters, o, jacobian);
   if (problem_.ridge > 0) {
     jacobian.bottomRows(parameters_).setZero();
     jacobian.bottomRows(parameters_).diagonal() = ridge_;
   }
 }
 
-/// Rows of one output. A column is a product over the samples: derivative by the argument times the weight's input.
-void NetworkErrors::fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian) {
-  const Index samples = problem_.samples();
-  auto rows = jacobian.middleRows(output * samples, samples);
+/// What the Jacobian needs of these samples, which become rows.
+void NetworkErrors::transpose(Range samples) {
+  for (std::size_t l = 0; l < offsets_.size(); ++l) {
+    inputs_of_[l] = activations_[l].middleCols(samples.begin, samples.size).transpose();
+    if (l > 0) slopes_of_[l] = slopes_[l].middleCols(samples.begin, samples.size).transpose();
+    backward_[l].resize(samples.size, shapes_[l].rows);
+  }
+}
+
+/// The derivatives by the network's outputs that the Jacobian's rows of one output begin with: of its error, or if
+/// `curved` those that make J'J the Gauss-Newton matrix, row `output` of L' where L L' is the curvature of the loss.
+/// Cross-entropy, p the softmax and q its root: diag(p) - p p' = L L' with L = diag(q) - p q'.
+void NetworkErrors::seed(Range samples, Index output, bool curved) {
   Matrix& last = backward_.back();
   last.setZero();
-  last.col(output).setOnes();
-  if (problem_.output == OutputActivation::relu) {  // where the output must vanish, and does, its error is constant
-    const auto free = problem_.targets.row(output).array() > 0 || errors_.row(output).array() > 0;
-    last.col(output) = free.cast<double>().transpose();
+  const bool softmax = curved && problem_.loss.kind == Loss::Kind::cross_entropy;
+  for (Index i = 0; i < samples.size; ++i) {
+    const Index n = samples.begin + i;
+    const auto z = activations_.back().col(n);
+    double root = 1;
+    if (softmax) {
+      const double most = z.maxCoeff();
+      const double sum = (z.array() - most).exp().sum();
+      root = std::sqrt(std::exp(z(output) - most) / sum);
+      last.row(i) = (-root / sum) * (z.array() - most).exp().transpose();
+    } else if (curved) {
+      root = std::sqrt(curvature(z(output), problem_.targets(output, n)));
+    }
+    // Where an output must vanish, and does, its error is constant.
+    const bool free =
+        problem_.output == OutputActivation::linear || problem_.targets(output, n) > 0 || errors_(output, n) > 0;
+    last(i, output) += free ? root : 0;
+    if (curved && problem_.sample_weights.size() > 0) last.row(i) *= std::sqrt(problem_.sample_weights(n));
   }
+}
+
+/// Rows of the samples that were transposed, from their seed. A column is a product over the samples: derivative by the
+/// argument times the weight's input.
+void NetworkErrors::fill_jacobian(const Vector& parameters, Eigen::Ref<Matrix> rows) {
   for (std::size_t l = offsets_.size(); l-- > 0;) {
     const Matrix& slope = backward_[l];
     const Index inputs = inputs_of_[l].cols();
@@ -129,22 +166,31 @@ bool NetworkErrors::is_least_squares() const {
   return (problem_.loss == Loss::exact || problem_.loss == Loss::squared) && problem_.sample_weights.size() == 0;
 }
 
-double NetworkErrors::output_loss(Matrix& slope) const {
+bool NetworkErrors::is_of_errors() const { return problem_.output == OutputActivation::relu || is_least_squares(); }
+
+double NetworkErrors::output_loss() const {
   const Vector& weights = problem_.sample_weights;
-  if (problem_.output == OutputActivation::linear && !is_least_squares()) {
-    slope = loss_gradient(problem_.loss, activations_.back(), problem_.targets, weights);
-    return loss_value(problem_.loss, activations_.back(), problem_.targets, weights);
-  }
-  slope = errors_;
+  if (!is_of_errors()) return loss_value(problem_.loss, activations_.back(), problem_.targets, weights);
   if (weights.size() == 0) return 0.5 * errors_.squaredNorm();
-  slope *= weights.asDiagonal();
-  return 0.5 * slope.cwiseProduct(errors_).sum();
+  return 0.5 * errors_.colwise().squaredNorm().transpose().cwiseProduct(weights).sum();
+}
+
+/// The derivatives of that by the outputs.
+Matrix NetworkErrors::output_slope() const {
+  const Vector& weights = problem_.sample_weights;
+  if (!is_of_errors()) return loss_gradient(problem_.loss, activations_.back(), problem_.targets, weights);
+  return weights.size() == 0 ? errors_ : Matrix(errors_ * weights.asDiagonal());
+}
+
+double NetworkErrors::loss(const Vector& parameters) {
+  forward(parameters);
+  return output_loss() + 0.5 * ridge_.cwiseProduct(parameters).squaredNorm();
 }
 
 double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
   forward(parameters);
-  Matrix slope;
-  const double value = output_loss(slope);
+  const double value = output_loss();
+  Matrix slope = output_slope();
   for (std::size_t l = offsets_.size(); l-- > 0;) {
     const Weights w = weights(parameters, l);
     gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
@@ -163,28 +209,6 @@ bool NetworkErrors::has_curvature() const {
   return kind != Loss::Kind::absolute && kind != Loss::Kind::quantile && kind != Loss::Kind::hinge;
 }
 
-/// Rows of each sample become L' times them, L L' being the curvature. Cross-entropy, p the softmax and q its root:
-/// diag(p) - p p' = L L' with L = diag(q) - p q'.
-void NetworkErrors::multiply_by_curvature_root(Matrix& jacobian) const {
-  using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
-  const Index outputs = errors_.rows();
-  for (Index n = 0; n < problem_.samples(); ++n) {
-    Eigen::Map<Matrix, 0, Stride> rows(jacobian.data() + n, outputs, jacobian.cols(),
-                                       Stride(jacobian.rows(), problem_.samples()));
-    const auto z = activations_.back().col(n);
-    if (problem_.loss.kind == Loss::Kind::cross_entropy) {
-      Vector p = (z.array() - z.maxCoeff()).exp();
-      p /= p.sum();
-      const Vector q = p.cwiseSqrt();
-      const Eigen::RowVectorXd mean = p.transpose() * rows;
-      rows = (q.asDiagonal() * rows - q * mean).eval();
-    } else {
-      for (Index o = 0; o < outputs; ++o) rows.row(o) *= std::sqrt(curvature(z(o), problem_.targets(o, n)));
-    }
-    if (problem_.sample_weights.size() > 0) rows *= std::sqrt(problem_.sample_weights(n));
-  }
-}
-
 /// Of the loss of one output. Huber: of the quadratic that touches the loss there and lies above it elsewhere.
 double NetworkErrors::curvature(double output, double target) const {
   if (problem_.loss.kind == Loss::Kind::logistic) {
@@ -200,10 +224,17 @@ double NetworkErrors::curvature(double output, double target) const {
 void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram) {
   gradient.resize(parameters_);
   loss(parameters, gradient);
-  jacobian(parameters, scratch_);
-  if (!is_least_squares()) multiply_by_curvature_root(scratch_);
   gram.setZero(parameters_, parameters_);
-  gram.selfadjointView<Eigen::Lower>().rankUpdate(scratch_.topRows(problem_.targets.size()).transpose());
+  for (Index begin = 0; begin < problem_.samples(); begin += kGramBlock) {
+    const Range block{begin, std::min(kGramBlock, problem_.samples() - begin)};
+    transpose(block);
+    rows_.resize(block.size, parameters_);
+    for (Index o = 0; o < errors_.rows(); ++o) {
+      seed(block, o, !is_least_squares());
+      fill_jacobian(parameters, rows_);
+      gram.selfadjointView<Eigen::Lower>().rankUpdate(rows_.transpose());
+    }
+  }
   gram.diagonal() += ridge_.cwiseAbs2();  // what the rows of the ridge would add
 }
 

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/parallel.h"
 #include "relufit/lift.h"
 
 namespace relufit {
@@ -35,9 +36,11 @@ class NetworkErrors {
   /// The loss with its ridge, whatever it is, and its gradient (parameter_count; a subgradient where it has none). For
   /// least squares half the squared norm of the values.
   double loss(const Vector& parameters, Eigen::Ref<Vector> gradient);
+  double loss(const Vector& parameters);
   /// Whether the loss has a curvature, which gauss_newton needs: not absolute, quantile and hinge.
   bool has_curvature() const;
-  /// Gradient of the loss, and J'DJ (lower half) with the curvature D of the loss by the outputs, ridge included.
+  /// Gradient of the loss, and J'DJ (lower half) with the curvature D of the loss by the outputs, ridge included; J is
+  /// formed for a few samples at a time.
   void gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram);
 
  private:
@@ -45,10 +48,14 @@ class NetworkErrors {
   Weights weights(const Vector& parameters, std::size_t layer) const;
   Index biases(std::size_t layer) const { return problem_.bias ? shapes_[layer].rows : 0; }
   void forward(const Vector& parameters);
-  double output_loss(Matrix& slope) const;
-  void multiply_by_curvature_root(Matrix& jacobian) const;
+  /// Whether the loss is of the errors: squares, which a ReLU output makes one-sided where the output must vanish.
+  bool is_of_errors() const;
+  double output_loss() const;
+  Matrix output_slope() const;
   double curvature(double output, double target) const;
-  void fill_jacobian(const Vector& parameters, Index output, Matrix& jacobian);
+  void transpose(Range samples);
+  void seed(Range samples, Index output, bool curved);
+  void fill_jacobian(const Vector& parameters, Eigen::Ref<Matrix> rows);
 
   const LiftedProblem& problem_;
   std::vector<LayerShape> shapes_;
@@ -60,7 +67,7 @@ class NetworkErrors {
   std::vector<Matrix> activations_;  // what every layer sees (inputs; hidden units, inputs again if skipped), outputs
   std::vector<Matrix> slopes_;       // by the arguments of hidden layers, with the same index; first and last empty
   Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
-  Matrix scratch_;                   // a Jacobian
+  Matrix rows_;                      // of a Jacobian, for a few samples
   // For it, with one row per sample: the above, and derivatives of one output by the arguments of every layer.
   std::vector<Matrix> inputs_of_, slopes_of_, backward_;
 };

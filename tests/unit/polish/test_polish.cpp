@@ -109,6 +109,52 @@ TEST(Polish, GradientsOfLosses) {
   }
 }
 
+// Formed for a few samples at a time, with roots of the curvature: the same as from the whole Jacobian, in which
+// samples are whole rows.
+TEST(Polish, GaussNewtonIsThatOfTheWholeJacobian) {
+  constexpr Index kSamples = 600;
+  Generator random(8);
+  for (const Loss& loss : {Loss::squared, Loss::huber(0.4), Loss::logistic, Loss::cross_entropy}) {
+    for (const bool weighted : {false, true}) {
+      TeacherProblem teacher = teacher_problem(random, {3, 5, 4, 3}, kSamples, OutputActivation::linear, loss, 0.3);
+      teacher.problem.targets = random_targets(random, loss, 3, kSamples);
+      Vector weights = Vector::Ones(kSamples);
+      if (weighted)
+        weights = teacher.problem.sample_weights = testing_random::uniform_matrix(random, kSamples, 1, 0, 2);
+      NetworkErrors errors(teacher.problem);
+      const Vector parameters = errors.pack(teacher.layers);
+      Matrix jacobian, gram;
+      Vector gradient, own(parameters.size());
+      errors.jacobian(parameters, jacobian);
+      errors.gauss_newton(parameters, gradient, gram);
+      EXPECT_EQ(errors.loss(parameters), errors.loss(parameters, own));
+      EXPECT_EQ(gradient, own);
+      const Matrix outputs = lift_network(teacher.problem, teacher.layers).output;
+      const Matrix ridge = jacobian.bottomRows(parameters.size());
+      Matrix expected = ridge.transpose() * ridge;
+      for (Index n = 0; n < kSamples; ++n) {
+        const Vector z = outputs.col(n);
+        Matrix curvature = Matrix::Identity(3, 3);
+        if (loss == Loss::cross_entropy) {
+          const Vector p = z.array().exp() / z.array().exp().sum();
+          curvature = Matrix(p.asDiagonal()) - p * p.transpose();
+        } else if (loss != Loss::squared) {
+          for (Index o = 0; o < 3; ++o) {
+            const double p = 1 / (1 + std::exp(-z(o)));
+            const double error = std::abs(z(o) - teacher.problem.targets(o, n));
+            curvature(o, o) = loss == Loss::logistic ? p * (1 - p) : 0.4 / std::max(0.4, error);
+          }
+        }
+        Matrix rows(3, parameters.size());
+        for (Index o = 0; o < 3; ++o) rows.row(o) = jacobian.row(o * kSamples + n);
+        expected += weights(n) * rows.transpose() * curvature * rows;
+      }
+      const Matrix difference = (gram - expected).triangularView<Eigen::Lower>();
+      EXPECT_LE(difference.cwiseAbs().maxCoeff(), 1e-11 * expected.cwiseAbs().maxCoeff()) << to_string(loss);
+    }
+  }
+}
+
 TEST(Polish, LowersTheCrossEntropyToAStationaryPoint) {
   Generator random(7);
   TeacherProblem teacher = teacher_problem(random, {3, 4, 3}, 60, OutputActivation::linear, Loss::cross_entropy, 1);
