@@ -16,6 +16,7 @@ case "${1:-}" in
   old-cpu) wanted+=("${python[@]}" "${old_cpu[@]}") ;;
   docs) wanted+=("${python[@]}" "${docs[@]}") ;;
   fuzz) wanted+=("${fuzz[@]}") ;;
+  sanitize) wanted+=("${python[@]}" "${fuzz[@]}") ;;
   all) wanted+=("${python[@]}" "${checks[@]}") ;;
 esac
 missing=()

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "base/infinity.h"
 #include "constraints/class_outputs.h"
 #include "constraints/monotone.h"
 #include "constraints/output_slack.h"
@@ -17,8 +17,6 @@ namespace relufit {
 namespace {
 
 using Kind = WeightTerm::Kind;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Least distance of weights to their bounds. A value that all constraints together leave no room around is kept to
 /// 1e-14 of it: it is stored scaled.

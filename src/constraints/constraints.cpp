@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 
+#include "base/infinity.h"
+#include "base/refusal.h"
 #include "constraints/class_outputs.h"
 #include "constraints/monotone.h"
 #include "linear_algebra/decompositions.h"
@@ -16,10 +17,6 @@ namespace relufit {
 namespace {
 
 using Kind = WeightTerm::Kind;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 /// Bounds of one layer, with the constraint that set each of them, for messages about contradictions.
 class LayerBounds {

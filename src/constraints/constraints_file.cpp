@@ -8,6 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "base/infinity.h"
 #include "base/json_value.h"
 #include "base/text.h"
 #include "relufit/constraints.h"
@@ -19,8 +20,6 @@ namespace {
 
 using detail::JsonValue;
 using detail::shown;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// One member of the file, with its place for messages.
 class Node {

@@ -5,19 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <stdexcept>
 
+#include "base/infinity.h"
+#include "base/refusal.h"
 #include "base/text.h"
 #include "constraints/class_outputs.h"
 
 namespace relufit {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 Index position(const std::vector<std::string>& names, const std::string& name, const char* what) {
   const auto found = std::find(names.begin(), names.end(), name);

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
+#include "base/infinity.h"
+#include "base/refusal.h"
 #include "base/text.h"
 #include "constraints/class_outputs.h"
 #include "constraints/output_slack.h"
@@ -17,11 +18,7 @@ namespace relufit {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 constexpr double kLargest = 1 - 1e-6;  // bound of a probability: nearer to 1 its rounding is larger than the margin
-
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 /// lower <= coefficients' outputs <= upper, one value for all points or one for each.
 struct OutputForm {

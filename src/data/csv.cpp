@@ -72,7 +72,7 @@ char detect_separator(std::string_view content) {
   return *best == 0 ? ',' : candidates[static_cast<std::size_t>(best - counts)];
 }
 
-struct Field {
+struct CsvField {
   std::string text;
   Index line;  ///< where it begins
 };
@@ -169,7 +169,7 @@ class CsvReader {
   }
 
   void take_header() {
-    for (const Field& field : fields_) names_.push_back(field.text);
+    for (const CsvField& field : fields_) names_.push_back(field.text);
     const std::string problem = header_problem(names_);
     if (!problem.empty()) fail(row_line_, problem);
     if (!is_quoted_ && are_numbers(names_)) {
@@ -232,8 +232,8 @@ class CsvReader {
   std::vector<std::string> names_;                ///< of all columns
   std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for other columns
   std::vector<bool> is_number_;
-  std::vector<double> values_;  ///< row by row, columns of numbers only
-  std::vector<Field> fields_;   ///< of the row being read
+  std::vector<double> values_;    ///< row by row, columns of numbers only
+  std::vector<CsvField> fields_;  ///< of the row being read
   std::exception_ptr failure_;
   Index line_ = 0;
   Index row_line_ = 1;

@@ -224,15 +224,15 @@ Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
   const std::size_t rows = weights.size();
   if (outputs != 0 && rows != outputs) weights.fail(fmt::format("{} rows, expected {}", rows, outputs));
   if (rows == 0) weights.fail("no rows, expected at least 1");
-  Layer layer;
+  for (std::size_t i = 0; i < rows; ++i) {
+    // In words the rows count from 1; paths in brackets count from 0 as JSON does.
+    const std::size_t values = weights.element(i).size();
+    if (values != inputs) weights.fail(fmt::format("row {} has {} values, expected {}", i + 1, values, inputs));
+  }
+  Layer layer;  // memory for as many weights as the file holds, not as its names promise
   layer.weights.resize(static_cast<Index>(rows), static_cast<Index>(inputs));
   for (std::size_t i = 0; i < rows; ++i) {
-    const Field row = weights.element(i);
-    // In words the rows count from 1; paths in brackets count from 0 as JSON does.
-    if (row.size() != inputs) {
-      weights.fail(fmt::format("row {} has {} values, expected {}", i + 1, row.size(), inputs));
-    }
-    layer.weights.row(static_cast<Index>(i)) = row.numbers(inputs).transpose();
+    layer.weights.row(static_cast<Index>(i)) = weights.element(i).numbers(inputs).transpose();
   }
   layer.bias = field.member("bias").numbers(rows);
   return layer;

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/infinity.h"
+#include "base/refusal.h"
 #include "exact_fit/douglas_rachford.h"
 #include "exact_fit/one_layer/unit_fit.h"
 #include "relufit/fit.h"
@@ -18,10 +19,6 @@
 namespace relufit {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 void check_problem(const LiftedProblem& problem) {
   check(problem);

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
+
+#include "base/refusal.h"
 
 namespace relufit {
 
 namespace {
 
-using Kind = Loss::Kind;
+using LossKind = Loss::Kind;
 
 constexpr Loss kAll[] = {Loss::exact,         Loss::squared,  Loss::absolute, Loss::huber(1),
                          Loss::quantile(0.5), Loss::logistic, Loss::hinge,    Loss::cross_entropy};
@@ -18,8 +19,6 @@ constexpr Loss kAll[] = {Loss::exact,         Loss::squared,  Loss::absolute, Lo
 // A Newton step this small leaves an error of its square, at most: below rounding.
 constexpr double kLastStep = 1e-8;
 constexpr int kMostSteps = 1000;
-
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 double sign_of_class(double y) { return 2 * y - 1; }
 
@@ -39,20 +38,20 @@ double logistic_value(double z, double y) {
 double element_value(const Loss& loss, double z, double y) {
   const double e = z - y;
   switch (loss.kind) {
-    case Kind::squared:
+    case LossKind::squared:
       return 0.5 * e * e;
-    case Kind::absolute:
+    case LossKind::absolute:
       return std::abs(e);
-    case Kind::huber:
+    case LossKind::huber:
       return std::abs(e) <= loss.parameter ? 0.5 * e * e : loss.parameter * (std::abs(e) - 0.5 * loss.parameter);
-    case Kind::quantile:
+    case LossKind::quantile:
       return e >= 0 ? (1 - loss.parameter) * e : -loss.parameter * e;
-    case Kind::logistic:
+    case LossKind::logistic:
       return logistic_value(z, y);
-    case Kind::hinge:
+    case LossKind::hinge:
       return std::max(0.0, 1 - sign_of_class(y) * z);
-    case Kind::exact:
-    case Kind::cross_entropy:
+    case LossKind::exact:
+    case LossKind::cross_entropy:
       break;
   }
   return 0;
@@ -61,20 +60,20 @@ double element_value(const Loss& loss, double z, double y) {
 double element_gradient(const Loss& loss, double z, double y) {
   const double e = z - y;
   switch (loss.kind) {
-    case Kind::squared:
+    case LossKind::squared:
       return e;
-    case Kind::absolute:
+    case LossKind::absolute:
       return e > 0 ? 1 : (e < 0 ? -1 : 0);
-    case Kind::huber:
+    case LossKind::huber:
       return std::clamp(e, -loss.parameter, loss.parameter);
-    case Kind::quantile:
+    case LossKind::quantile:
       return e > 0 ? 1 - loss.parameter : (e < 0 ? -loss.parameter : 0);
-    case Kind::logistic:
+    case LossKind::logistic:
       return sigmoid(z) - y;
-    case Kind::hinge:
+    case LossKind::hinge:
       return sign_of_class(y) * z < 1 ? -sign_of_class(y) : 0;
-    case Kind::exact:
-    case Kind::cross_entropy:
+    case LossKind::exact:
+    case LossKind::cross_entropy:
       break;
   }
   return 0;
@@ -134,21 +133,21 @@ double prox_logistic(double v, double y, double t) {
 
 double prox_element(const Loss& loss, double v, double y, double t) {
   switch (loss.kind) {
-    case Kind::exact:
+    case LossKind::exact:
       return y;
-    case Kind::squared:
+    case LossKind::squared:
       return (v + t * y) / (1 + t);
-    case Kind::absolute:
+    case LossKind::absolute:
       return y + soft_threshold(v - y, t, t);
-    case Kind::huber:
+    case LossKind::huber:
       return prox_huber(loss.parameter, v, y, t);
-    case Kind::quantile:
+    case LossKind::quantile:
       return y + soft_threshold(v - y, t * loss.parameter, t * (1 - loss.parameter));
-    case Kind::logistic:
+    case LossKind::logistic:
       return prox_logistic(v, y, t);
-    case Kind::hinge:
+    case LossKind::hinge:
       return prox_hinge(v, y, t);
-    case Kind::cross_entropy:
+    case LossKind::cross_entropy:
       break;
   }
   return v;
@@ -207,21 +206,21 @@ double weight_of(const Eigen::Ref<const Vector>& sample_weights, Index sample) {
 
 const char* to_string(const Loss& loss) {
   switch (loss.kind) {
-    case Kind::exact:
+    case LossKind::exact:
       return "exact";
-    case Kind::squared:
+    case LossKind::squared:
       return "squared";
-    case Kind::absolute:
+    case LossKind::absolute:
       return "absolute";
-    case Kind::huber:
+    case LossKind::huber:
       return "huber";
-    case Kind::quantile:
+    case LossKind::quantile:
       return "quantile";
-    case Kind::logistic:
+    case LossKind::logistic:
       return "logistic";
-    case Kind::hinge:
+    case LossKind::hinge:
       return "hinge";
-    case Kind::cross_entropy:
+    case LossKind::cross_entropy:
       return "cross-entropy";
   }
   return "unknown";
@@ -240,24 +239,24 @@ Loss loss_from(const std::string& name, double parameter) {
   fail(fmt::format("loss: '{}', expected one of {}", name, known));
 }
 
-bool has_parameter(const Loss& loss) { return loss.kind == Kind::huber || loss.kind == Kind::quantile; }
+bool has_parameter(const Loss& loss) { return loss.kind == LossKind::huber || loss.kind == LossKind::quantile; }
 
 bool is_for_classes(const Loss& loss) {
-  return loss.kind == Kind::logistic || loss.kind == Kind::hinge || loss.kind == Kind::cross_entropy;
+  return loss.kind == LossKind::logistic || loss.kind == LossKind::hinge || loss.kind == LossKind::cross_entropy;
 }
 
 void check(const Loss& loss) {
   const double p = loss.parameter;
-  if (loss.kind == Kind::huber && !(p > 0 && std::isfinite(p)))
+  if (loss.kind == LossKind::huber && !(p > 0 && std::isfinite(p)))
     fail(fmt::format("huber delta: {}, expected a number > 0", p));
-  if (loss.kind == Kind::quantile && !(p > 0 && p < 1)) {
+  if (loss.kind == LossKind::quantile && !(p > 0 && p < 1)) {
     fail(fmt::format("quantile tau: {}, expected a number above 0 and below 1", p));
   }
 }
 
 void check_targets(const Loss& loss, const Matrix& targets) {
   if (!is_for_classes(loss)) return;
-  const bool probabilities = loss.kind != Kind::hinge;
+  const bool probabilities = loss.kind != LossKind::hinge;
   for (Index j = 0; j < targets.cols(); ++j) {
     for (Index i = 0; i < targets.rows(); ++i) {
       const double y = targets(i, j);
@@ -266,7 +265,7 @@ void check_targets(const Loss& loss, const Matrix& targets) {
                        probabilities ? "a number from 0 to 1" : "0 or 1", to_string(loss)));
     }
   }
-  if (loss.kind != Kind::cross_entropy) return;
+  if (loss.kind != LossKind::cross_entropy) return;
   if (targets.rows() < 2) fail("targets: 1 row, expected at least 2 classes under the cross-entropy loss");
   for (Index j = 0; j < targets.cols(); ++j) {
     const double sum = targets.col(j).sum();
@@ -294,7 +293,7 @@ double loss_value(const Loss& loss, const Matrix& outputs, const Matrix& targets
   double sum = 0;
   for (Index j = 0; j < outputs.cols(); ++j) {
     double value = 0;
-    if (loss.kind == Kind::cross_entropy) {
+    if (loss.kind == LossKind::cross_entropy) {
       value = cross_entropy(outputs.col(j), targets.col(j));
     } else {
       for (Index i = 0; i < outputs.rows(); ++i) value += element_value(loss, outputs(i, j), targets(i, j));
@@ -307,7 +306,7 @@ double loss_value(const Loss& loss, const Matrix& outputs, const Matrix& targets
 Matrix loss_gradient(const Loss& loss, const Matrix& outputs, const Matrix& targets, const Vector& sample_weights) {
   Matrix gradient(outputs.rows(), outputs.cols());
   for (Index j = 0; j < outputs.cols(); ++j) {
-    if (loss.kind == Kind::cross_entropy) {
+    if (loss.kind == LossKind::cross_entropy) {
       gradient.col(j) = (outputs.col(j).array() - outputs.col(j).maxCoeff()).exp();
       gradient.col(j) = gradient.col(j) / gradient.col(j).sum() - targets.col(j);
     } else {
@@ -321,7 +320,7 @@ Matrix loss_gradient(const Loss& loss, const Matrix& outputs, const Matrix& targ
 }
 
 double error_rate(const Loss& loss, const Matrix& outputs, const Matrix& targets) {
-  if (loss.kind != Kind::cross_entropy) {
+  if (loss.kind != LossKind::cross_entropy) {
     const auto wrong = (outputs.array() > 0) != (targets.array() > 0.5);
     return wrong.cast<double>().mean();
   }
@@ -343,7 +342,7 @@ void prox_loss(const Loss& loss, double penalty, const Eigen::Ref<const Matrix>&
     const double t = weight_of(sample_weights, j) / penalty;
     if (t == 0) {
       out.col(j) = in.col(j);
-    } else if (loss.kind == Kind::cross_entropy) {
+    } else if (loss.kind == LossKind::cross_entropy) {
       prox_cross_entropy(in.col(j), targets.col(j), t, out.col(j));
     } else {
       for (Index i = 0; i < in.rows(); ++i) out(i, j) = prox_element(loss, in(i, j), targets(i, j), t);

@@ -35,7 +35,7 @@ namespace relufit {
 
 namespace {
 
-constexpr double kSettled = 1e-12;  // relative decrease of the loss: three such steps in a row end a descent
+constexpr double kDescentSettled = 1e-12;  // relative decrease of the loss: three such steps in a row end a descent
 
 /// When the splitting method for one step ends: at a relative residual, or after so many iterations.
 struct StepAccuracy {
@@ -294,7 +294,7 @@ class ConstrainedPolish {
 PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<Layer>& layers,
                                 const PolishOptions& options) {
   ConstrainedPolish polish(problem, layers, options, kExactSteps);
-  polish.minimize(0, polish.left(), kSettled);
+  polish.minimize(0, polish.left(), kDescentSettled);
   return polish.result();
 }
 

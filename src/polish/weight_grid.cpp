@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
+#include "base/infinity.h"
 #include "constraints/class_outputs.h"
 #include "linear_algebra/decompositions.h"
 #include "linear_algebra/products.h"
@@ -22,7 +22,6 @@ constexpr int kRefitSteps = 10;
 constexpr int kMostPasses = 20;
 constexpr double kDamping = 1e-7;  // of the quadratic model, relative to its diagonal
 constexpr double kSlack = 1e-9;    // a bound that is a multiple itself must not be missed for rounding of the quotient
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Every unit's largest incoming weight becomes as large as its largest outgoing one.
 void balance(const LiftedProblem& problem, std::vector<Layer>& layers) {

@@ -4,18 +4,16 @@
 
 #include <cmath>
 #include <initializer_list>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "base/refusal.h"
 #include "relufit/train.h"
 #include "train/problem.h"
 
 namespace relufit {
 
 namespace {
-
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
 
 bool starts_at_random(const TrainOptions& options) { return std::holds_alternative<RandomStart>(options.init); }
 

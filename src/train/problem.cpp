@@ -6,10 +6,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
+#include "base/infinity.h"
 #include "constraints/class_outputs.h"
 
 namespace relufit {
@@ -63,7 +63,6 @@ void add_output_bounds(const Dataset& data, const Constraints& constraints, cons
     if (!points.terms.empty()) {
       throw std::invalid_argument("outputs: a sum of outputs with ReLU outputs, expected linear ones");
     }
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     points.lower = (points.lower.array() <= 0).select(-kInfinity, points.lower);  // max(0, Z) keeps it by itself
   }
   if (points.lower.size() > 0) {

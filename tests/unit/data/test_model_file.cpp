@@ -181,6 +181,21 @@ TEST_F(ModelFileTest, RefusesWrongFieldsNamingThem) {
   }
 }
 
+/// Names and rows of which every pair would be a weight: some hundred gigabytes.
+TEST_F(ModelFileTest, RefusesRowsThatAreShortWithoutMemoryForThem) {
+  constexpr std::size_t kSize = 300000;
+  save_model(small_model(), path("model.json"));
+  json model = json::parse(read(path("model.json")));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kSize; ++i) names.push_back(std::to_string(i));
+  model["input_names"] = names;
+  model["input_scaling"]["offset"] = model["input_scaling"]["scale"] = std::vector<int>(kSize, 1);
+  model["layers"][0]["weights"] = json::array_t(kSize, json::array());
+  const std::string file = write("model.json", model.dump());
+  expect_one_line_with(message_of<std::invalid_argument>([&] { load_model(file); }),
+                       {file + ": layers[0].weights: row 1 has 0 values, expected 300000"});
+}
+
 TEST_F(ModelFileTest, RefusesWhatIsNotJson) {
   save_model(small_model(), path("good.json"));
   const std::string good = read(path("good.json"));
