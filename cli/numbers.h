@@ -43,6 +43,17 @@ inline CLI::Validator number_from_zero() {
   return number_check("a number >= 0", [](double value) { return std::isfinite(value) && value >= 0; });
 }
 
+/// The same, or the word "auto".
+inline CLI::Validator number_from_zero_or_auto() {
+  const CLI::Validator number = number_from_zero();
+  return CLI::Validator(
+      [number](std::string& text) {
+        if (text == "auto") return std::string();
+        return number(text).empty() ? std::string() : fmt::format("'{}', expected a number >= 0, or auto", text);
+      },
+      "");
+}
+
 inline CLI::Validator fraction() {
   return number_check("a number above 0 and below 1", [](double value) { return value > 0 && value < 1; });
 }

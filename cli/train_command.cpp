@@ -84,6 +84,11 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
+  if (result.ridge_choice) {
+    print("\nridge {} predicts best in {}-fold cross-validation, of {} from {} to {}", result.ridge_choice->ridge,
+          a.training.options.folds, result.ridge_choice->ridges.size(), result.ridge_choice->ridges.front(),
+          result.ridge_choice->ridges.back());
+  }
   print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
         kept.violations.product);
   if (result.grid) {
@@ -113,6 +118,12 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"pair", kept.violations.pair},
                            {"product", kept.violations.product}}},
                          {"train", report_json(result.model, samples.train)}};
+  if (result.ridge_choice) {
+    json["ridge"] = {{"chosen", result.ridge_choice->ridge},
+                     {"ridges", result.ridge_choice->ridges},
+                     {"held_out", result.ridge_choice->held_out},
+                     {"standard_error", result.ridge_choice->standard_error}};
+  }
   if (result.grid) {
     json["weight_grid"] = {{"step", result.grid->step},
                            {"before", result.grid->before},
@@ -232,8 +243,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
   // A plain flag would set the value when it is not given, too.
   command->add_flag_function(
       "--polish,!--no-polish", [a](std::int64_t count) { a->training.options.polish = count > 0; },
-      "Refine the best network of every start by Levenberg-Marquardt or L-BFGS (default: all losses but squared, and "
-      "clipped-relu and hard-tanh)");
+      "Refine the best network of every start by L-BFGS and Levenberg-Marquardt (default: yes)");
   command
       ->add_option("--tolerance", o.tolerance,
                    "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "

@@ -16,6 +16,7 @@ namespace relufit::cli {
 namespace {
 
 constexpr long long kMostUnits = 10000;  // beyond these a run would end for want of memory, not with a message
+constexpr long long kMostFolds = 1000;
 constexpr long long kLargestSeed = std::numeric_limits<unsigned>::max();
 
 /// Units of a layer; "none" becomes 0.
@@ -62,6 +63,13 @@ CLI::Option* add_name_list(CLI::App& command, const std::string& option, std::ve
     }
   };
   return command.add_option_function<std::vector<std::string>>(option, take, description)->allow_extra_args(false);
+}
+
+/// Nothing for "auto".
+std::optional<double> number_or_auto(const std::string& text) {
+  double value = 0;
+  if (text == "auto" || !CLI::detail::lexical_cast(text, value)) return std::nullopt;
+  return value;
 }
 
 /// Options for the defaults of a loss, with these hidden layers.
@@ -116,11 +124,15 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("--quantile", a.quantile, "The quantile that the quantile loss fits, e.g. 0.9")->check(fraction());
   command.add_option("--sample-weights", a.sample_weights, "Column with the weights of the samples in the loss, >= 0");
   command
-      .add_option("--ridge", o.ridge,
-                  fmt::format("Penalty on squared weights, per target value (default {}; exact loss {}; cross-entropy: "
-                              "per sample)",
-                              plan(of_loss(Loss::squared)).ridge, plan(of_loss(Loss::exact)).ridge))
-      ->check(number_from_zero());
+      .add_option_function<std::string>(
+          "--ridge", [&o](const std::string& text) { o.ridge = number_or_auto(text); },
+          fmt::format("Penalty on squared weights, per target value (cross-entropy: per sample), or auto: the one that "
+                      "predicts held-out samples best (default auto; exact loss {})",
+                      *plan(of_loss(Loss::exact)).ridge))
+      ->check(number_from_zero_or_auto());
+  command.add_option("--folds", o.folds, "Parts of the samples, each held out once to choose the ridge")
+      ->capture_default_str()
+      ->transform(whole_number(2, kMostFolds));
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
   command.add_flag_function(
       "--no-bias", [&o](std::int64_t count) { o.bias = count == 0; },

@@ -116,4 +116,10 @@ struct Split {
 };
 Split split_dataset(const Dataset& data, double fraction, unsigned seed);
 
+/// The samples of every fold of a cross-validation, ascending: each sample is in one fold, sizes differ by at most 1.
+/// `keys` are empty or one per sample; samples of one key (a class) are spread evenly. The same seed gives the same
+/// folds. Throws std::invalid_argument for fewer than 2 folds or fewer samples than folds.
+std::vector<std::vector<Index>> fold_samples(Index samples, Index folds, unsigned seed,
+                                             const std::vector<Index>& keys = {});
+
 }  // namespace relufit

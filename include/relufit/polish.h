@@ -11,6 +11,8 @@ namespace relufit {
 
 struct PolishOptions {
   Index max_iterations = 500;         ///< >= 1
+  /// Relative decrease of the loss over 10 iterations at which descent ends, >= 0; 0: goes on to a local minimum.
+  double tolerance = 0;
   Index largest_dense = 5000000;      ///< entries of the Jacobian up to which Levenberg-Marquardt is used, >= 0
   std::function<bool()> should_stop;  ///< asked at every iteration; true ends the refinement
   /// refit_output: what rounding of raw inputs and outputs is relative to, in scaled units (src/rounding.h).
@@ -28,7 +30,7 @@ struct PolishResult {
 
 /// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
 /// L-BFGS (libLBFGS), and from there, for unweighted squares where the Jacobian is small, Levenberg-Marquardt, which
-/// makes exact fits exact; each for at most max_iterations. Where a ReLU output must vanish its error is max(Z, 0),
+/// makes exact fits exact (not with a tolerance); each for at most max_iterations. Where a ReLU output must vanish its error is max(Z, 0),
 /// elsewhere Z - Y, so that an output wrongly off has a gradient. Throws std::invalid_argument when the layers do not
 /// fit the problem or an option is out of range.
 ///

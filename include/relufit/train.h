@@ -49,8 +49,10 @@ struct TrainOptions {
   // What it minimizes, and under which constraints.
   Loss loss = Loss::squared;  ///< the delta of huber in raw units, in which all targets then have one scale
   /// Per sample and output, for the cross-entropy per sample: the objective's ridge is this times the number of targets
-  /// (samples); >= 0. Default 0.003; exact loss 0.
+  /// (samples); >= 0. Default: what predicts held-out samples best (RidgeChoice); exact loss 0; 0.003 where the start
+  /// is not random or there are fewer than 4 samples per fold.
   std::optional<double> ridge = {};
+  Index folds = 5;         ///< of the cross-validation that chooses the ridge, >= 2
   double lasso = 0;        ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
   double group_lasso = 0;  ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
   double nuclear = 0;      ///< sum of the singular values of all layers, likewise: low rank
@@ -69,8 +71,7 @@ struct TrainOptions {
   /// Standard deviation of random guesses (random_parameters), > 0. Default 1, and for the exact loss 0.05, or 0.3 with
   /// several hidden layers or constraints; clipped-relu and hard-tanh: 2.
   std::optional<double> random_scale = {};
-  /// Refine the best network of every start of the relaxation (polish.h). Default: with all losses but the squared one,
-  /// and with clipped-relu and hard-tanh.
+  /// Refine the best network of every start of the relaxation (polish.h). Default: yes.
   std::optional<bool> polish = {};
   std::optional<Strategy> strategy = {};       ///< default inexact; converged for 0 inner iterations
   std::optional<Index> inner_iterations = {};  ///< default: what suits the strategy (default_inner_iterations)
@@ -87,9 +88,9 @@ struct TrainOptions {
   // The run.
   unsigned seed = 0;  ///< of the random guesses
   Index starts = 1;   ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
-  /// Of a start at most: outer iterations of the relaxation (default 1000; classes 60, hinge 300, exact loss with
-  /// several hidden layers 20), local fits of the search (2000), iterations from each of the (at most 3) points of
-  /// fixed output weights (6000); >= 1.
+  /// Of a start at most: outer iterations of the relaxation (default 1000; followed by a path of ridges 5; hinge 300,
+  /// other losses of classes 60, exact loss with several hidden layers 20), local fits of the search (2000), iterations
+  /// from each of the (at most 3) points of fixed output weights (6000); >= 1.
   std::optional<Index> iterations = {};
   /// At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed output:
   /// relative residual, default 1e-9.
@@ -105,8 +106,12 @@ struct TrainOptions {
 /// Options with every default filled in: what `train` does.
 struct TrainPlan {
   Method method = Method::relaxation;
-  double ridge = 0;
+  std::optional<double> ridge = {};  ///< absent: to be chosen from the data
   bool polish = false;
+  /// Whether a start polishes a network for a large ridge, then for smaller ones, each from the one before, down to the
+  /// ridge asked for or chosen. Where the ridge is not 0, starts are random, and the loss has curvature and no
+  /// constraints and other terms beside it.
+  bool path = false;
   double random_scale = 0;
   Index iterations = 0;  ///< of the method
   double tolerance = 0;  ///< of the method
@@ -126,6 +131,17 @@ struct TrainProgress {
 /// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
 using TrainObserver = std::function<bool(const TrainProgress&)>;
 
+/// The ridge that predicts held-out samples best, by cross-validation along falling ridges: of `folds` parts, or of one
+/// held-out part where there are more than 5000 samples. Networks are polished, each from the one for the ridge before;
+/// bounds on outputs and hidden values are left out, being no help in predicting. The path ends at a third ridge in a
+/// row that is no better.
+struct RidgeChoice {
+  double ridge = 0;                    ///< the one chosen
+  std::vector<double> ridges;          ///< those tried, falling
+  std::vector<double> held_out;        ///< for each the mean loss of a held-out target value (cross-entropy: sample)
+  std::vector<double> standard_error;  ///< of these means, from their spread over the folds; 0 for one held-out part
+};
+
 /// What is known about every start.
 struct StartSummary {
   SequenceStatus status = SequenceStatus::iteration_limit;
@@ -141,6 +157,7 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
+  std::optional<RidgeChoice> ridge_choice;  ///< where the ridge was chosen from the data
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
   std::optional<WeightGridReport> grid;      ///< where weights were rounded
   Evaluation evaluation;                     ///< of the model on the raw training data, recomputed by plain evaluation

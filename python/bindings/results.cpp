@@ -110,6 +110,16 @@ void bind_records(nb::module_& module) {
       .def_ro("before", &WeightGridReport::before)
       .def_ro("rounded", &WeightGridReport::rounded, "Every weight at the nearest multiple, no more.")
       .def_ro("repaired", &WeightGridReport::repaired, "Of the result, never larger than `rounded`.");
+  nb::class_<RidgeChoice>(module, "RidgeChoice", "The ridge that predicts held-out samples best, and how it was found.")
+      .def_ro("ridge", &RidgeChoice::ridge, "The one chosen.")
+      .def_prop_ro(
+          "ridges", [](const RidgeChoice& c) { return to_array(c.ridges); }, "Those tried, falling.")
+      .def_prop_ro(
+          "held_out", [](const RidgeChoice& c) { return to_array(c.held_out); },
+          "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
+      .def_prop_ro(
+          "standard_error", [](const RidgeChoice& c) { return to_array(c.standard_error); },
+          "Of these means, from their spread over the folds; 0 for one held-out part.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(
@@ -118,6 +128,7 @@ void bind_records(nb::module_& module) {
           "'interrupted'.")
       .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
       .def_ro("starts", &TrainResult::starts)
+      .def_ro("ridge_choice", &TrainResult::ridge_choice, "Where the ridge was chosen from the data, else None.")
       .def_ro("removed_units", &TrainResult::removed_units,
               "Group lasso: hidden units without input weights, which the model no longer has.")
       .def_prop_ro(

@@ -56,7 +56,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         activation="relu",
         activation_parameter=None,
         skip_connections=False,
-        ridge=None,
+        ridge="auto",
         lasso=0,
         group_lasso=0,
         constraints=None,

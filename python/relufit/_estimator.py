@@ -81,7 +81,7 @@ class ReluEstimator(BaseEstimator):
         activation="relu",
         activation_parameter=None,
         skip_connections=False,
-        ridge=None,
+        ridge="auto",
         lasso=0,
         group_lasso=0,
         constraints=None,
@@ -148,6 +148,7 @@ class ReluEstimator(BaseEstimator):
             **options,
         )
         self.status_, self.trace_ = result.status, result.trace
+        self.ridge_choice_ = result.ridge_choice
         self.n_iter_ = int(self.trace_["iteration"][-1])
         return result.model
 
@@ -184,9 +185,9 @@ SHARED = {
         "leaky-relu": slope c, in (-1, 1); None: 0.01. "clipped-relu": ceiling, > 0, scaled units; None: 1.
     skip_connections : bool, default=False
         Whether layers after the first see the inputs as well.
-    ridge : float, default=None
-        Penalty on squared weights per target value (cross-entropy: per sample), >= 0. None: 0.003, with the exact loss
-        0.
+    ridge : float or "auto", default="auto"
+        Penalty on squared weights per target value (cross-entropy: per sample), >= 0. "auto": the one that predicts
+        held-out samples best, by 5-fold cross-validation (`ridge_choice_`); with the exact loss 0.
     lasso, group_lasso : float, default=0
         Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
         weights to 0, and remove units.
@@ -217,7 +218,9 @@ SHARED = {
         Threads; None is 1, -1 all processors. The result does not depend on it.
     verbose : bool, default=False
         Whether to print a line per recorded iteration.""",
-    "attributes": """model_ : relufit.Model
+    "attributes": """ridge_choice_ : relufit.core.RidgeChoice or None
+        Where the ridge was chosen by the estimator: the one chosen, and the loss for each that was tried.
+    model_ : relufit.Model
         The network: save, exports, layers.
     status_ : str
         How training ended: "converged", "stalled", "iteration limit", "time limit" or "interrupted".

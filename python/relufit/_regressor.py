@@ -88,7 +88,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         activation="relu",
         activation_parameter=None,
         skip_connections=False,
-        ridge=None,
+        ridge="auto",
         lasso=0,
         group_lasso=0,
         constraints=None,

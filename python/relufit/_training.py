@@ -21,11 +21,13 @@ from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
 
 _REAL = "a number"
+_AUTOMATIC = 'a number or "auto"'
 _WHOLE = "a whole number"
 _FLAG = "True or False"
 _EXPECTED = {
     "bias": _FLAG,
     "iterations": _WHOLE,
+    "folds": _WHOLE,
     "group_lasso": _REAL,
     "inner_iterations": _WHOLE,
     "lambda_product": _REAL,
@@ -37,7 +39,7 @@ _EXPECTED = {
     "random_scale": _REAL,
     "record_interval": _WHOLE,
     "pair_scale": _REAL,
-    "ridge": _REAL,
+    "ridge": _AUTOMATIC,
     "right_scale": _REAL,
     "seed": "a whole number from 0 to 4294967295",
     "stall_window": _WHOLE,
@@ -54,7 +56,11 @@ _PARAMETERS = {"huber": ("its delta, a number > 0", math.inf), "quantile": ("the
 
 def _set(options: _core.TrainOptions, name: str, value: Any) -> None:
     expected = _EXPECTED[name]
-    kinds: dict[str, tuple[Any, type]] = {_REAL: (numbers.Real, float), _FLAG: ((bool, np.bool_), bool)}
+    kinds: dict[str, tuple[Any, type]] = {
+        _REAL: (numbers.Real, float),
+        _AUTOMATIC: (numbers.Real, float),
+        _FLAG: ((bool, np.bool_), bool),
+    }
     kind, convert = kinds.get(expected, (numbers.Integral, int))
     try:
         if not isinstance(value, kind):
@@ -169,7 +175,8 @@ def train(
     method: str = "auto",
     bias: bool = True,
     fixed_output: ArrayLike | str | None = None,
-    ridge: float | None = None,
+    ridge: float | str | None = "auto",
+    folds: int = 5,
     lasso: float = 0,
     group_lasso: float = 0,
     nuclear: float = 0,
@@ -239,9 +246,15 @@ def train(
     fixed_output : array (outputs, units) or "ones"
         Output weights of the network for raw data, held fixed (exact loss, one hidden layer, one linear output, which
         then has no bias).
-    ridge, lasso, group_lasso, nuclear : float
-        Penalties on the weights per target value (cross-entropy: per sample), >= 0 (docs/constraints.md); default 0,
-        but for a ridge of 0.003 with other losses than the exact one.
+    ridge : float or "auto"
+        Penalty on the squared weights per target value (cross-entropy: per sample), >= 0. "auto" (None means the same):
+        the one that predicts held-out samples best (`TrainResult.ridge_choice`; docs/method.md); 0 with the exact loss;
+        0.003 with a start that is not random, and with fewer than 4 samples per fold.
+    folds : int
+        Parts of the samples, each of them held out once to choose the ridge, >= 2. One of them alone is held out where
+        there are more than 5000 samples.
+    lasso, group_lasso, nuclear : float
+        Further penalties on the weights, likewise, >= 0; default 0 (docs/constraints.md).
     constraints : path of a file, or mapping with its members
         Hard constraints (docs/constraints.md); outputs of classes are the targets "class=NAME".
     init : "random", "zero" or Model
@@ -254,9 +267,10 @@ def train(
     starts : int
         Random starts, >= 1; the best network is kept.
     iterations : int
-        Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000,
-        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000); under constraints on
-        weights alone a race's relaxations (docs/constraints.md) have at most 5.
+        Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000, before a
+        path of ridges (docs/strategies.md) 5, cross-entropy and logistic 60, hinge 300, exact with several hidden
+        layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md) have at
+        most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
         0).
@@ -267,9 +281,8 @@ def train(
     pair_scale, left_scale, right_scale : float
         Scales of the relaxation, > 0; default 1.
     polish : bool
-        Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default: with
-        all losses but the squared one, and with "clipped-relu" and "hard-tanh". Under constraints on weights alone a start
-        then becomes a race of short relaxations (docs/constraints.md).
+        Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default yes.
+        Under constraints on weights alone a start then becomes a race of short relaxations (docs/constraints.md).
     weight_grid : float
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, > 0, the fit
         being repaired (docs/constraints.md); 0: none.
@@ -312,7 +325,8 @@ def train(
     options.set_method(method)
     options.set_init(init)
     for name in _EXPECTED:
-        if given[name] is not None:
+        automatic = _EXPECTED[name] == _AUTOMATIC and isinstance(given[name], str) and given[name] == "auto"
+        if given[name] is not None and not automatic:
             _set(options, name, given[name])
     if strategy is not None:
         options.set_strategy(strategy)

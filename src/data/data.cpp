@@ -335,4 +335,21 @@ Split split_dataset(const Dataset& data, double fraction, unsigned seed) {
   return {take_samples(data, train), take_samples(data, test)};
 }
 
+std::vector<std::vector<Index>> fold_samples(Index samples, Index folds, unsigned seed,
+                                             const std::vector<Index>& keys) {
+  if (folds < 2 || samples < folds) {
+    throw std::invalid_argument(fmt::format("folds: {}, expected 2 to {}, the samples", folds, samples));
+  }
+  std::mt19937_64 generator(seed);
+  std::vector<Index> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), Index{0});
+  all = shuffled(std::move(all), generator);
+  const auto key = [&](Index sample) { return keys.empty() ? 0 : keys[static_cast<std::size_t>(sample)]; };
+  std::stable_sort(all.begin(), all.end(), [&](Index a, Index b) { return key(a) < key(b); });
+  std::vector<std::vector<Index>> parts(static_cast<std::size_t>(folds));
+  for (std::size_t i = 0; i < all.size(); ++i) parts[i % parts.size()].push_back(all[i]);
+  for (std::vector<Index>& part : parts) std::sort(part.begin(), part.end());
+  return parts;
+}
+
 }  // namespace relufit

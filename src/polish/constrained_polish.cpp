@@ -293,8 +293,9 @@ class ConstrainedPolish {
 
 PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<Layer>& layers,
                                 const PolishOptions& options) {
-  ConstrainedPolish polish(problem, layers, options, kExactSteps);
-  polish.minimize(0, polish.left(), kDescentSettled);
+  const bool quick = options.tolerance > 0;
+  ConstrainedPolish polish(problem, layers, options, quick ? kQuickSteps : kExactSteps);
+  polish.minimize(0, polish.left(), quick ? options.tolerance : kDescentSettled);
   return polish.result();
 }
 

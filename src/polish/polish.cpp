@@ -43,6 +43,9 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   if (options.max_iterations < 1) {
     throw std::invalid_argument(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));
   }
+  if (!(options.tolerance >= 0)) {
+    throw std::invalid_argument(fmt::format("tolerance: {}, expected at least 0", options.tolerance));
+  }
   if (options.largest_dense < 0) {
     throw std::invalid_argument(fmt::format("largest_dense: {}, expected at least 0", options.largest_dense));
   }
@@ -174,6 +177,10 @@ void lbfgs_minimize(Refinement& refinement) {
   settings.m = 20;
   settings.epsilon = 1e-12;
   settings.max_iterations = static_cast<int>(refinement.options.max_iterations);
+  if (refinement.options.tolerance > 0) {
+    settings.past = 10;
+    settings.delta = refinement.options.tolerance;
+  }
   // Whatever else it returns, the parameters are the best it found: the caller compares losses.
   const int status = lbfgs(static_cast<int>(refinement.parameters.size()), refinement.parameters.data(), nullptr,
                            evaluate, after_iteration, &refinement, &settings);
@@ -200,7 +207,8 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
     return has_constrained_polish(problem, options) ? polish_constrained(problem, layers, options) : result;
   }
   lbfgs_minimize(refinement);
-  if (is_small(refinement.errors, options) && refinement.errors.is_least_squares() && !refinement.interrupted) {
+  const bool to_the_end = options.tolerance == 0 && !refinement.interrupted;
+  if (to_the_end && is_small(refinement.errors, options) && refinement.errors.is_least_squares()) {
     levenberg_marquardt(refinement);
   }
   result.iterations = refinement.iterations;

@@ -187,18 +187,32 @@ double NetworkErrors::loss(const Vector& parameters) {
   return output_loss() + 0.5 * ridge_.cwiseProduct(parameters).squaredNorm();
 }
 
+template <class Visit>
+void NetworkErrors::backward(const Vector& parameters, Visit&& visit) {
+  Matrix slope = output_slope();
+  for (std::size_t l = offsets_.size(); l-- > 0;) {
+    visit(l, slope);
+    if (l == 0) break;
+    const Matrix of_units = weights(parameters, l).leftCols(problem_.widths[l]).transpose() * slope;
+    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(slopes_[l]);
+  }
+}
+
+std::vector<Matrix> NetworkErrors::slopes(const Vector& parameters) {
+  forward(parameters);
+  std::vector<Matrix> slopes(offsets_.size());
+  backward(parameters, [&](std::size_t l, const Matrix& slope) { slopes[l] = slope; });
+  return slopes;
+}
+
 double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
   forward(parameters);
   const double value = output_loss();
-  Matrix slope = output_slope();
-  for (std::size_t l = offsets_.size(); l-- > 0;) {
-    const Weights w = weights(parameters, l);
-    gradient.segment(offsets_[l], w.size()) = (slope * activations_[l].transpose()).reshaped();
-    if (problem_.bias) gradient.segment(offsets_[l] + w.size(), w.rows()) = slope.rowwise().sum();
-    if (l == 0) continue;
-    const Matrix of_units = w.leftCols(problem_.widths[l]).transpose() * slope;
-    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(slopes_[l]);
-  }
+  backward(parameters, [&](std::size_t l, const Matrix& slope) {
+    const Index weights = shapes_[l].rows * shapes_[l].columns;
+    gradient.segment(offsets_[l], weights) = (slope * activations_[l].transpose()).reshaped();
+    if (problem_.bias) gradient.segment(offsets_[l] + weights, shapes_[l].rows) = slope.rowwise().sum();
+  });
   const Vector weighted = ridge_.cwiseProduct(parameters);
   gradient += ridge_.cwiseProduct(weighted);
   return value + 0.5 * weighted.squaredNorm();

@@ -37,6 +37,8 @@ class NetworkErrors {
   /// least squares half the squared norm of the values.
   double loss(const Vector& parameters, Eigen::Ref<Vector> gradient);
   double loss(const Vector& parameters);
+  /// Derivatives of the loss, without its ridge, by the arguments of every layer (its rows x samples).
+  std::vector<Matrix> slopes(const Vector& parameters);
   /// Whether the loss has a curvature, which gauss_newton needs: not absolute, quantile and hinge.
   bool has_curvature() const;
   /// Gradient of the loss, and J'DJ (lower half) with the curvature D of the loss by the outputs, ridge included; J is
@@ -52,6 +54,9 @@ class NetworkErrors {
   bool is_of_errors() const;
   double output_loss() const;
   Matrix output_slope() const;
+  /// Calls visit(l, derivatives by the arguments of layer l) from the last layer to the first, after `forward`.
+  template <class Visit>
+  void backward(const Vector& parameters, Visit&& visit);
   double curvature(double output, double target) const;
   void transpose(Range samples);
   void seed(Range samples, Index output, bool curved);

@@ -61,6 +61,7 @@ void check_run(const TrainOptions& options) {
         std::pair{options.record_interval, "record_interval"}}) {
     if (value < 1) fail(fmt::format("{}: {}, expected at least 1", name, value));
   }
+  if (options.folds < 2) fail(fmt::format("folds: {}, expected at least 2", options.folds));
   if (options.stall_window < 0) fail(fmt::format("stall_window: {}, expected at least 0", options.stall_window));
   if (options.starts > 1 && !starts_at_random(options)) {
     fail(fmt::format("starts: {}, expected 1 when the start is not random", options.starts));
@@ -144,15 +145,25 @@ double random_scale(const TrainOptions& options) {
   return options.random_scale.value_or(automatic);
 }
 
-/// Outer iterations of the relaxation. Several layers, exact loss: a short relaxation and the polish after it, from
-/// many starts, fit better than a long one.
-Index relaxation_iterations(const TrainOptions& options) {
+/// Whether starts follow a path of ridges (TrainPlan::path). Losses without curvature come to rest on kinks.
+bool follows_path(const TrainOptions& options, bool polish) {
+  const Loss::Kind loss = options.loss.kind;
+  const bool curved = loss == Loss::Kind::squared || loss == Loss::Kind::huber || loss == Loss::Kind::logistic ||
+                      loss == Loss::Kind::cross_entropy;
+  return polish && curved && !options.hidden.empty() && options.constraints.empty() && starts_at_random(options) &&
+         options.ridge != 0. && options.lasso == 0 && options.group_lasso == 0 && options.nuclear == 0;
+}
+
+/// Outer iterations of the relaxation. Before a path of ridges it need only begin. Several layers, exact loss: a short
+/// relaxation and the polish after it, from many starts, fit better than a long one.
+Index relaxation_iterations(const TrainOptions& options, bool path) {
+  if (path) return 5;
   const bool short_starts = options.loss == Loss::exact && options.hidden.size() > 1;
   if (options.loss == Loss::hinge) return 300;
   return is_for_classes(options.loss) ? 60 : short_starts ? 20 : 1000;
 }
 
-SequenceOptions relaxation_of(const TrainOptions& options) {
+SequenceOptions relaxation_of(const TrainOptions& options, bool path) {
   SequenceOptions sequence;
   // Measured: losses of classes have slopes below 1 and little curvature, and are outweighed by larger ones.
   const double weight = is_for_classes(options.loss) ? 10 : 100;
@@ -166,7 +177,7 @@ SequenceOptions relaxation_of(const TrainOptions& options) {
   sequence.weights.pair = options.lambda_pair.value_or(sequence.weights.pair);
   sequence.weights.product = options.lambda_product.value_or(sequence.weights.product);
   sequence.scales = {options.pair_scale.value_or(1), options.left_scale.value_or(1), options.right_scale.value_or(1)};
-  sequence.max_iterations = options.iterations.value_or(relaxation_iterations(options));
+  sequence.max_iterations = options.iterations.value_or(relaxation_iterations(options, path));
   sequence.tolerance = options.tolerance.value_or(1e-8);
   sequence.stall_window = options.stall_window;
   sequence.record_interval = options.record_interval;
@@ -205,12 +216,13 @@ TrainPlan plan(const TrainOptions& options) {
   TrainPlan plan;
   plan.method = chosen_method(options);
   if (plan.method == Method::fixed_output) check_fixed_output(options);
-  plan.ridge = options.ridge.value_or(options.loss == Loss::exact ? 0 : 3e-3);
-  // Measured: under the squared loss the relaxation's own point predicts noisy targets better than the local minimum
-  // near it; for classes the minimum does, and the relaxation need only begin. Units with ceilings need it, too.
-  plan.polish = options.polish.value_or(options.loss != Loss::squared || lift_of(options.activation).pieces.size() > 1);
+  plan.ridge = options.ridge;
+  if (options.loss == Loss::exact) plan.ridge = options.ridge.value_or(0);
+  if (!starts_at_random(options)) plan.ridge = options.ridge.value_or(kUsualRidge);
+  plan.polish = options.polish.value_or(true);
+  plan.path = plan.method == Method::relaxation && follows_path(options, plan.polish);
   plan.random_scale = random_scale(options);
-  plan.relaxation = relaxation_of(options);
+  plan.relaxation = relaxation_of(options, plan.path);
   const Index searches = plan.method == Method::search ? 2000 : 6000;
   plan.iterations =
       plan.method == Method::relaxation ? plan.relaxation.max_iterations : options.iterations.value_or(searches);

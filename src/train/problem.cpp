@@ -31,15 +31,10 @@ std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scal
   return layers;
 }
 
-/// How many values the loss sums: the cross-entropy has one for each sample.
-double loss_terms(const Dataset& data, const Loss& loss) {
-  return static_cast<double>(loss == Loss::cross_entropy ? data.samples() : data.targets.size());
-}
-
 /// On all layers but the output's, whose rows are targets and not units, for the group lasso.
 void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
   const auto layers = static_cast<Index>(problem.widths.size()) - 1;
-  const double values = loss_terms(data, options.loss);
+  const double values = loss_terms(options.loss, data.samples(), data.targets.rows());
   for (Index l = 1; l <= layers; ++l) {
     const auto add = [&](WeightTerm::Kind kind, double size) {
       if (size > 0) problem.weight_terms.push_back({kind, l, size * values, {}, {}});
@@ -147,7 +142,8 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
   problem.bias = options.bias;
-  problem.ridge = plan(options).ridge * loss_terms(data, options.loss);
+  problem.ridge =
+      plan(options).ridge.value_or(kUsualRidge) * loss_terms(options.loss, data.samples(), data.targets.rows());
   const NetworkShape shape{problem.widths,           data.input_names,
                            data.target_names,        problem.activation,
                            problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};
@@ -157,8 +153,19 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   return scaled;
 }
 
-double loss_slope(const LiftedProblem& problem) {
-  return problem.loss.kind == Loss::Kind::huber ? std::min(1.0, problem.loss.parameter) : 1.0;
+double loss_terms(const Loss& loss, Index samples, Index outputs) {
+  return static_cast<double>(loss == Loss::cross_entropy ? samples : samples * outputs);
+}
+
+SequenceOptions relaxation_for(const LiftedProblem& problem, const TrainPlan& plan) {
+  SequenceOptions sequence = plan.relaxation;
+  // The largest slope of the loss of an output for scaled targets, where it is below 1.
+  const double slope = problem.loss.kind == Loss::Kind::huber ? std::min(1.0, problem.loss.parameter) : 1.0;
+  for (double* value : {&sequence.weights.pair, &sequence.weights.product, &sequence.penalties.pair,
+                        &sequence.penalties.product, &sequence.penalties.output}) {
+    *value *= slope;
+  }
+  return sequence;
 }
 
 namespace {

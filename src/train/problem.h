@@ -9,9 +9,14 @@ namespace relufit {
 /// Whether the output weights are given.
 inline bool has_fixed_output(const TrainOptions& options) { return options.fixed_output.size() > 0; }
 
-/// The largest slope of the loss of an output for scaled targets, where it is below 1: what the weights and penalties
-/// of the relaxation are multiplied by, being in units of it.
-double loss_slope(const LiftedProblem& problem);
+/// The ridge, per value of the loss, where none is given or chosen.
+constexpr double kUsualRidge = 3e-3;
+
+/// How many values the loss of these samples sums, which a ridge is per: the cross-entropy has one for each sample.
+double loss_terms(const Loss& loss, Index samples, Index outputs);
+
+/// The relaxation that is planned, its weights and penalties in units of the loss.
+SequenceOptions relaxation_for(const LiftedProblem& problem, const TrainPlan& plan);
 
 /// Throws std::invalid_argument for a loss that is not the one the classes of the data are encoded for, and given
 /// output weights that do not fit the data.

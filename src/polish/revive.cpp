@@ -1,0 +1,161 @@
+#include "polish/revive.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "linear_algebra/products.h"
+#include "problem/network_errors.h"
+
+namespace relufit {
+
+namespace {
+
+constexpr double kNoEffect = 1e-3;      // product of the norms of incoming and outgoing weights, scaled units
+constexpr Index kDirections = 64;       // tried at random for each unit
+constexpr Index kSamples = 2000;        // at most, to try them on
+constexpr int kAscents = 10;            // steps from the best of them
+constexpr double kGain = 1.01;          // a direction must be worth this many times the ridge
+constexpr double kLargestEffect = 0.1;  // of a new unit: a start for local steps
+
+/// A unit that might be added to a hidden layer: its values are those of the activation at weights' inputs + bias.
+struct Direction {
+  Vector weights;  // norm 1
+  double bias = 0;
+  Vector output;     // norm 1: outgoing weights
+  double worth = 0;  // |G h|
+};
+
+/// Directions for one layer, whose inputs and G are given for all samples.
+class Directions {
+ public:
+  Directions(const LiftedProblem& problem, const Matrix& inputs, const Matrix& slopes, Random& random)
+      : problem_(problem), inputs_(inputs), slopes_(slopes), random_(random) {}
+
+  Direction best() {
+    const Index samples = inputs_.cols();
+    std::vector<Index> some(static_cast<std::size_t>(std::min(samples, kSamples)));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      some[i] = samples <= kSamples ? static_cast<Index>(i) : random_.index(samples);
+    }
+    Matrix weights = random_.normal(inputs_.rows(), kDirections);
+    Vector biases = Vector::Zero(kDirections);
+    for (Index k = 0; k < kDirections; ++k) {
+      // Half of them from one sample to another, so that directions in which the data lie come first.
+      const Vector difference = inputs_.col(random_.index(samples)) - inputs_.col(random_.index(samples));
+      if (k % 2 == 0 && difference.norm() > 0) weights.col(k) = difference;
+      weights.col(k).normalize();
+      const Index bend = random_.index(samples);
+      if (problem_.bias) biases(k) = -weights.col(k).dot(inputs_.col(bend));
+    }
+    Matrix values;
+    set_product(values, weights.transpose().eval(), inputs_(Eigen::all, some).eval());
+    values.colwise() += biases;
+    const Matrix arguments = values;
+    evaluate(problem_.activation, arguments, values);
+    Index k = 0;
+    (values * slopes_(Eigen::all, some).transpose()).rowwise().norm().maxCoeff(&k);
+    return improved(valued(weights.col(k), biases(k)));
+  }
+
+  Vector values(const Direction& direction) const {
+    Matrix arguments = direction.weights.transpose() * inputs_;
+    arguments.array() += direction.bias;
+    Matrix values = arguments;
+    evaluate(problem_.activation, arguments, values);
+    return values.transpose();
+  }
+
+ private:
+  Direction valued(const Vector& weights, double bias) const {
+    Direction direction{weights, bias, {}, 0};
+    direction.output = -slopes_ * values(direction);
+    direction.worth = direction.output.norm();
+    if (direction.worth > 0) direction.output /= direction.worth;
+    return direction;
+  }
+
+  /// Steps along the gradient of |G h(u)| on the sphere, the bias along with it, halved until they help.
+  Direction improved(Direction direction) const {
+    double step = 1;
+    for (int i = 0; i < kAscents && direction.worth > 0; ++i) {
+      Matrix arguments = direction.weights.transpose() * inputs_;
+      arguments.array() += direction.bias;
+      Matrix derivatives = arguments;
+      differentiate(problem_.activation, arguments, derivatives);
+      const Vector pull = -(direction.output.transpose() * slopes_).cwiseProduct(derivatives).transpose();
+      const Vector by_weights = inputs_ * pull;
+      const double size = std::hypot(by_weights.norm(), pull.sum());
+      if (!(size > 0)) break;
+      Vector weights = direction.weights + (step / size) * by_weights;
+      double bias = direction.bias + (problem_.bias ? step / size * pull.sum() : 0);
+      const double norm = weights.norm();
+      Direction tried = valued(weights / norm, bias / norm);
+      if (tried.worth > direction.worth) {
+        direction = std::move(tried);
+      } else {
+        step /= 4;
+      }
+    }
+    return direction;
+  }
+
+  const LiftedProblem& problem_;
+  const Matrix& inputs_;
+  const Matrix& slopes_;
+  Random& random_;
+};
+
+bool has_effect(const std::vector<Layer>& layers, std::size_t layer, Index unit) {
+  return layers[layer].weights.row(unit).norm() * layers[layer + 1].weights.col(unit).norm() > kNoEffect;
+}
+
+/// What the layers see: inputs, values of the hidden layers (with skip connections above the inputs).
+std::vector<Matrix> layer_inputs(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  std::vector<Matrix> inputs = {problem.inputs};
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    Matrix arguments;
+    set_product(arguments, layers[l].weights, inputs[l]);
+    arguments.colwise() += layers[l].bias;
+    const Index skipped = problem.skip_connections ? problem.inputs.rows() : 0;
+    Matrix values(arguments.rows() + skipped, arguments.cols());
+    evaluate(problem.activation, arguments, values.topRows(arguments.rows()));
+    values.bottomRows(skipped) = problem.inputs.topRows(skipped);
+    inputs.push_back(std::move(values));
+  }
+  return inputs;
+}
+
+}  // namespace
+
+Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, unsigned long long seed) {
+  if (arguments_per_unit(problem.activation) != 1 || !problem.weight_terms.empty()) return 0;
+  NetworkErrors errors(problem);
+  Random random(seed);
+  Index revived = 0;
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    for (Index unit = 0; unit < layers[l].weights.rows(); ++unit) {
+      if (has_effect(layers, l, unit)) continue;
+      std::vector<Layer> tried = layers;
+      tried[l].weights.row(unit).setZero();
+      tried[l].bias(unit) = 0;
+      tried[l + 1].weights.col(unit).setZero();
+      const Matrix slopes = errors.slopes(errors.pack(tried))[l + 1];
+      const Matrix inputs = layer_inputs(problem, tried)[l];
+      Directions directions(problem, inputs, slopes, random);
+      const Direction direction = directions.best();
+      if (!(direction.worth > kGain * problem.ridge)) break;  // nor will there be one for the next unit
+      const double curvature = directions.values(direction).squaredNorm();
+      const double effect = std::min((direction.worth - problem.ridge) / curvature, kLargestEffect);
+      const double size = std::sqrt(effect);
+      tried[l].weights.row(unit) = size * direction.weights.transpose();
+      tried[l].bias(unit) = size * direction.bias;
+      tried[l + 1].weights.col(unit) = size * direction.output;
+      layers = std::move(tried);
+      ++revived;
+    }
+  }
+  return revived;
+}
+
+}  // namespace relufit

@@ -1,0 +1,22 @@
+/// \file
+/// Units that have no effect get another one.
+#pragma once
+
+#include <vector>
+
+#include "relufit/lift.h"
+
+namespace relufit {
+
+/// A unit whose weights have shrunk to nothing stays so: there all derivatives by them vanish. Yet another unit in its
+/// place may lower the loss. With incoming weights s u, |u| = 1, a free bias, and outgoing weights s v, |v| = 1, the
+/// objective changes by
+///
+///     s^2 (<G, v h(u)'> + ridge) + O(s^4),   G the derivatives of the loss by what the unit's output is added to,
+///
+/// h(u) its values: it falls where |G h(u)| > ridge. Of random directions, with the bend at a random sample, the best
+/// is taken and improved by ascent, and the unit replaced if it has such a direction; then the next one. Activations of
+/// one argument, problems without weight terms; others are left as they are. Returns how many units were replaced.
+Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, unsigned long long seed);
+
+}  // namespace relufit

@@ -1,0 +1,289 @@
+#include "train/starts.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "base/parallel.h"
+#include "constraints/rounding.h"
+#include "polish/constrained_polish.h"
+#include "relufit/fit.h"
+#include "relufit/fixed_output.h"
+#include "relufit/polish.h"
+#include "relufit/search.h"
+#include "train/ridge.h"
+
+namespace relufit {
+
+namespace {
+
+SequenceStatus sequence_status(SearchStatus status) {
+  switch (status) {
+    case SearchStatus::converged:
+      return SequenceStatus::converged;
+    case SearchStatus::time_limit:
+      return SequenceStatus::time_limit;
+    case SearchStatus::interrupted:
+      return SequenceStatus::interrupted;
+    case SearchStatus::run_limit:
+      break;
+  }
+  return SequenceStatus::iteration_limit;
+}
+
+constexpr double kExactFit = 1e-9;  // relative residual at which a polished network counts as an exact fit
+
+bool on_weights_alone(const Constraints& constraints) {
+  return !constraints.empty() && constraints.outputs.empty() && constraints.hidden.empty();
+}
+
+/// Runs the starts and keeps the best of them, whatever the order in which they end.
+class Starts {
+ public:
+  Starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan, const Clock& clock,
+         const TrainObserver& observer)
+      : scaled_(scaled),
+        options_(options),
+        plan_(plan),
+        clock_(clock),
+        observer_(observer),
+        results_(static_cast<std::size_t>(options.starts)),
+        first_solved_(options.starts) {}
+
+  void run() {
+    const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
+    Workers workers(teams);
+    workers.run(options_.starts, [&](Index start) {
+      try {
+        run_start(start, options_.threads / teams);
+      } catch (...) {  // an option that only the method itself checks; not to leave a thread
+        const std::lock_guard lock(mutex_);
+        error_ = std::current_exception();
+        stopped_ = true;
+      }
+    });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  std::vector<SequenceResult> results() { return std::move(results_); }
+
+  /// The first start that solved the problem (later ones may have been cut short), else the one with the least value.
+  Index best() const {
+    if (first_solved_ < options_.starts) return first_solved_;
+    Index best = 0;
+    for (Index i = 1; i < options_.starts; ++i) {
+      const SequenceResult& candidate = results_[static_cast<std::size_t>(i)];
+      const SequenceResult& kept = results_[static_cast<std::size_t>(best)];
+      if (candidate.best_layers.empty()) continue;
+      if (kept.best_layers.empty() || is_better(candidate, kept)) best = i;
+    }
+    return best;
+  }
+
+ private:
+  /// A network that keeps bounds on outputs is better than one that does not.
+  bool is_better(const SequenceResult& candidate, const SequenceResult& kept) const {
+    constexpr double kKept = 1e-7;  // scaled units, far above rounding
+    const bool keeps = output_bound_violation(scaled_.problem, candidate.best_layers) <= kKept;
+    if (keeps != (output_bound_violation(scaled_.problem, kept.best_layers) <= kKept)) return keeps;
+    return candidate.best_value < kept.best_value;
+  }
+
+  double seconds_left() const { return options_.time_limit - clock_.seconds(); }
+  bool out_of_time() const { return options_.time_limit > 0 && seconds_left() <= 0; }
+  bool needless(Index start) const { return stopped_ || first_solved_ < start; }
+
+  void run_start(Index start, int threads) {
+    if (needless(start) || (start > 0 && out_of_time())) return;
+    SequenceOptions sequence = relaxation_for(scaled_.problem, plan_);
+    sequence.threads = threads;
+    if (sequence.time_limit > 0) sequence.time_limit = std::max(seconds_left(), 1e-3);
+    sequence.subproblem.should_stop = [this, start, ask = options_.should_stop] {
+      return needless(start) || (ask && ask());
+    };
+    SequenceResult& result = results_[static_cast<std::size_t>(start)];
+    if (plan_.method == Method::search) {
+      result = run_search(start, sequence);
+    } else if (plan_.method == Method::fixed_output) {
+      result = run_fixed_output(start, sequence);
+    } else if (races()) {
+      result = run_race(start, sequence);
+    } else if (plan_.path) {
+      result = run_path(start, sequence);
+    } else {
+      result =
+          run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
+                       [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+      refine(result, sequence);
+    }
+    if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
+    Index solved = first_solved_;
+    while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
+    }
+  }
+
+  /// Whether starts are races (TrainOptions::candidates).
+  bool races() const {
+    const LiftedProblem& problem = scaled_.problem;
+    return plan_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
+           std::holds_alternative<RandomStart>(options_.init) && on_weights_alone(options_.constraints) &&
+           has_constrained_polish(problem, PolishOptions());
+  }
+
+  SequenceResult run_race(Index start, SequenceOptions sequence) {
+    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
+    std::vector<SequenceResult> candidates;
+    std::vector<std::vector<Layer>> networks;
+    for (Index i = 0; i < options_.candidates; ++i) {
+      if (i > 0 && (needless(start) || out_of_time())) break;
+      const Index number = start * options_.candidates + i;
+      candidates.push_back(run_sequence(
+          scaled_.problem, start_parameters(scaled_, options_, number), sequence,
+          [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); }));
+      networks.push_back(candidates.back().best_layers);
+    }
+    const RaceResult won = race(scaled_.problem, networks, polish_options(sequence), sequence.threads);
+    SequenceResult result = std::move(candidates[static_cast<std::size_t>(won.winner)]);
+    result.polish_iterations = won.polish.iterations;
+    keep(won.polish.layers, won.polish.after, result);
+    return result;
+  }
+
+  /// Along falling ridges (TrainPlan::path); the last network is polished to the end.
+  SequenceResult run_path(Index start, const SequenceOptions& sequence) {
+    const std::vector<double> ridges = ridges_to(*plan_.ridge);
+    RidgePath path(scaled_.problem, scaled_.problem.ridge / *plan_.ridge, start_seed(options_.seed, start));
+    SequenceResult result =
+        path.begin(ridges.front(), start_parameters(scaled_, options_, start), sequence,
+                   [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+    for (const double ridge : ridges) {
+      PolishOptions polishing = polish_options(sequence);
+      polishing.tolerance = ridge == ridges.back() ? 0 : kPathTolerance;
+      result.polish_iterations += path.follow(ridge, polishing);
+    }
+    keep(path.layers(), network_loss(scaled_.problem, path.layers()), result);
+    return result;
+  }
+
+  // Both exact fits are told as sequences: runs, or iterations, of a search are those of the sequence, the network
+  // found is its own lifted solution.
+
+  SequenceResult run_search(Index start, const SequenceOptions& sequence) {
+    SearchOptions search;
+    search.seed = start_seed(options_.seed, start);
+    search.time_limit = sequence.time_limit;
+    search.max_runs = plan_.iterations;
+    search.tolerance = plan_.tolerance;
+    search.should_stop = sequence.subproblem.should_stop;
+    return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
+  }
+
+  SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence) {
+    FixedOutputOptions fit;
+    fit.seed = start_seed(options_.seed, start);
+    fit.output_weights = options_.fixed_output.row(0).transpose();
+    fit.max_iterations = plan_.iterations;
+    fit.tolerance = plan_.tolerance;
+    fit.time_limit = sequence.time_limit;
+    fit.should_stop = sequence.subproblem.should_stop;
+    return run_fit(start, [&](const auto& record) { return fit_fixed_output(scaled_.problem, fit, record); });
+  }
+
+  template <class Fit>
+  SequenceResult run_fit(Index start, Fit&& fit) {
+    const Clock clock;
+    SequenceResult result;
+    const auto describe = [&](SequenceRecord& record, double residual) {
+      record.fit = residual;
+      record.loss = 0.5 * std::pow(residual * scaled_.problem.targets.norm(), 2);
+      record.seconds = clock.seconds();
+    };
+    const auto found = fit([&](Index iterations, double residual) {
+      SequenceRecord& record = result.trace.emplace_back();
+      record.iteration = iterations;
+      describe(record, residual);
+      return observe(start, record);
+    });
+    describe(result.trace.back(), found.relative_residual);  // of the network kept, not of the last one tried
+    result.status = sequence_status(found.status);
+    result.best_layers = found.layers;
+    result.best_value = found.relative_residual;
+    result.point = lift_network(scaled_.problem, found.layers);
+    result.violations = violations(scaled_.problem, result.point);
+    return result;
+  }
+
+  /// Polishes the best network if asked to, and makes it keep the output bounds. What is better is the result, being
+  /// its own lifted solution.
+  void refine(SequenceResult& result, const SequenceOptions& sequence) {
+    const LiftedProblem& problem = scaled_.problem;
+    if (!plan_.polish && !problem.constrains_outputs()) return;
+    std::vector<Layer> refined = result.best_layers;
+    if (plan_.polish) {
+      PolishResult polished = polish(problem, refined, polish_options(sequence));
+      result.polish_iterations = polished.iterations;
+      if (polished.after < polished.before) refined = std::move(polished.layers);
+    }
+    if (problem.constrains_outputs()) {
+      PolishOptions refitting;  // without an end: even when interrupted
+      refitting.input_sizes = scaled_sizes(scaled_.input_scaling, scaled_.input_scaling.invert(problem.inputs));
+      refitting.output_offset = scaled_.target_scaling.offset.cwiseAbs().cwiseQuotient(scaled_.target_scaling.scale);
+      refined = refit_output(problem, refined, refitting).layers;
+    }
+    const bool exact = problem.loss == Loss::exact;
+    const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
+    if (!problem.constrains_outputs() && !(value < result.best_value)) return;
+    keep(refined, value, result);
+    if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
+  }
+
+  PolishOptions polish_options(const SequenceOptions& sequence) const {
+    PolishOptions polishing;
+    polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
+    return polishing;
+  }
+
+  /// Makes a refined network, being its own lifted solution, the result.
+  void keep(const std::vector<Layer>& layers, double value, SequenceResult& result) const {
+    result.best_layers = layers;
+    result.best_value = value;
+    result.point = lift_network(scaled_.problem, layers);
+    result.violations = violations(scaled_.problem, result.point);
+  }
+
+  bool observe(Index start, const SequenceRecord& record) {
+    const std::lock_guard lock(mutex_);
+    const double value = options_.loss == Loss::exact ? record.fit : record.loss;
+    best_value_ = std::min(best_value_, value);
+    if (observer_ && !observer_({start, record, best_value_})) stopped_ = true;
+    return !needless(start);
+  }
+
+  const ScaledProblem& scaled_;
+  const TrainOptions& options_;
+  const TrainPlan& plan_;
+  const Clock& clock_;
+  const TrainObserver& observer_;
+  std::vector<SequenceResult> results_;
+  std::atomic<Index> first_solved_;
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  std::exception_ptr error_;
+  double best_value_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace
+
+FinishedStarts run_starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
+                          const Clock& clock, const TrainObserver& observer) {
+  Starts starts(scaled, options, plan, clock, observer);
+  starts.run();
+  const Index best = starts.best();
+  return {starts.results(), best};
+}
+
+}  // namespace relufit
