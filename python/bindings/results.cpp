@@ -112,14 +112,11 @@ void bind_records(nb::module_& module) {
       .def_ro("repaired", &WeightGridReport::repaired, "Of the result, never larger than `rounded`.");
   nb::class_<RidgeChoice>(module, "RidgeChoice", "The ridge that predicts held-out samples best, and how it was found.")
       .def_ro("ridge", &RidgeChoice::ridge, "The one chosen.")
-      .def_prop_ro(
-          "ridges", [](const RidgeChoice& c) { return to_array(c.ridges); }, "Those tried, falling.")
-      .def_prop_ro(
-          "held_out", [](const RidgeChoice& c) { return to_array(c.held_out); },
-          "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
-      .def_prop_ro(
-          "standard_error", [](const RidgeChoice& c) { return to_array(c.standard_error); },
-          "Of these means, from their spread over the folds; 0 for one held-out part.");
+      .def_ro("ridges", &RidgeChoice::ridges, "Those tried, falling.")
+      .def_ro("held_out", &RidgeChoice::held_out,
+              "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
+      .def_ro("standard_error", &RidgeChoice::standard_error,
+              "Of these means, from their spread over the folds; 0 for one held-out part.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(

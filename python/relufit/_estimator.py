@@ -148,7 +148,13 @@ class ReluEstimator(BaseEstimator):
             **options,
         )
         self.status_, self.trace_ = result.status, result.trace
-        self.ridge_choice_ = result.ridge_choice
+        choice = result.ridge_choice
+        self.ridge_ = choice.ridge if choice else self.ridge
+        self.ridge_path_ = choice and {
+            "ridge": np.array(choice.ridges),
+            "held_out": np.array(choice.held_out),
+            "standard_error": np.array(choice.standard_error),
+        }
         self.n_iter_ = int(self.trace_["iteration"][-1])
         return result.model
 
@@ -187,7 +193,7 @@ SHARED = {
         Whether layers after the first see the inputs as well.
     ridge : float or "auto", default="auto"
         Penalty on squared weights per target value (cross-entropy: per sample), >= 0. "auto": the one that predicts
-        held-out samples best, by 5-fold cross-validation (`ridge_choice_`); with the exact loss 0.
+        held-out samples best, by 5-fold cross-validation (`ridge_`, `ridge_path_`); with the exact loss 0.
     lasso, group_lasso : float, default=0
         Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
         weights to 0, and remove units.
@@ -218,8 +224,11 @@ SHARED = {
         Threads; None is 1, -1 all processors. The result does not depend on it.
     verbose : bool, default=False
         Whether to print a line per recorded iteration.""",
-    "attributes": """ridge_choice_ : relufit.core.RidgeChoice or None
-        Where the ridge was chosen by the estimator: the one chosen, and the loss for each that was tried.
+    "attributes": """ridge_ : float
+        The ridge trained with; "auto" where it was neither given nor chosen (TrainOptions in docs/command-line.md).
+    ridge_path_ : dict of arrays, or None
+        How the ridge was chosen: "ridge", those tried; "held_out", for each the mean loss of a held-out target value
+        (sample), scaled units; "standard_error" of these means.
     model_ : relufit.Model
         The network: save, exports, layers.
     status_ : str

@@ -14,7 +14,8 @@ namespace {
 constexpr double kNoEffect = 1e-3;      // product of the norms of incoming and outgoing weights, scaled units
 constexpr Index kDirections = 64;       // tried at random for each unit
 constexpr Index kSamples = 2000;        // at most, to try them on
-constexpr int kAscents = 10;            // steps from the best of them
+constexpr int kClimbs = 4;              // of them, the best ones, improved
+constexpr int kAscents = 15;            // steps for each
 constexpr double kGain = 1.01;          // a direction must be worth this many times the ridge
 constexpr double kLargestEffect = 0.1;  // of a new unit: a start for local steps
 
@@ -53,9 +54,16 @@ class Directions {
     values.colwise() += biases;
     const Matrix arguments = values;
     evaluate(problem_.activation, arguments, values);
-    Index k = 0;
-    (values * slopes_(Eigen::all, some).transpose()).rowwise().norm().maxCoeff(&k);
-    return improved(valued(weights.col(k), biases(k)));
+    Vector worth = (values * slopes_(Eigen::all, some).transpose()).rowwise().norm();
+    Direction best;
+    for (int i = 0; i < kClimbs; ++i) {
+      Index k = 0;
+      worth.maxCoeff(&k);
+      worth(k) = 0;
+      Direction direction = improved(valued(weights.col(k), biases(k)));
+      if (i == 0 || direction.worth > best.worth) best = std::move(direction);
+    }
+    return best;
   }
 
   Vector values(const Direction& direction) const {
@@ -156,6 +164,14 @@ Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, uns
     }
   }
   return revived;
+}
+
+bool is_idle(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    const auto outgoing = layers[l + 1].weights.leftCols(problem.widths[l + 1]);
+    if (!(layers[l].weights.norm() * outgoing.norm() > kNoEffect)) return true;
+  }
+  return false;
 }
 
 }  // namespace relufit

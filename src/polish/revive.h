@@ -17,6 +17,10 @@ namespace relufit {
 /// h(u) its values: it falls where |G h(u)| > ridge. Of random directions, with the bend at a random sample, the best
 /// is taken and improved by ascent, and the unit replaced if it has such a direction; then the next one. Activations of
 /// one argument, problems without weight terms; others are left as they are. Returns how many units were replaced.
+/// A network without any in a hidden layer (`is_idle`) has none to begin with in the layers around it either.
 Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, unsigned long long seed);
+
+/// Whether a hidden layer has no effect.
+bool is_idle(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 }  // namespace relufit

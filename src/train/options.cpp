@@ -217,8 +217,11 @@ TrainPlan plan(const TrainOptions& options) {
   plan.method = chosen_method(options);
   if (plan.method == Method::fixed_output) check_fixed_output(options);
   plan.ridge = options.ridge;
-  if (options.loss == Loss::exact) plan.ridge = options.ridge.value_or(0);
-  if (!starts_at_random(options)) plan.ridge = options.ridge.value_or(kUsualRidge);
+  if (options.loss == Loss::exact) {
+    plan.ridge = options.ridge.value_or(0);
+  } else if (!starts_at_random(options)) {
+    plan.ridge = options.ridge.value_or(kUsualRidge);
+  }
   plan.polish = options.polish.value_or(true);
   plan.path = plan.method == Method::relaxation && follows_path(options, plan.polish);
   plan.random_scale = random_scale(options);

@@ -8,7 +8,6 @@
 
 #include "base/parallel.h"
 #include "polish/constrained_polish.h"
-#include "polish/revive.h"
 #include "relufit/fit.h"
 
 namespace relufit {
@@ -48,72 +47,70 @@ std::vector<Index> classes(const LiftedProblem& problem, Index samples) {
   return keys;
 }
 
+std::vector<Index> others(Index samples, const std::vector<Index>& held_out) {
+  std::vector<Index> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), Index{0});
+  std::vector<Index> rest;
+  std::set_difference(all.begin(), all.end(), held_out.begin(), held_out.end(), std::back_inserter(rest));
+  return rest;
+}
+
+/// Whether there is a sample among these that counts.
+bool counts(const LiftedProblem& problem, const std::vector<Index>& samples) {
+  const Vector& weights = problem.sample_weights;
+  return weights.size() == 0 || std::any_of(samples.begin(), samples.end(), [&](Index i) { return weights(i) > 0; });
+}
+
 /// One part of the samples held out, and the path of networks on the others.
 class Fold {
  public:
   Fold(const ScaledProblem& scaled, Index samples, const std::vector<Index>& held_out, const TrainOptions& options,
-       const TrainPlan& plan)
-      : options_(options),
-        plan_(plan),
-        scaled_{on_samples(scaled.problem, others(samples, held_out)), scaled.input_scaling, scaled.target_scaling},
-        test_(on_samples(scaled.problem, held_out)),
-        path_(scaled_.problem, loss_terms(options.loss, scaled_.problem.samples(), scaled_.problem.targets.rows()),
-              start_seed(options.seed, 0)) {
+       const TrainPlan& plan, const std::function<bool()>& should_stop)
+      : test_(on_samples(scaled.problem, held_out)),
+        path_(path_of({on_samples(scaled.problem, others(samples, held_out)), {}, {}}, options, plan, should_stop)) {
     test_.ridge = 0;
     test_.weight_terms.clear();
+    polishing_.tolerance = kPathTolerance;
+    polishing_.should_stop = should_stop;
   }
 
-  /// Whether samples that count are on both sides.
-  bool is_of_use() const {
-    const auto counts = [](const LiftedProblem& problem) {
-      return problem.sample_weights.size() == 0 || problem.sample_weights.maxCoeff() > 0;
-    };
-    return counts(scaled_.problem) && counts(test_);
-  }
+  /// Whether the ridge is still too large for anything but a constant.
+  bool is_idle() const { return path_.is_idle(); }
 
-  double values() const { return loss_terms(options_.loss, test_.samples(), test_.targets.rows()); }
+  double values() const { return loss_terms(test_.loss, test_.samples(), test_.targets.rows()); }
 
   /// The loss of the held-out samples for this ridge, smaller than those before.
-  double loss(double ridge, const std::function<bool()>& should_stop) {
-    if (path_.layers().empty()) {
-      SequenceOptions relaxation = relaxation_for(scaled_.problem, plan_);
-      relaxation.max_iterations = std::min(relaxation.max_iterations, options_.candidate_iterations);
-      relaxation.threads = 1;
-      relaxation.subproblem.should_stop = should_stop;
-      path_.begin(ridge, start_parameters(scaled_, options_, 0), relaxation);
-    }
-    PolishOptions polishing;
-    polishing.tolerance = kPathTolerance;
-    polishing.should_stop = should_stop;
-    path_.follow(ridge, polishing);
+  double loss(double ridge) {
+    path_.fit(ridge, polishing_);
     return network_loss(test_, path_.layers());
   }
 
  private:
-  static std::vector<Index> others(Index samples, const std::vector<Index>& held_out) {
-    std::vector<Index> all(static_cast<std::size_t>(samples));
-    std::iota(all.begin(), all.end(), Index{0});
-    std::vector<Index> rest;
-    std::set_difference(all.begin(), all.end(), held_out.begin(), held_out.end(), std::back_inserter(rest));
-    return rest;
+  static RidgePath path_of(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
+                           const std::function<bool()>& should_stop) {
+    const LiftedProblem& problem = scaled.problem;
+    SequenceOptions relaxation = relaxation_for(problem, plan);
+    relaxation.max_iterations = std::min(relaxation.max_iterations, options.candidate_iterations);
+    relaxation.threads = 1;
+    relaxation.subproblem.should_stop = should_stop;
+    return RidgePath(problem, loss_terms(problem.loss, problem.samples(), problem.targets.rows()),
+                     start_parameters(scaled, options, 0), relaxation, start_seed(options.seed, 0));
   }
 
-  const TrainOptions& options_;
-  const TrainPlan& plan_;
-  ScaledProblem scaled_;
   LiftedProblem test_;
   RidgePath path_;
+  PolishOptions polishing_;
 };
 
 std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
-                             const TrainPlan& plan) {
+                             const TrainPlan& plan, const std::function<bool()>& should_stop) {
   std::vector<std::vector<Index>> parts =
       fold_samples(samples, options.folds, options.seed, classes(scaled.problem, samples));
   if (samples > kSamplesOfFolds) parts.resize(1);
   std::vector<Fold> folds;
   for (const std::vector<Index>& held_out : parts) {
-    Fold fold(scaled, samples, held_out, options, plan);
-    if (fold.is_of_use()) folds.push_back(std::move(fold));
+    const bool both = counts(scaled.problem, held_out) && counts(scaled.problem, others(samples, held_out));
+    if (both) folds.emplace_back(scaled, samples, held_out, options, plan, should_stop);
   }
   return folds;
 }
@@ -129,31 +126,29 @@ std::vector<double> ridges_to(double last) {
   return ridges;
 }
 
-SequenceResult RidgePath::begin(double ridge, const RelaxationParameters& start, const SequenceOptions& options,
-                                const SequenceObserver& observer) {
-  set_ridge(ridge);
-  relaxation_ = options;
-  SequenceResult result = run_sequence(problem_, start, options, observer);
-  layers_ = result.best_layers;
-  return result;
-}
-
-Index RidgePath::follow(double ridge, const PolishOptions& options) {
-  set_ridge(ridge);
-  if (problem_.weight_terms.empty() || has_constrained_polish(problem_, options)) {
-    revive_units(problem_, layers_, seed_++);
-    PolishResult polished = polish(problem_, layers_, options);
-    layers_ = std::move(polished.layers);
-    return polished.iterations;
+void RidgePath::fit(double ridge, const PolishOptions& options) {
+  problem_.ridge = ridge * values_;
+  const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, options);
+  if (!layers_.empty()) revive_units(problem_, layers_, seed_++);
+  if (layers_.empty() || is_idle()) {
+    const Index polished = result_.polish_iterations;
+    result_ = run_sequence(problem_, start_, relaxation_, observer_);
+    result_.polish_iterations = polished;
+    layers_ = result_.best_layers;
+    if (polishes) revive_units(problem_, layers_, seed_++);
+  } else if (!polishes) {
+    const RelaxationParameters values = parameters_at(lift_network(problem_, layers_));
+    layers_ = run_sequence(problem_, with_scales(values, relaxation_.scales), relaxation_).best_layers;
   }
-  const RelaxationParameters start = parameters_at(lift_network(problem_, layers_));
-  layers_ = run_sequence(problem_, with_scales(start, relaxation_.scales), relaxation_).best_layers;
-  return 0;
+  if (!polishes) return;
+  PolishResult polished = polish(problem_, layers_, options);
+  layers_ = std::move(polished.layers);
+  result_.polish_iterations += polished.iterations;
 }
 
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
                          const std::function<bool()>& should_stop) {
-  std::vector<Fold> folds = make_folds(scaled, samples, options, plan);
+  std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop);
   RidgeChoice choice{kUsualRidge, {}, {}, {}};
   if (folds.empty()) return choice;
   const auto count = static_cast<Index>(folds.size());
@@ -163,7 +158,7 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
   for (const double ridge : kRidges) {
     workers.run(count, [&](Index i) {
       Fold& fold = folds[static_cast<std::size_t>(i)];
-      losses(i) = fold.loss(ridge, should_stop);
+      losses(i) = fold.loss(ridge);
       values(i) = fold.values();
     });
     if (should_stop && should_stop()) break;
@@ -174,7 +169,8 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
     const double folds_less_one = std::max(1.0, static_cast<double>(count) - 1);
     const double deviation = std::sqrt((means.array() - means.mean()).square().sum() / folds_less_one);
     choice.standard_error.push_back(deviation / std::sqrt(static_cast<double>(count)));
-    if (!(mean >= kWorthwhile * choice.held_out[best])) best = choice.ridges.size() - 1;
+    const bool idle = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.is_idle(); });
+    if (idle || !(mean >= kWorthwhile * choice.held_out[best])) best = choice.ridges.size() - 1;
     if (choice.ridges.size() - 1 - best >= kPatience) break;
   }
   if (!choice.ridges.empty()) choice.ridge = choice.ridges[best];

@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "polish/revive.h"
 #include "relufit/polish.h"
 #include "train/problem.h"
 
@@ -23,31 +24,39 @@ class RidgePath {
  public:
   /// `values`: how many the loss sums. The problem's own ridge does not count. The seed is of directions for units that
   /// have no effect.
-  RidgePath(LiftedProblem problem, double values, unsigned long long seed)
-      : problem_(std::move(problem)), values_(values), seed_(seed) {}
+  RidgePath(LiftedProblem problem, double values, RelaxationParameters start, SequenceOptions relaxation,
+            unsigned long long seed, SequenceObserver observer = {})
+      : problem_(std::move(problem)),
+        values_(values),
+        start_(std::move(start)),
+        relaxation_(std::move(relaxation)),
+        seed_(seed),
+        observer_(std::move(observer)) {}
 
-  /// The network for a first ridge: a relaxation from the given start.
-  SequenceResult begin(double ridge, const RelaxationParameters& start, const SequenceOptions& options,
-                       const SequenceObserver& observer = {});
-  /// The network for this ridge, from the last one: units without effect revived, polished, or where weight terms do
-  /// not allow that by the relaxation from its values. Returns iterations of the polish.
-  Index follow(double ridge, const PolishOptions& options);
+  /// The network for this ridge: from a relaxation if there is none yet, or the last one is idle; else from that, with
+  /// units without effect revived. It is polished, or where weight terms do not allow that, relaxed from its values.
+  void fit(double ridge, const PolishOptions& options);
 
   const std::vector<Layer>& layers() const { return layers_; }
-  const LiftedProblem& problem() const { return problem_; }
+  /// Whether a hidden layer has no effect.
+  bool is_idle() const { return relufit::is_idle(problem_, layers_); }
+  /// Of the last relaxation from the start, with all iterations of polishing.
+  SequenceResult& result() { return result_; }
 
  private:
-  void set_ridge(double ridge) { problem_.ridge = ridge * values_; }
-
   LiftedProblem problem_;
   double values_;
-  unsigned long long seed_;
+  RelaxationParameters start_;
   SequenceOptions relaxation_;
+  unsigned long long seed_;
+  SequenceObserver observer_;
   std::vector<Layer> layers_;
+  SequenceResult result_;
 };
 
-/// How fits along a path end but the last: whatever they are for, their last digits do not matter.
+/// How fits along a path end (PolishOptions::tolerance), and the last of them.
 constexpr double kPathTolerance = 1e-3;
+constexpr double kLastTolerance = 1e-6;
 
 /// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far.
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,

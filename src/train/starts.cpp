@@ -35,6 +35,7 @@ SequenceStatus sequence_status(SearchStatus status) {
   return SequenceStatus::iteration_limit;
 }
 
+constexpr int kDescents = 6;        // below a ridge at which the network is idle, each by a factor of 3
 constexpr double kExactFit = 1e-9;  // relative residual at which a polished network counts as an exact fit
 
 bool on_weights_alone(const Constraints& constraints) {
@@ -153,18 +154,23 @@ class Starts {
     return result;
   }
 
-  /// Along falling ridges (TrainPlan::path); the last network is polished to the end.
+  /// Along falling ridges (TrainPlan::path).
   SequenceResult run_path(Index start, const SequenceOptions& sequence) {
     const std::vector<double> ridges = ridges_to(*plan_.ridge);
-    RidgePath path(scaled_.problem, scaled_.problem.ridge / *plan_.ridge, start_seed(options_.seed, start));
-    SequenceResult result =
-        path.begin(ridges.front(), start_parameters(scaled_, options_, start), sequence,
+    RidgePath path(scaled_.problem, scaled_.problem.ridge / *plan_.ridge, start_parameters(scaled_, options_, start),
+                   sequence, start_seed(options_.seed, start),
                    [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
-    for (const double ridge : ridges) {
+    const auto fit = [&](double ridge, double tolerance) {
       PolishOptions polishing = polish_options(sequence);
-      polishing.tolerance = ridge == ridges.back() ? 0 : kPathTolerance;
-      result.polish_iterations += path.follow(ridge, polishing);
-    }
+      polishing.tolerance = tolerance;
+      path.fit(ridge, polishing);
+    };
+    for (const double ridge : ridges) fit(ridge, ridge == ridges.back() ? kLastTolerance : kPathTolerance);
+    // Idle where others are not: there may be a network for a smaller ridge that lasts when the ridge grows again.
+    double smaller = ridges.back();
+    for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, kPathTolerance);
+    if (smaller < ridges.back()) fit(ridges.back(), kLastTolerance);
+    SequenceResult result = std::move(path.result());
     keep(path.layers(), network_loss(scaled_.problem, path.layers()), result);
     return result;
   }
@@ -217,28 +223,38 @@ class Starts {
     return result;
   }
 
-  /// Polishes the best network if asked to, and makes it keep the output bounds. What is better is the result, being
-  /// its own lifted solution.
+  /// Polishes the best network if asked to, and makes it keep the output bounds: before the polish, which does not know
+  /// them, and after it. What is better is the result, being its own lifted solution.
   void refine(SequenceResult& result, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
-    if (!plan_.polish && !problem.constrains_outputs()) return;
-    std::vector<Layer> refined = result.best_layers;
-    if (plan_.polish) {
-      PolishResult polished = polish(problem, refined, polish_options(sequence));
-      result.polish_iterations = polished.iterations;
-      if (polished.after < polished.before) refined = std::move(polished.layers);
-    }
-    if (problem.constrains_outputs()) {
-      PolishOptions refitting;  // without an end: even when interrupted
-      refitting.input_sizes = scaled_sizes(scaled_.input_scaling, scaled_.input_scaling.invert(problem.inputs));
-      refitting.output_offset = scaled_.target_scaling.offset.cwiseAbs().cwiseQuotient(scaled_.target_scaling.scale);
-      refined = refit_output(problem, refined, refitting).layers;
-    }
     const bool exact = problem.loss == Loss::exact;
-    const double value = exact ? relative_residual(problem, refined) : network_loss(problem, refined);
-    if (!problem.constrains_outputs() && !(value < result.best_value)) return;
-    keep(refined, value, result);
-    if (exact && value <= kExactFit) result.status = SequenceStatus::converged;
+    std::vector<std::vector<Layer>> networks;
+    if (problem.constrains_outputs()) networks.push_back(within_bounds(result.best_layers));
+    if (plan_.polish) {
+      PolishResult polished = polish(problem, result.best_layers, polish_options(sequence));
+      result.polish_iterations = polished.iterations;
+      networks.push_back(problem.constrains_outputs() ? within_bounds(polished.layers) : std::move(polished.layers));
+    }
+    bool first = problem.constrains_outputs();  // any that keeps them, rather than the relaxation's own
+    for (const std::vector<Layer>& layers : networks) {
+      const double value = exact ? relative_residual(problem, layers) : network_loss(problem, layers);
+      SequenceResult candidate;
+      candidate.best_layers = layers;
+      candidate.best_value = value;
+      if (!first && !is_better(candidate, result)) continue;
+      keep(layers, value, result);
+      first = false;
+    }
+    if (exact && result.best_value <= kExactFit) result.status = SequenceStatus::converged;
+  }
+
+  /// The network with another output layer, of least loss within the bounds on outputs.
+  std::vector<Layer> within_bounds(const std::vector<Layer>& layers) const {
+    const LiftedProblem& problem = scaled_.problem;
+    PolishOptions refitting;  // without an end: even when interrupted
+    refitting.input_sizes = scaled_sizes(scaled_.input_scaling, scaled_.input_scaling.invert(problem.inputs));
+    refitting.output_offset = scaled_.target_scaling.offset.cwiseAbs().cwiseQuotient(scaled_.target_scaling.scale);
+    return refit_output(problem, layers, refitting).layers;
   }
 
   PolishOptions polish_options(const SequenceOptions& sequence) const {

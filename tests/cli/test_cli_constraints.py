@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cli_tools import Program, activated, forward, load_model, read_csv, write_csv
 
-TRAIN = ("--targets", "progression", "--iterations", 300, "--model", "model.json")
+TRAIN = ("--targets", "progression", "--iterations", 300, "--ridge", 0.003, "--no-polish", "--model", "model.json")
 
 
 def raw_weights(model: dict) -> list[np.ndarray]:
@@ -186,7 +186,7 @@ def test_bounds_on_sums_of_outputs(relufit: Program, diabetes: Path, loss: tuple
         {"target": "s2", "lower": 60},
     ]
     (relufit.folder / "c.json").write_text(json.dumps({"outputs": outputs}))
-    train = ["--targets", "s1,s2", "--iterations", 100, "--hidden", 6, "--model", "model.json", *loss]
+    train = ["--targets", "s1,s2", "--iterations", 100, "--ridge", 0.003, "--hidden", 6, "--model", "model.json", *loss]
     relufit("train", diabetes, *train, "--constraints", "c.json")
     model = load_model(relufit.folder / "model.json")
     total, low = forward(model, table).T
@@ -236,11 +236,12 @@ def test_sums_that_no_weights_of_a_norm_have(relufit: Program, diabetes: Path) -
 def test_polish_keeps_constraints(relufit: Program, diabetes: Path) -> None:
     demands = {"monotone": [{"input": "bmi", "target": "progression", "direction": "increasing"}], "lipschitz": 200}
     (relufit.folder / "c.json").write_text(json.dumps(demands))
-    common = ("train", diabetes, *TRAIN, "--hidden", 8, "--constraints", "c.json")
-    rough = relufit.json(*common)["train"]["all"]["mse"]
-    relufit.json(*common, "--polish", "--threads", 3)
+    common = ("train", diabetes, "--targets", "progression", "--iterations", 300, "--ridge", 0.003, "--hidden", 8,
+              "--constraints", "c.json", "--model", "model.json")  # fmt: skip
+    rough = relufit.json(*common, "--no-polish")["train"]["all"]["mse"]
+    relufit.json(*common, "--threads", 3)
     threaded = load_model(relufit.folder / "model.json")["layers"]
-    polished = relufit.json(*common, "--polish")
+    polished = relufit.json(*common)
     assert load_model(relufit.folder / "model.json")["layers"] == threaded
     assert polished["train"]["all"]["mse"] < rough and polished["polish_iterations"] > 0
     checks = relufit.json("evaluate", "model.json", diabetes, "--constraints", "c.json")["constraints"]

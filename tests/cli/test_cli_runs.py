@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from cli_tools import TIMEOUT, Program, forward, load_model, read_csv
 
-ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300)
+ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300,
+           "--ridge", 0.003, "--no-polish")  # fmt: skip
 SEARCH = ("--loss", "exact", "--method", "search")
 PROJECTIONS = ("--loss", "exact", "--fixed-output", "ones")
 needs_csdp = pytest.mark.skipif(shutil.which("csdp") is None, reason="csdp is not installed")

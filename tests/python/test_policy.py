@@ -115,10 +115,10 @@ def test_what_the_documents_call_defaults() -> None:
 
     exact, deep = plan("exact", method="relaxation"), plan("exact", (3, 3), method="relaxation")
     for value, *patterns in [
-        (plan().ridge, r"but for a ridge of ([\d.]+)", r"`--ridge R` \| ([\d.]+)"),
-        (plan().iterations, r"default (\d+), cross-entropy", r"`--iterations N` \| (\d+);"),
-        (plan("cross-entropy").iterations, r"cross-entropy and logistic (\d+)", r"cross-entropy and logistic: (\d+)"),
-        (plan("logistic").iterations, r"cross-entropy and logistic (\d+)", r"cross-entropy and logistic: (\d+)"),
+        (plan(init="zero").ridge, r"([\d.]+) with a start that is not random", r"start that is not random: ([\d.]+)"),
+        (plan("absolute").iterations, r"default (\d+), before a path", r"`--iterations N` \| (\d+);"),
+        (plan().iterations, r"path of ridges \(docs/strategies.md\) (\d+),", r"path of ridges\]\([^)]*\): (\d+);"),
+        (plan("cross-entropy", ridge=0).iterations, r"cross-entropy and logistic (\d+)", r"cross-entropy and logistic: (\d+)"),
         (plan("hinge").iterations, r"hinge (\d+), exact", r"hinge: (\d+)"),
         (deep.iterations, r"exact with several hidden layers (\d+)", r"exact with several hidden layers: (\d+)"),
         (plan("exact").iterations, r"layers 20 \((\d+);", r"local fits of a start \(default (\d+)\)"),
@@ -134,8 +134,10 @@ def test_what_the_documents_call_defaults() -> None:
     ]:
         for text, pattern in zip((docstring, tables), patterns):
             assert number(text, pattern) == pytest.approx(value), pattern
-    assert [plan(loss).polish for loss in ("squared", "absolute", "huber", "hinge", "exact")] == [False] + [True] * 4
-    assert plan(activation="clipped-relu").polish and plan().strategy == "inexact"
+    for loss, path in {"squared": True, "huber": True, "logistic": True, "absolute": False, "exact": False}.items():
+        assert plan(loss).polish and plan(loss).path == path
+    assert plan().ridge is None and plan("exact").ridge == 0 and plan(ridge=0.1).ridge == 0.1
+    assert plan().strategy == "inexact"
     assert plan(hidden=()).strategy == plan(inner_iterations=0).strategy == "converged"
     assert (plan("exact").method, plan("exact", polish=False).method, plan().method) == (
         "search", "relaxation", "relaxation"

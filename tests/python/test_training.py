@@ -37,7 +37,7 @@ def test_exact_fit_and_its_result(data) -> None:
 
 
 def test_trace_has_one_value_per_record(data) -> None:
-    result = relufit.train(*data, [3], iterations=40, record_interval=4)
+    result = relufit.train(*data, [3], iterations=40, record_interval=4, polish=False)
     assert list(result.trace["iteration"]) == list(range(4, 41, 4))
     for name in ("objective", "merit", "loss", "pair", "product", "fit", "inner_iterations", "seconds"):
         assert result.trace[name].shape == (10,) and np.isfinite(result.trace[name]).all()
@@ -45,15 +45,17 @@ def test_trace_has_one_value_per_record(data) -> None:
 
 
 def test_options_reach_the_library(data) -> None:
-    train = lambda **options: relufit.train(*data, [3], iterations=20, **options)  # noqa: E731
+    base = {"iterations": 20, "ridge": 3e-3, "polish": False}
+    train = lambda **options: relufit.train(*data, [3], **(base | options))  # noqa: E731
     summary = lambda result: (*result.trace["fit"], result.evaluation.all.relative_residual)  # noqa: E731
     fits = {
         name: summary(train(**options))
         for name, options in {
             "default": {},
-            "defaults named": {"lambda_pair": 100, "lambda_product": 100, "inner_iterations": 5, "ridge": 3e-3},
+            "defaults named": {"lambda_pair": 100, "lambda_product": 100, "inner_iterations": 5, "folds": 5},
             "seed": {"seed": 1},
             "ridge": {"ridge": 0.1},
+            "automatic ridge": {"ridge": "auto"},
             "lambda_pair": {"lambda_pair": 10},
             "lambda_product": {"lambda_product": 10},
             "pair_scale": {"pair_scale": 0.5},

@@ -1,4 +1,5 @@
 // Networks, datasets, scalings, predictions and measures.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -366,6 +367,31 @@ TEST(Evaluate, RefusesWrongShapes) {
   expect_one_line_with(message_of<std::invalid_argument>([] { evaluate(Matrix(1, 2), Matrix(2, 1)); }),
                        {"predictions are 1 x 2, expected 2 x 1"});
   expect_one_line_with(message_of<std::invalid_argument>([] { evaluate(Matrix(1, 0), Matrix(1, 0)); }), {"no sample"});
+}
+
+TEST(FoldSamples, EverySampleIsInOneFoldAndClassesAreSpread) {
+  std::vector<Index> keys(103);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i % 10 == 0 ? 1 : 0;  // 11 of one class
+  for (const Index folds : {2, 3, 5, 11}) {
+    const auto parts = fold_samples(103, folds, 4, keys);
+    ASSERT_EQ(static_cast<Index>(parts.size()), folds);
+    std::vector<int> seen(103, 0);
+    for (const auto& part : parts) {
+      EXPECT_NEAR(static_cast<double>(part.size()), 103. / static_cast<double>(folds), 1);
+      EXPECT_TRUE(std::is_sorted(part.begin(), part.end()));
+      double rare = 0;
+      for (const Index sample : part) {
+        ++seen[static_cast<std::size_t>(sample)];
+        rare += static_cast<double>(keys[static_cast<std::size_t>(sample)]);
+      }
+      EXPECT_NEAR(rare, 11. / static_cast<double>(folds), 1);
+    }
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), 103);
+  }
+  EXPECT_EQ(fold_samples(20, 4, 1), fold_samples(20, 4, 1));
+  EXPECT_NE(fold_samples(20, 4, 1), fold_samples(20, 4, 2));
+  EXPECT_THROW(fold_samples(20, 1, 1), std::invalid_argument);
+  EXPECT_THROW(fold_samples(3, 4, 1), std::invalid_argument);
 }
 
 }  // namespace

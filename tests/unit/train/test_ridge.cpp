@@ -1,0 +1,139 @@
+// The ridge from the data: what it must be on data whose answer is known, and what it must not depend on.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "relufit/teacher.h"
+#include "train/ridge.h"
+
+namespace relufit {
+namespace {
+
+Dataset dataset(Matrix inputs, Matrix targets) {
+  Dataset data{std::move(inputs), std::move(targets), {}, {}};
+  for (Index i = 0; i < data.inputs.rows(); ++i) data.input_names.push_back(fmt::format("u{}", i));
+  for (Index i = 0; i < data.targets.rows(); ++i) data.target_names.push_back(fmt::format("y{}", i));
+  return data;
+}
+
+/// A teacher's outputs, and noise of `noise` times their size.
+Dataset noisy_teacher(Index samples, double noise) {
+  const Teacher teacher = make_teacher({4, 3, 1}, OutputActivation::linear, samples, 5);
+  Random random(8);
+  const double size = teacher.targets.norm() / std::sqrt(static_cast<double>(samples));
+  return dataset(teacher.inputs, teacher.targets + noise * size * random.normal(1, samples));
+}
+
+TEST(Ridges, FallInHalfDecadesToTheLast) {
+  EXPECT_EQ(ridges_to(0.02), (std::vector<double>{0.3, 0.1, 0.03, 0.02}));
+  EXPECT_EQ(ridges_to(0.03), (std::vector<double>{0.3, 0.1, 0.03}));
+  EXPECT_EQ(ridges_to(7), (std::vector<double>{7}));
+}
+
+TEST(RidgeChoice, IsLargeForNoiseAndSmallForANetwork) {
+  Random random(1);
+  const Dataset noise = dataset(random.normal(6, 120), random.normal(1, 120));
+  TrainOptions options{.hidden = {5}};
+  const TrainResult of_noise = train(noise, options);
+  ASSERT_TRUE(of_noise.ridge_choice);
+  EXPECT_GE(of_noise.ridge_choice->ridge, 0.1);
+  const TrainResult of_network = train(noisy_teacher(200, 0), options);
+  EXPECT_GE(of_network.evaluation.all.r2, 0.999);
+  const TrainResult between = train(noisy_teacher(200, 0.5), options);
+  EXPECT_LT(between.ridge_choice->ridge, of_noise.ridge_choice->ridge);
+  EXPECT_GT(between.ridge_choice->ridge, of_network.ridge_choice->ridge);
+}
+
+TEST(RidgeChoice, IsTheFirstNearlyBestOfThePath) {
+  const TrainResult result = train(noisy_teacher(150, 0.3), TrainOptions{.hidden = {5}});
+  const RidgeChoice& choice = *result.ridge_choice;
+  ASSERT_EQ(choice.ridges.size(), choice.held_out.size());
+  ASSERT_EQ(choice.ridges.size(), choice.standard_error.size());
+  EXPECT_TRUE(std::is_sorted(choice.ridges.rbegin(), choice.ridges.rend()));
+  const double least = *std::min_element(choice.held_out.begin(), choice.held_out.end());
+  const auto chosen = std::find(choice.ridges.begin(), choice.ridges.end(), choice.ridge) - choice.ridges.begin();
+  EXPECT_LE(choice.held_out[static_cast<std::size_t>(chosen)], least * 1.002);
+}
+
+TEST(RidgeChoice, DoesNotDependOnThreads) {
+  const Dataset data = noisy_teacher(300, 0.3);
+  TrainOptions options{.hidden = {6}};
+  const TrainResult one = train(data, options);
+  for (const int threads : {2, 3, 7}) {
+    options.threads = threads;
+    const TrainResult several = train(data, options);
+    EXPECT_EQ(one.ridge_choice->held_out, several.ridge_choice->held_out);
+    EXPECT_EQ(one.model.predict(data.inputs), several.model.predict(data.inputs));
+  }
+}
+
+TEST(RidgeChoice, TrainsAsTheSameRidgeGiven) {
+  const Dataset data = noisy_teacher(300, 0.3);
+  TrainOptions options{.hidden = {6}};
+  const TrainResult chosen = train(data, options);
+  options.ridge = chosen.ridge_choice->ridge;
+  const TrainResult given = train(data, options);
+  EXPECT_FALSE(given.ridge_choice);
+  EXPECT_EQ(chosen.model.predict(data.inputs), given.model.predict(data.inputs));
+}
+
+TEST(RidgeChoice, HoldsOutOnePartOfManySamples) {
+  const TrainResult result = train(noisy_teacher(5001, 0.3), TrainOptions{.hidden = {4}});
+  for (const double error : result.ridge_choice->standard_error) EXPECT_EQ(error, 0);
+}
+
+TEST(RidgeChoice, NeedsSomeSamplesAndARandomStart) {
+  TrainOptions options{.hidden = {3}};
+  EXPECT_FALSE(train(noisy_teacher(19, 0.3), options).ridge_choice);
+  EXPECT_TRUE(train(noisy_teacher(20, 0.3), options).ridge_choice);
+  options.folds = 2;
+  EXPECT_TRUE(train(noisy_teacher(8, 0.3), options).ridge_choice);
+  options.init = ZeroStart{};
+  EXPECT_FALSE(train(noisy_teacher(40, 0.3), options).ridge_choice);
+  options.folds = 1;
+  EXPECT_THROW(plan(options), std::invalid_argument);
+}
+
+/// Every method under which a ridge is chosen: no curvature, terms, constraints, no polish, no hidden layer.
+TEST(RidgeChoice, IsMadeForEveryRelaxation) {
+  Dataset data = noisy_teacher(60, 0.3);
+  std::vector<TrainOptions> all(6, TrainOptions{.hidden = {3}});
+  all[0].loss = Loss{Loss::Kind::quantile, 0.8};
+  all[1].nuclear = 1e-3;
+  all[2].group_lasso = 1e-3;
+  all[3].constraints.monotone = {{"u0", "y0"}};
+  all[4].polish = false;
+  all[5].hidden = {};
+  for (TrainOptions& options : all) {
+    options.iterations = 20;
+    const TrainResult result = train(data, options);
+    ASSERT_TRUE(result.ridge_choice);
+    for (const double loss : result.ridge_choice->held_out) EXPECT_TRUE(std::isfinite(loss));
+    for (const ConstraintCheck& check : result.constraints) EXPECT_GE(check.slack, 0) << check.name;
+  }
+}
+
+TEST(RidgeChoice, EndsWithTheTimeOrTheUser) {
+  const Dataset data = noisy_teacher(2000, 0.3);
+  TrainOptions options{.hidden = {20}};
+  options.should_stop = [] { return true; };
+  const TrainResult stopped = train(data, options);
+  EXPECT_TRUE(stopped.model.predict(data.inputs).allFinite());
+  options.should_stop = {};
+  options.time_limit = 1e-3;
+  EXPECT_TRUE(train(data, options).model.predict(data.inputs).allFinite());
+}
+
+/// Samples that do not count are no help in choosing, wherever they lie.
+TEST(RidgeChoice, IgnoresSamplesOfWeightZero) {
+  Dataset data = noisy_teacher(60, 0.3);
+  data.sample_weights = Vector::Zero(60);
+  data.sample_weights.head(3).setOnes();
+  const TrainResult result = train(data, TrainOptions{.hidden = {3}});
+  EXPECT_TRUE(result.model.predict(data.inputs).allFinite());
+}
+
+}  // namespace
+}  // namespace relufit
