@@ -10,7 +10,7 @@
 namespace relufit {
 
 struct PolishOptions {
-  Index max_iterations = 500;         ///< >= 1
+  Index max_iterations = 500;  ///< >= 1
   /// Relative decrease of the loss over 10 iterations at which descent ends, >= 0; 0: goes on to a local minimum.
   double tolerance = 0;
   Index largest_dense = 5000000;      ///< entries of the Jacobian up to which Levenberg-Marquardt is used, >= 0
@@ -30,9 +30,9 @@ struct PolishResult {
 
 /// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
 /// L-BFGS (libLBFGS), and from there, for unweighted squares where the Jacobian is small, Levenberg-Marquardt, which
-/// makes exact fits exact (not with a tolerance); each for at most max_iterations. Where a ReLU output must vanish its error is max(Z, 0),
-/// elsewhere Z - Y, so that an output wrongly off has a gradient. Throws std::invalid_argument when the layers do not
-/// fit the problem or an option is out of range.
+/// makes exact fits exact (not with a tolerance); each for at most max_iterations. Where a ReLU output must vanish its
+/// error is max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient. Throws std::invalid_argument when
+/// the layers do not fit the problem or an option is out of range.
 ///
 /// With weight terms: where the Jacobian is small, and for losses but absolute, quantile and hinge, by
 /// Levenberg-Marquardt whose steps are convex problems under these terms; the given layers must satisfy the

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from cli_tools import TIMEOUT, Program, forward, load_model, read_csv
 
-ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300,
-           "--ridge", 0.003, "--no-polish")  # fmt: skip
+ENDLESS = ("--targets", "progression", "--hidden", 20, "--iterations", 1000000000, "--tolerance", 1e-300)
+RELAXATION = ("--ridge", 0.003, "--no-polish")
 SEARCH = ("--loss", "exact", "--method", "search")
 PROJECTIONS = ("--loss", "exact", "--fixed-output", "ones")
 needs_csdp = pytest.mark.skipif(shutil.which("csdp") is None, reason="csdp is not installed")
@@ -72,7 +72,15 @@ def summary_after(process: subprocess.Popen[str], terminal: int) -> dict:
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--inner-iterations", 0), ("--starts", 4, "--threads", 2), SEARCH, PROJECTIONS]
+    "options",
+    [
+        (),
+        RELAXATION,
+        (*RELAXATION, "--inner-iterations", 0),
+        (*RELAXATION, "--starts", 4, "--threads", 2),
+        SEARCH,
+        PROJECTIONS,
+    ],
 )
 def test_interrupted_training_saves_its_best_network(relufit: Program, diabetes: Path, options: tuple) -> None:
     with endless_training(relufit, diabetes, options) as (process, terminal):
@@ -113,7 +121,7 @@ def test_training_ends_well_without_its_terminal(relufit: Program, diabetes: Pat
     assert (relufit.folder / "model.json").exists()
 
 
-@pytest.mark.parametrize("options", [(), ("--inner-iterations", 0), SEARCH, PROJECTIONS])
+@pytest.mark.parametrize("options", [RELAXATION, (*RELAXATION, "--inner-iterations", 0), SEARCH, PROJECTIONS])
 def test_time_limit(relufit: Program, diabetes: Path, options: tuple) -> None:
     summary = relufit.json("train", diabetes, *ENDLESS, *options, "--time-limit", 0.3, "--model", "model.json")
     assert summary["status"] == "time limit"
@@ -152,11 +160,12 @@ def test_exported_program_is_the_first_problem_of_train(
 ) -> None:
     rows = teacher_csv.read_text().splitlines()[:11]
     (relufit.folder / "few.csv").write_text("\n".join(rows) + "\n")
-    weights = ("--lambda-pair", 2, "--lambda-product", 3)
+    weights = ("--lambda-pair", 2, "--lambda-product", 3, *(("--ridge", 0.01) if loss == "squared" else ()))
     problem = ("few.csv", "--targets", "y", "--hidden", 2, "--loss", loss, *weights, *bias)
     relufit("export-sdp", *problem, "--out", "problem.dat-s")
     relufit(
-        "train", *problem, "--inner-iterations", 0, "--iterations", 1, "--model", "model.json", "--trace", "trace.csv"
-    )
+        "train", *problem, "--no-polish", "--inner-iterations", 0, "--iterations", 1, "--model", "model.json",
+        "--trace", "trace.csv",
+    )  # fmt: skip
     objective = read_csv(relufit.folder / "trace.csv")["objective"][0]
     assert objective_of_csdp(relufit, "problem.dat-s") == pytest.approx(objective, rel=1e-5, abs=1e-5)

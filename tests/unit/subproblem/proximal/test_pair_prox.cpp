@@ -307,7 +307,8 @@ TEST(ProxPair, EveryEntryHasItsOwnBits) {
   std::vector<std::vector<double>> first;
   for (std::int64_t targets = hwy::SupportedTargets() & ~std::int64_t{HWY_EMU128 | HWY_SCALAR}; targets != 0;
        targets &= targets - 1) {
-    hwy::SetSupportedTargetsForTest(targets & -targets);
+    // With all older ones: the library chooses the best of those that it is compiled for, as on such a processor.
+    hwy::SetSupportedTargetsForTest(targets);
     hwy::GetChosenTarget().DeInit();
     Generator random(9);
     std::size_t run = 0;
