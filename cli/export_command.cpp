@@ -13,19 +13,22 @@ namespace {
 struct Arguments {
   std::string model, c, onnx;
   std::optional<std::string> name, opset;
-  bool single_precision = false, double_precision = false;
+  bool single_precision = false, double_precision = false, scores = false;
 };
 
 void check_kind(const Arguments& a) {
   const auto fail = [](const char* message) { throw std::invalid_argument(message); };
   if (a.c.empty() == a.onnx.empty()) fail("--c, --onnx: expected one of them");
   if (a.c.empty() && (a.name || a.single_precision)) fail("--name, --float32: options of --c");
-  if (a.onnx.empty() && (a.opset || a.double_precision)) fail("--opset, --float64: options of --onnx");
+  if (a.onnx.empty() && (a.opset || a.double_precision || a.scores)) {
+    fail("--opset, --float64, --scores: options of --onnx");
+  }
 }
 
 int export_onnx(const Arguments& a) {
   std::vector<std::string> arguments = {"export", a.model, "--onnx", a.onnx};
   if (a.double_precision) arguments.insert(arguments.end(), {"--dtype", "float64"});
+  if (a.scores) arguments.emplace_back("--scores");
   if (a.opset) arguments.insert(arguments.end(), {"--opset", *a.opset});
   return run_python_package(arguments);
 }
@@ -41,6 +44,7 @@ void add_export(CLI::App& app, ExitCode& exit) {
   command->add_flag("--float32", a->single_precision, "--c: float instead of double");
   add_output(*command, "--onnx", a->onnx, "ONNX file to write, by the Python package");
   command->add_flag("--float64", a->double_precision, "--onnx: double instead of float");
+  command->add_flag("--scores", a->scores, "--onnx: of a classification the scores alone");
   command->add_option("--opset", a->opset, "--onnx: version of the operators (default: 13)");
   command->footer("Example:\n  relufit export diabetes.json --c diabetes.h");
   command->callback([a, &exit] {

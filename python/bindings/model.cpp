@@ -287,10 +287,10 @@ void bind_exports(nb::class_<Model>& model) {
       "`name` is made from the path by default. dtype 'float32': float instead of double.");
   model.def(
       "to_onnx",
-      [](nb::handle self, nb::handle path, const std::string& dtype, int opset) {
-        return nb::module_::import_("relufit._onnx").attr("to_onnx")(self, path, dtype, opset);
+      [](nb::handle self, nb::handle path, const std::string& dtype, int opset, bool scores) {
+        return nb::module_::import_("relufit._onnx").attr("to_onnx")(self, path, dtype, opset, scores);
       },
-      "path"_a = nb::none(), nb::kw_only(), "dtype"_a = "float32", "opset"_a = 13,
+      "path"_a = nb::none(), nb::kw_only(), "dtype"_a = "float32", "opset"_a = 13, "scores"_a = false,
       "The network as an ONNX model, which is returned and, with a path, written: see relufit.to_onnx.");
   model.def(
       "to_torch",

@@ -138,7 +138,7 @@ def test_onnx_without_the_package(relufit: Program, model: Path, monkeypatch: py
     [
         ((), "--c, --onnx: expected one of them"),
         (("--c", "a.h", "--onnx", "a.onnx"), "--c, --onnx: expected one of them"),
-        (("--c", "a.h", "--opset", 13), "--opset, --float64: options of --onnx"),
+        (("--c", "a.h", "--opset", 13), "--opset, --float64, --scores: options of --onnx"),
         (("--onnx", "a.onnx", "--float32"), "--name, --float32: options of --c"),
     ],
 )

@@ -19,7 +19,11 @@ _FIRST_IR = 4  # of files: before it constants had to be inputs as well
 
 
 def to_onnx(
-    model: Model, path: str | bytes | os.PathLike[Any] | None = None, dtype: str = "float32", opset: int = 13
+    model: Model,
+    path: str | bytes | os.PathLike[Any] | None = None,
+    dtype: str = "float32",
+    opset: int = 13,
+    scores: bool = False,
 ) -> onnx.ModelProto:
     """The network as an ONNX model, which is returned and, with a path, written.
 
@@ -33,7 +37,8 @@ def to_onnx(
     A classification has more outputs: "outputs" are the scores, "probabilities" (samples, classes) their softmax (of
     one score z: that of 0 and z, which is the logistic function; none with the hinge loss), "label" (samples,) the
     names of the classes, as int64 where all names are whole numbers, else as text. Label and classes are in the
-    metadata, as JSON under relufit.classification.
+    metadata, as JSON under relufit.classification. With `scores` the graph ends at "outputs", of a classification too:
+    optimization tools that embed networks read such graphs alone.
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype: {dtype!r}, expected 'float32' or 'float64'")
@@ -49,7 +54,7 @@ def to_onnx(
         helper.make_tensor_value_info(name, kind, ["samples", size])
         for name, size in (("inputs", model.widths[0]), ("outputs", model.widths[-1]))
     ]
-    if model.classification is not None:
+    if model.classification is not None and not scores:
         _add_classes(model.classification, graph, ends)
     opsets = [helper.make_opsetid("", opset)]
     proto = helper.make_model(
@@ -78,7 +83,8 @@ class _Graph:
         self.constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(onnx_package().helper.make_node(kind, inputs, [output], **attributes))
+        """Named as its output: some readers tell nodes apart by their names."""
+        self.nodes.append(onnx_package().helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
     def constant(self, name: str, values: Any) -> str:
@@ -95,7 +101,11 @@ class _Graph:
 
     def affine(self, value: str, weights: np.ndarray, bias: np.ndarray, suffix: str, output: str) -> str:
         names = [self.constant(f"weights{suffix}", weights), self.constant(f"bias{suffix}", bias)]
-        return self.node("Gemm", [value, *names], output, transB=1)
+        return self.gemm(value, names, output)
+
+    def gemm(self, value: str, constants: list[str], output: str) -> str:
+        """With all attributes: some readers know no defaults."""
+        return self.node("Gemm", [value, *constants], output, alpha=1.0, beta=1.0, transA=0, transB=1)
 
     def bound(self, kind: str, value: str, bound: str, output: str) -> str:
         """Max or Min with a constant, which opset 7 wants in the shape of the value."""
@@ -176,7 +186,7 @@ def _add_classes(classification: Classification, graph: _Graph, ends: list) -> N
     scores, names = "outputs", classification.classes
     if classification.output_count == 1:  # 0 and the score, of which the classes are like others
         second = [graph.constant("second", [[0], [1]]), graph.constant("none", [0, 0])]
-        scores = graph.node("Gemm", ["outputs", *second], "scores", transB=1)
+        scores = graph.gemm("outputs", second, "scores")
     if classification.link != "none":
         graph.node("Softmax", [scores], "probabilities", axis=1)
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(graph.dtype))
