@@ -20,7 +20,7 @@ address() {
 thread() {
   cmake --preset tsan >/dev/null
   cmake --build --preset tsan --target relufit-tests
-  ctest --preset tsan -j 2 -R 'Train|Search|Subproblem|Workers|Race|Maxout|SkipConnections|EveryActivation'
+  ctest --preset tsan -j 2 -R 'Train|Search|Subproblem|Workers|Race|Ridge|Blocks|Maxout|SkipConnections|EveryActivation'
 }
 
 # The interpreter is not built with the sanitizers: their library is loaded before it, also where the build imports the

@@ -13,6 +13,7 @@ struct PolishOptions {
   Index max_iterations = 500;  ///< >= 1
   /// Relative decrease of the loss over 10 iterations at which descent ends, >= 0; 0: goes on to a local minimum.
   double tolerance = 0;
+  int threads = 1;                    ///< over the samples, >= 1; the result does not depend on them
   Index largest_dense = 5000000;      ///< entries of the Jacobian up to which Levenberg-Marquardt is used, >= 0
   std::function<bool()> should_stop;  ///< asked at every iteration; true ends the refinement
   /// refit_output: what rounding of raw inputs and outputs is relative to, in scaled units (src/rounding.h).

@@ -16,7 +16,7 @@ from ._core import Model, TrainResult
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["activation_regions", "comparison", "function_1d", "function_2d", "trace"]
+__all__ = ["activation_regions", "comparison", "function_1d", "function_2d", "ridge", "trace"]
 
 Range = tuple[float, float]
 
@@ -55,6 +55,29 @@ def _fit_label(sources: Iterable[Any]) -> str:
     models = [getattr(source, "model_", getattr(source, "model", None)) for source in sources]
     classes = [model is not None and model.classification is not None for model in models]
     return "share on the wrong side" if classes and all(classes) else "relative residual"
+
+
+def ridge(source: Any, *, ax: Axes | None = None) -> Axes:
+    """Mean loss of held-out samples for every ridge that was tried, with its standard error, and the one chosen.
+
+    Parameters
+    ----------
+    source : TrainResult, or fitted estimator, that chose its ridge
+    ax : matplotlib Axes
+        To draw into; default: the current one.
+    """
+    choice = getattr(source, "ridge_choice", None)
+    path = getattr(source, "ridge_path_", None)
+    if choice is not None:
+        path = {name: getattr(choice, name) for name in ("held_out", "standard_error")} | {"ridge": choice.ridges}
+    if path is None:
+        raise ValueError(f"source: {type(source).__name__}, expected a TrainResult or estimator that chose its ridge")
+    axes = _axes(ax)
+    axes.errorbar(path["ridge"], path["held_out"], path["standard_error"], marker="o", capsize=3)
+    axes.axvline(choice.ridge if choice is not None else source.ridge_, color="0.6", linestyle="--", label="chosen")
+    axes.set(xscale="log", xlabel="ridge", ylabel="mean held-out loss, scaled units")
+    axes.legend()
+    return axes
 
 
 def trace(source: Any, *, ax: Axes | None = None) -> Axes:

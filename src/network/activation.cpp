@@ -108,6 +108,10 @@ double slope(const Activation& activation, double z) {
 }
 
 void differentiate(const Activation& activation, const Eigen::Ref<const Matrix>& arguments, Eigen::Ref<Matrix> slopes) {
+  if (activation.kind == Kind::relu) {
+    slopes = (arguments.array() > 0).cast<double>();
+    return;
+  }
   if (activation.kind != Kind::maxout) {
     slopes = arguments.unaryExpr([&](double z) { return slope(activation, z); });
     return;

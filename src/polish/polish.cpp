@@ -46,6 +46,9 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   if (!(options.tolerance >= 0)) {
     throw std::invalid_argument(fmt::format("tolerance: {}, expected at least 0", options.tolerance));
   }
+  if (options.threads < 1) {
+    throw std::invalid_argument(fmt::format("threads: {}, expected at least 1", options.threads));
+  }
   if (options.largest_dense < 0) {
     throw std::invalid_argument(fmt::format("largest_dense: {}, expected at least 0", options.largest_dense));
   }
@@ -200,7 +203,7 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   PolishResult result;
   result.layers = layers;
   result.before = result.after = network_loss(problem, layers);
-  Refinement refinement{NetworkErrors(problem), {}, options};
+  Refinement refinement{NetworkErrors(problem, options.threads), {}, options};
   refinement.parameters = refinement.errors.pack(layers);
   refinement.nearly_exact = 0.5 * kNearlyExact * problem.targets.squaredNorm();
   if (!problem.weight_terms.empty()) {

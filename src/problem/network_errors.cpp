@@ -14,28 +14,48 @@ namespace {
 // product of so many rows goes at full speed.
 constexpr Index kGramBlock = 256;
 
+// Samples of a pass for the loss: wide enough for products at full speed, few enough for the caches.
+constexpr Index kLossBlock = 256;
+constexpr Index kParts = 16;  // of all blocks at most, each with sums of its own
+
 }  // namespace
 
-NetworkErrors::NetworkErrors(const LiftedProblem& problem) : problem_(problem), shapes_(problem.shapes()) {
-  activations_.push_back(problem.inputs);
-  slopes_.emplace_back();
+NetworkErrors::NetworkErrors(const LiftedProblem& problem, int threads)
+    : problem_(problem), shapes_(problem.shapes()), workers_(std::make_shared<Workers>(threads)) {
   for (std::size_t l = 0; l < shapes_.size(); ++l) {
-    const Index rows = shapes_[l].rows;
     offsets_.push_back(parameters_);
-    parameters_ += rows * shapes_[l].columns + biases(l);
-    arguments_.emplace_back(rows, problem.samples());
-    const bool hidden = l + 1 < shapes_.size();
-    // What the next layer sees; the inputs below the units stay.
-    activations_.emplace_back(hidden ? shapes_[l + 1].columns : rows, problem.samples());
-    if (hidden && problem.skip_connections) activations_.back().bottomRows(problem.inputs.rows()) = problem.inputs;
-    slopes_.emplace_back(hidden ? rows : 0, hidden ? problem.samples() : 0);
-    backward_.emplace_back();
+    parameters_ += shapes_[l].rows * shapes_[l].columns + biases(l);
   }
-  inputs_of_.resize(offsets_.size());
-  slopes_of_.resize(offsets_.size());
+  backward_.resize(shapes_.size());
+  inputs_of_.resize(shapes_.size());
+  slopes_of_.resize(shapes_.size());
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     ridge_.segment(offsets_[l] + shapes_[l].rows * shapes_[l].columns, biases(l)).setZero();
+  }
+  const Index blocks = (problem.samples() + kLossBlock - 1) / kLossBlock;
+  const Index size = kLossBlock * ((blocks + kParts - 1) / kParts);
+  for (Index begin = 0; begin < problem.samples(); begin += size) {
+    parts_.push_back({{begin, std::min(size, problem.samples() - begin)}, {}, 0, {}});
+  }
+}
+
+/// Memory for these samples, and their inputs.
+void NetworkErrors::enter(Pass& pass, Range samples) const {
+  const std::size_t layers = shapes_.size();
+  pass.samples = samples;
+  pass.arguments.resize(layers);
+  pass.activations.resize(layers + 1);
+  pass.slopes.resize(layers + 1);
+  const auto inputs = problem_.inputs.middleCols(samples.begin, samples.size);
+  pass.activations[0] = inputs;
+  for (std::size_t l = 0; l < layers; ++l) {
+    const bool hidden = l + 1 < layers;
+    pass.arguments[l].resize(shapes_[l].rows, samples.size);
+    // What the next layer sees; the inputs lie below the units.
+    pass.activations[l + 1].resize(hidden ? shapes_[l + 1].columns : shapes_[l].rows, samples.size);
+    if (hidden && problem_.skip_connections) pass.activations[l + 1].bottomRows(inputs.rows()) = inputs;
+    if (hidden) pass.slopes[l + 1].resize(shapes_[l].rows, samples.size);
   }
 }
 
@@ -63,40 +83,47 @@ NetworkErrors::Weights NetworkErrors::weights(const Vector& parameters, std::siz
   return {parameters.data() + offsets_[layer], shapes_[layer].rows, shapes_[layer].columns};
 }
 
-void NetworkErrors::forward(const Vector& parameters) {
+void NetworkErrors::forward(const Vector& parameters, Pass& pass) const {
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     const Weights w = weights(parameters, l);
     const bool last = l + 1 == offsets_.size();
-    Matrix& arguments = last ? activations_.back() : arguments_[l];
-    set_product(arguments, w, activations_[l]);
+    Matrix& arguments = last ? pass.activations.back() : pass.arguments[l];
+    set_product(arguments, w, pass.activations[l]);
     if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (last) break;
-    auto values = activations_[l + 1].topRows(problem_.widths[l + 1]);
+    auto values = pass.activations[l + 1].topRows(problem_.widths[l + 1]);
     if (smoothing_ > 0) {
-      evaluate_smoothed(problem_.activation, smoothing_, arguments, values, slopes_[l + 1]);
+      evaluate_smoothed(problem_.activation, smoothing_, arguments, values, pass.slopes[l + 1]);
     } else {
-      differentiate(problem_.activation, arguments, slopes_[l + 1]);
+      differentiate(problem_.activation, arguments, pass.slopes[l + 1]);
       evaluate(problem_.activation, arguments, values);
     }
   }
-  errors_ = activations_.back() - problem_.targets;
+  const auto targets = problem_.targets.middleCols(pass.samples.begin, pass.samples.size);
+  pass.errors = pass.activations.back() - targets;
   if (problem_.output == OutputActivation::linear) return;
-  errors_ = (problem_.targets.array() > 0).select(errors_, activations_.back().cwiseMax(0.0));
+  pass.errors = (targets.array() > 0).select(pass.errors, pass.activations.back().cwiseMax(0.0));
+}
+
+const NetworkErrors::Pass& NetworkErrors::forward_all(const Vector& parameters) {
+  if (all_.samples.size == 0) enter(all_, {0, problem_.samples()});
+  forward(parameters, all_);
+  return all_;
 }
 
 void NetworkErrors::values(const Vector& parameters, Vector& values) {
-  forward(parameters);
+  const Matrix& errors = forward_all(parameters).errors;
   values.resize(value_count());
-  values.head(errors_.size()) = errors_.transpose().reshaped();
+  values.head(errors.size()) = errors.transpose().reshaped();
   if (problem_.ridge > 0) values.tail(parameters_) = ridge_.cwiseProduct(parameters);
 }
 
 void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
-  forward(parameters);
+  forward_all(parameters);
   jacobian.resize(value_count(), parameters_);
   const Range all{0, problem_.samples()};
   transpose(all);
-  for (Index o = 0; o < errors_.rows(); ++o) {
+  for (Index o = 0; o < all_.errors.rows(); ++o) {
     seed(all, o, false);
     fill_jacobian(parameters, jacobian.middleRows(o * all.size, all.size));
   }
@@ -109,8 +136,8 @@ void NetworkErrors::jacobian(const Vector& parameters, Matrix& jacobian) {
 /// What the Jacobian needs of these samples, which become rows.
 void NetworkErrors::transpose(Range samples) {
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
-    inputs_of_[l] = activations_[l].middleCols(samples.begin, samples.size).transpose();
-    if (l > 0) slopes_of_[l] = slopes_[l].middleCols(samples.begin, samples.size).transpose();
+    inputs_of_[l] = all_.activations[l].middleCols(samples.begin, samples.size).transpose();
+    if (l > 0) slopes_of_[l] = all_.slopes[l].middleCols(samples.begin, samples.size).transpose();
     backward_[l].resize(samples.size, shapes_[l].rows);
   }
 }
@@ -124,7 +151,7 @@ void NetworkErrors::seed(Range samples, Index output, bool curved) {
   const bool softmax = curved && problem_.loss.kind == Loss::Kind::cross_entropy;
   for (Index i = 0; i < samples.size; ++i) {
     const Index n = samples.begin + i;
-    const auto z = activations_.back().col(n);
+    const auto z = all_.activations.back().col(n);
     double root = 1;
     if (softmax) {
       const double most = z.maxCoeff();
@@ -136,7 +163,7 @@ void NetworkErrors::seed(Range samples, Index output, bool curved) {
     }
     // Where an output must vanish, and does, its error is constant.
     const bool free =
-        problem_.output == OutputActivation::linear || problem_.targets(output, n) > 0 || errors_(output, n) > 0;
+        problem_.output == OutputActivation::linear || problem_.targets(output, n) > 0 || all_.errors(output, n) > 0;
     last(i, output) += free ? root : 0;
     if (curved && problem_.sample_weights.size() > 0) last.row(i) *= std::sqrt(problem_.sample_weights(n));
   }
@@ -168,54 +195,96 @@ bool NetworkErrors::is_least_squares() const {
 
 bool NetworkErrors::is_of_errors() const { return problem_.output == OutputActivation::relu || is_least_squares(); }
 
-double NetworkErrors::output_loss() const {
-  const Vector& weights = problem_.sample_weights;
-  if (!is_of_errors()) return loss_value(problem_.loss, activations_.back(), problem_.targets, weights);
-  if (weights.size() == 0) return 0.5 * errors_.squaredNorm();
-  return 0.5 * errors_.colwise().squaredNorm().transpose().cwiseProduct(weights).sum();
+double NetworkErrors::output_loss(const Pass& pass) const {
+  const Range samples = pass.samples;
+  Vector weights;
+  if (problem_.sample_weights.size() > 0) weights = problem_.sample_weights.segment(samples.begin, samples.size);
+  if (!is_of_errors()) {
+    return loss_value(problem_.loss, pass.activations.back(), problem_.targets.middleCols(samples.begin, samples.size),
+                      weights);
+  }
+  if (weights.size() == 0) return 0.5 * pass.errors.squaredNorm();
+  return 0.5 * pass.errors.colwise().squaredNorm().transpose().cwiseProduct(weights).sum();
 }
 
 /// The derivatives of that by the outputs.
-Matrix NetworkErrors::output_slope() const {
-  const Vector& weights = problem_.sample_weights;
-  if (!is_of_errors()) return loss_gradient(problem_.loss, activations_.back(), problem_.targets, weights);
-  return weights.size() == 0 ? errors_ : Matrix(errors_ * weights.asDiagonal());
-}
-
-double NetworkErrors::loss(const Vector& parameters) {
-  forward(parameters);
-  return output_loss() + 0.5 * ridge_.cwiseProduct(parameters).squaredNorm();
+Matrix NetworkErrors::output_slope(const Pass& pass) const {
+  const Range samples = pass.samples;
+  Vector weights;
+  if (problem_.sample_weights.size() > 0) weights = problem_.sample_weights.segment(samples.begin, samples.size);
+  if (!is_of_errors()) {
+    return loss_gradient(problem_.loss, pass.activations.back(),
+                         problem_.targets.middleCols(samples.begin, samples.size), weights);
+  }
+  return weights.size() == 0 ? pass.errors : Matrix(pass.errors * weights.asDiagonal());
 }
 
 template <class Visit>
-void NetworkErrors::backward(const Vector& parameters, Visit&& visit) {
-  Matrix slope = output_slope();
+void NetworkErrors::backward(const Vector& parameters, const Pass& pass, Visit&& visit) const {
+  Matrix slope = output_slope(pass);
   for (std::size_t l = offsets_.size(); l-- > 0;) {
     visit(l, slope);
     if (l == 0) break;
-    const Matrix of_units = weights(parameters, l).leftCols(problem_.widths[l]).transpose() * slope;
-    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(slopes_[l]);
+    Matrix of_units;
+    set_product(of_units, weights(parameters, l).leftCols(problem_.widths[l]).transpose(), slope);
+    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(pass.slopes[l]);
   }
 }
 
 std::vector<Matrix> NetworkErrors::slopes(const Vector& parameters) {
-  forward(parameters);
   std::vector<Matrix> slopes(offsets_.size());
-  backward(parameters, [&](std::size_t l, const Matrix& slope) { slopes[l] = slope; });
+  backward(parameters, forward_all(parameters), [&](std::size_t l, const Matrix& slope) { slopes[l] = slope; });
   return slopes;
 }
 
+/// Calls work(part) for every block of every part, whose loss begins at 0.
+template <class Work>
+void NetworkErrors::for_all_parts(const Work& work) {
+  workers_->run(static_cast<Index>(parts_.size()), [&](Index i) {
+    Part& part = parts_[static_cast<std::size_t>(i)];
+    part.loss = 0;
+    for (Index done = 0; done < part.samples.size; done += kLossBlock) {
+      enter(part.pass, {part.samples.begin + done, std::min(kLossBlock, part.samples.size - done)});
+      work(part);
+    }
+  });
+}
+
+double NetworkErrors::loss(const Vector& parameters) {
+  for_all_parts([&](Part& part) {
+    forward(parameters, part.pass);
+    part.loss += output_loss(part.pass);
+  });
+  double loss = 0.5 * ridge_.cwiseProduct(parameters).squaredNorm();
+  for (const Part& part : parts_) loss += part.loss;
+  return loss;
+}
+
+void NetworkErrors::add_gradient(const Vector& parameters, const Pass& pass, Vector& gradient) const {
+  backward(parameters, pass, [&](std::size_t l, const Matrix& slope) {
+    const Index rows = shapes_[l].rows;
+    const Index columns = shapes_[l].columns;
+    Eigen::Map<Matrix> by_weights(gradient.data() + offsets_[l], rows, columns);
+    add_product(by_weights, slope, pass.activations[l].transpose());
+    if (problem_.bias) gradient.segment(offsets_[l] + rows * columns, rows) += slope.rowwise().sum();
+  });
+}
+
 double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
-  forward(parameters);
-  const double value = output_loss();
-  backward(parameters, [&](std::size_t l, const Matrix& slope) {
-    const Index weights = shapes_[l].rows * shapes_[l].columns;
-    gradient.segment(offsets_[l], weights) = (slope * activations_[l].transpose()).reshaped();
-    if (problem_.bias) gradient.segment(offsets_[l] + weights, shapes_[l].rows) = slope.rowwise().sum();
+  for (Part& part : parts_) part.gradient.setZero(parameters_);
+  for_all_parts([&](Part& part) {
+    forward(parameters, part.pass);
+    part.loss += output_loss(part.pass);
+    add_gradient(parameters, part.pass, part.gradient);
   });
   const Vector weighted = ridge_.cwiseProduct(parameters);
-  gradient += ridge_.cwiseProduct(weighted);
-  return value + 0.5 * weighted.squaredNorm();
+  double loss = 0.5 * weighted.squaredNorm();
+  gradient = ridge_.cwiseProduct(weighted);
+  for (const Part& part : parts_) {
+    loss += part.loss;
+    gradient += part.gradient;
+  }
+  return loss;
 }
 
 bool NetworkErrors::has_curvature() const {
@@ -238,12 +307,13 @@ double NetworkErrors::curvature(double output, double target) const {
 void NetworkErrors::gauss_newton(const Vector& parameters, Vector& gradient, Matrix& gram) {
   gradient.resize(parameters_);
   loss(parameters, gradient);
+  forward_all(parameters);
   gram.setZero(parameters_, parameters_);
   for (Index begin = 0; begin < problem_.samples(); begin += kGramBlock) {
     const Range block{begin, std::min(kGramBlock, problem_.samples() - begin)};
     transpose(block);
     rows_.resize(block.size, parameters_);
-    for (Index o = 0; o < errors_.rows(); ++o) {
+    for (Index o = 0; o < all_.errors.rows(); ++o) {
       seed(block, o, !is_least_squares());
       fill_jacobian(parameters, rows_);
       gram.selfadjointView<Eigen::Lower>().rankUpdate(rows_.transpose());

@@ -2,6 +2,7 @@
 /// Internal: errors of a plain network as functions of its packed parameters, with their derivatives.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/parallel.h"
@@ -11,9 +12,12 @@ namespace relufit {
 
 /// Parameters are packed layer by layer: W_l column by column, then b_l where layers have biases. Holds a reference to
 /// the problem.
+///
+/// The loss and its gradient take a few hundred samples at a time, whose values stay in the caches from the first layer
+/// to the last and back. Blocks belong to parts, whose sums are added in their order: threads change nothing.
 class NetworkErrors {
  public:
-  explicit NetworkErrors(const LiftedProblem& problem);
+  explicit NetworkErrors(const LiftedProblem& problem, int threads = 1);
 
   Index parameter_count() const { return parameters_; }
   /// Position of a layer's first parameter; layers count from 0.
@@ -47,16 +51,37 @@ class NetworkErrors {
 
  private:
   using Weights = Eigen::Map<const Matrix>;
+  /// What a pass through the network leaves for some of the samples.
+  struct Pass {
+    Range samples{0, 0};
+    std::vector<Matrix> arguments;    // of the activations of every layer
+    std::vector<Matrix> activations;  // what every layer sees (inputs; hidden units, inputs again if skipped), outputs
+    std::vector<Matrix> slopes;       // by the arguments of hidden layers, with the same index; first and last empty
+    Matrix errors;                    // of the outputs; 0 where a ReLU output that must vanish does
+  };
+  /// Consecutive blocks of samples, one after the other in the same memory.
+  struct Part {
+    Range samples;
+    Pass pass;
+    double loss = 0;
+    Vector gradient;
+  };
+
   Weights weights(const Vector& parameters, std::size_t layer) const;
   Index biases(std::size_t layer) const { return problem_.bias ? shapes_[layer].rows : 0; }
-  void forward(const Vector& parameters);
+  void enter(Pass& pass, Range samples) const;
+  void forward(const Vector& parameters, Pass& pass) const;
+  const Pass& forward_all(const Vector& parameters);
   /// Whether the loss is of the errors: squares, which a ReLU output makes one-sided where the output must vanish.
   bool is_of_errors() const;
-  double output_loss() const;
-  Matrix output_slope() const;
+  double output_loss(const Pass& pass) const;
+  Matrix output_slope(const Pass& pass) const;
   /// Calls visit(l, derivatives by the arguments of layer l) from the last layer to the first, after `forward`.
   template <class Visit>
-  void backward(const Vector& parameters, Visit&& visit);
+  void backward(const Vector& parameters, const Pass& pass, Visit&& visit) const;
+  template <class Work>
+  void for_all_parts(const Work& work);
+  void add_gradient(const Vector& parameters, const Pass& pass, Vector& gradient) const;
   double curvature(double output, double target) const;
   void transpose(Range samples);
   void seed(Range samples, Index output, bool curved);
@@ -65,14 +90,13 @@ class NetworkErrors {
   const LiftedProblem& problem_;
   std::vector<LayerShape> shapes_;
   Index parameters_ = 0;
-  double smoothing_ = 0;             // width; 0: none
-  std::vector<Index> offsets_;       // of every layer's parameters
-  Vector ridge_;                     // sqrt(ridge) for weights, 0 for biases
-  std::vector<Matrix> arguments_;    // of the activations of every layer
-  std::vector<Matrix> activations_;  // what every layer sees (inputs; hidden units, inputs again if skipped), outputs
-  std::vector<Matrix> slopes_;       // by the arguments of hidden layers, with the same index; first and last empty
-  Matrix errors_;                    // of the outputs; 0 where a ReLU output that must vanish does
-  Matrix rows_;                      // of a Jacobian, for a few samples
+  double smoothing_ = 0;        // width; 0: none
+  std::vector<Index> offsets_;  // of every layer's parameters
+  Vector ridge_;                // sqrt(ridge) for weights, 0 for biases
+  std::vector<Part> parts_;
+  std::shared_ptr<Workers> workers_;  // of copies, too, which then must not run at the same time
+  Pass all_;                          // of all samples, for values and Jacobians
+  Matrix rows_;                       // of a Jacobian, for a few samples
   // For it, with one row per sample: the above, and derivatives of one output by the arguments of every layer.
   std::vector<Matrix> inputs_of_, slopes_of_, backward_;
 };

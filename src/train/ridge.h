@@ -55,8 +55,8 @@ class RidgePath {
 };
 
 /// How fits along a path end (PolishOptions::tolerance), and the last of them.
-constexpr double kPathTolerance = 1e-3;
-constexpr double kLastTolerance = 1e-6;
+constexpr double kPathTolerance = 1e-2;
+constexpr double kLastTolerance = 1e-4;
 
 /// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far.
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,

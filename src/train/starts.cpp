@@ -259,6 +259,7 @@ class Starts {
 
   PolishOptions polish_options(const SequenceOptions& sequence) const {
     PolishOptions polishing;
+    polishing.threads = sequence.threads;
     polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
     return polishing;
   }

@@ -125,3 +125,19 @@ def test_bad_arguments_are_refused(ax) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_ridge_shows_what_was_tried() -> None:
+    generator = np.random.default_rng(0)
+    inputs = generator.standard_normal((60, 2))
+    targets = np.abs(inputs[:, 0]) + 0.1 * generator.standard_normal(60)
+    result = relufit.train(inputs, targets, [3])
+    estimator = relufit.ReluRegressor(hidden=(3,)).fit(inputs, targets)
+    for source in (result, estimator):
+        _, ax = plt.subplots()
+        assert plot.ridge(source, ax=ax) is ax
+        points = ax.lines[0].get_xydata()
+        np.testing.assert_array_equal(points, np.column_stack([result.ridge_choice.ridges, result.ridge_choice.held_out]))
+        assert result.ridge_choice.ridge in ax.lines[-1].get_xdata()
+    with pytest.raises(ValueError, match="expected a TrainResult or estimator that chose its ridge"):
+        plot.ridge(relufit.train(inputs, targets, [3], ridge=0.1))
