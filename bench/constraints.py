@@ -10,8 +10,8 @@ quarter held out. Three tasks, each with the same set of networks and the same o
     bounds     all weights in [-.3, .3]
     lipschitz  both layers with a spectral norm of at most 1, so that the network's Lipschitz constant is at most 1
 
-relufit: `relufit train --constraints`, the whole process, with `--polish`, with four starts of that, and with its
-defaults, one long relaxation. PyTorch: Adam with the rates .003, .01 and .03, four starts each side by side, rates falling to zero at
+relufit: `relufit train --constraints`, the whole process: a race, four of them (`--starts 4`), and one long relaxation
+(`--no-polish`). PyTorch: Adam with the rates .003, .01 and .03, four starts each side by side, rates falling to zero at
 the end of the time, and after every step the weights projected onto the constraints (clamped, or singular values cut);
 the best network counts. It gets the processor time that relufit took. Violations and objectives of the networks
 returned are computed by NumPy.
@@ -50,7 +50,7 @@ HIDDEN, RIDGE = 10, 0.003
 RISING = ("bmi", "bp", "s5")
 BOUND, LIPSCHITZ = 0.3, 1.0
 RATES, STARTS, CHECK_INTERVAL = (0.003, 0.01, 0.03), 4, 25
-SETTINGS = {"--polish": ["--polish"], "--polish --starts 4": ["--polish", "--starts", "4"], "defaults": []}
+SETTINGS = {"a race": [], "--starts 4": ["--starts", "4"], "--no-polish": ["--no-polish"]}
 TASKS = {
     "monotone": {"monotone": [{"input": name, "target": "progression", "direction": "increasing"} for name in RISING]},
     "bounds": {"weights": [{"layer": layer, "lower": -BOUND, "upper": BOUND} for layer in (1, 2)]},

@@ -27,7 +27,7 @@ def _scaled_targets(estimator: Any) -> Any:
 
 def regressors() -> dict[str, Any]:
     return {
-        "relufit": relufit.ReluRegressor(),
+        "relufit": relufit.ReluRegressor(random_state=0),
         "MLP": _scaled_targets(MLPRegressor(random_state=0)),
         "MLP tuned": _scaled_targets(GridSearchCV(MLPRegressor(random_state=0, max_iter=1000), TUNING, cv=5)),
         "HistGradientBoosting": HistGradientBoostingRegressor(),
@@ -39,7 +39,7 @@ def regressors() -> dict[str, Any]:
 def classifiers() -> dict[str, Any]:
     tuned = GridSearchCV(MLPClassifier(random_state=0, max_iter=1000), TUNING, cv=5, scoring="neg_log_loss")
     return {
-        "relufit": relufit.ReluClassifier(),
+        "relufit": relufit.ReluClassifier(random_state=0),
         "MLP": _scaled(MLPClassifier(random_state=0)),
         "MLP tuned": _scaled(tuned),
         "HistGradientBoosting": HistGradientBoostingClassifier(),

@@ -132,7 +132,7 @@ def test_ridge_shows_what_was_tried() -> None:
     inputs = generator.standard_normal((60, 2))
     targets = np.abs(inputs[:, 0]) + 0.1 * generator.standard_normal(60)
     result = relufit.train(inputs, targets, [3])
-    estimator = relufit.ReluRegressor(hidden=(3,)).fit(inputs, targets)
+    estimator = relufit.ReluRegressor(hidden=(3,), random_state=0).fit(inputs, targets)
     for source in (result, estimator):
         _, ax = plt.subplots()
         assert plot.ridge(source, ax=ax) is ax
