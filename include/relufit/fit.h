@@ -12,8 +12,8 @@ namespace relufit {
 /// absolute norm).
 double relative_residual(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
-/// Loss of the plain network's outputs, with the sample weights, + ridge/2 sum ||W||^2 (exact loss: that of the
-/// squared).
+/// Loss of the plain network's outputs, with the sample weights, + ridge/2 sum ||W||^2 + weight terms (exact loss: that
+/// of the squared).
 double network_loss(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 /// How far outputs of the plain network are beyond the problem's output bounds and terms, at most; 0 where they hold or

@@ -14,9 +14,9 @@ namespace relufit {
 /// How a model was trained, and how well it fits: recorded in the file, not needed to predict.
 struct TrainingRecord {
   std::string version;   ///< of relufit
-  std::string strategy;  ///< name of the parameter update strategy
+  std::string strategy;  ///< name of the update strategy, or of the method where that is not the relaxation
   std::string loss;      ///< name of the loss (loss.h)
-  std::string status;    ///< how training ended, see TrainStatus
+  std::string status;    ///< how training ended, see SequenceStatus
   unsigned seed = 0;
   Index samples = 0;
   Index iterations = 0;  ///< outer iterations of the start that was kept
@@ -49,7 +49,8 @@ struct Model {
 std::optional<Loss> recorded_loss(const Model& model);
 
 /// Writes the model as JSON ("relufit-model", version 1, every double to full precision). The file appears whole or not
-/// at all. Throws std::runtime_error when it cannot be written.
+/// at all. Throws std::invalid_argument for a model that could not be read again, std::runtime_error when it cannot be
+/// written.
 void save_model(const Model& model, const std::string& path);
 
 /// Reads and checks a model file. Throws std::invalid_argument naming the file, the field and what is expected when it

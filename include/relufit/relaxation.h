@@ -10,7 +10,8 @@
 ///
 /// M is affine in (A, B, C). The convex problem that relufit solves, for lambda > 0 and with P = I:
 ///
-///     minimize   loss(Z) + ridge/2 ||W||^2 + sum_j lambda_j (||M_j||_* - ||P_j||_*)   over the affine constraints
+///     minimize   loss(Z) + ridge/2 ||W||^2 + terms(W) + sum_j lambda_j (||M_j||_* - ||P_j||_*)   over the affine
+///     constraints
 #pragma once
 
 #include <vector>

@@ -52,7 +52,8 @@ struct SearchResult {
 
 /// Searches for an exact fit. The same seed gives the same network unless time limit or callbacks end the search.
 /// Data should be scaled: inputs of size about 1.
-/// Throws std::invalid_argument for a problem or options out of range, another than the exact loss, or a ridge.
+/// Throws std::invalid_argument for a problem or options out of range, another than the exact loss, a ridge,
+/// or weight terms.
 SearchResult search_exact_fit(const LiftedProblem& problem, const SearchOptions& options = {},
                               const SearchObserver& observer = {});
 

@@ -17,7 +17,7 @@ namespace relufit {
 
 /// How a sequence ended.
 enum class SequenceStatus {
-  converged,        ///< every violation is below tolerance (squared loss: and the objective has settled)
+  converged,        ///< every violation is below tolerance (but exact loss: and the objective has settled)
   stalled,          ///< no progress over the last records
   iteration_limit,  ///< max_iterations outer iterations were made
   time_limit,       ///< the time limit has passed

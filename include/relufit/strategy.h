@@ -39,8 +39,8 @@ struct StrategyOptions {
   double smallest_scale = 1e-4;       ///< safeguarded: scales shrink to this share of the given ones at most, in (0, 1]
 };
 
-/// Loss, ridge and lambda_j v1 v2 ||C - A B||_* (pairs: lambda w^2 |h s|) at a point: the exact penalty that the
-/// relaxation with these weights and scales majorizes while its scales are small enough.
+/// Loss, ridge, weight terms and lambda_j v1 v2 ||C - A B||_* (pairs: lambda w^2 |h s|) at a point: the exact penalty
+/// that the relaxation with these weights and scales majorizes while its scales are small enough.
 double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weights, const RelaxationScales& scales,
                      const LiftedPoint& point);
 

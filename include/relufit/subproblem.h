@@ -1,8 +1,9 @@
 /// \file
 /// Solver of one convex subproblem (relaxation.h), warm-started from the one before.
 ///
-/// Alternating direction method of multipliers in its Douglas-Rachford form. Every ReLU pair (h, s), every rank block M
-/// and, for a ReLU output, Z has a local copy; x are all unknowns of the lift, A x their image in the space of copies:
+/// Alternating direction method of multipliers in its Douglas-Rachford form. Every ReLU pair (h, s) and every rank
+/// block M has a local copy; so have Z, but for the unweighted squared and the exact loss of a free linear output, and
+/// weights with terms of their own; x are all unknowns of the lift, A x their image in the space of copies:
 ///
 ///     z     = prox_{g/rho}(state)                         pairs and rank blocks, each on its own
 ///     image = A argmin_x f(x) + rho/2 ||A x - (2 z - state)||^2    the affine step: least squares, constant matrices

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: JSON as it is read and written here. Not nlohmann's values, whose destructors ask for memory and end the
+/// JSON as it is read and written here. Not nlohmann's values, whose destructors ask for memory and end the
 /// program where there is none.
 #pragma once
 

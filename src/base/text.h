@@ -1,5 +1,5 @@
 /// \file
-/// Internal: reading numbers, and showing foreign text in messages.
+/// Reading numbers, and showing foreign text in messages.
 #pragma once
 
 #include <cstddef>

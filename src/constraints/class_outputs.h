@@ -1,5 +1,5 @@
 /// \file
-/// Internal: what a constraint that names a class is about.
+/// What a constraint that names a class is about.
 ///
 /// Scores z of several classes say nothing on their own: softmax(z + a 1) = softmax(z), and the class given is the one
 /// with the largest. What counts are differences, z_c - z_k = log(p_c / p_k). With one score of two classes that score

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: signs of units that make a network monotone, and prove that it is.
+/// Signs of units that make a network monotone, and prove that it is.
 ///
 /// Every hidden unit gets a sign. A weight between units of equal sign must be >= 0, of opposite sign <= 0, those of
 /// inputs and targets likewise; every path from an input to a target then has the sign of the input times that of the

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: how a model keeps a bound on its outputs.
+/// How a model keeps a bound on its outputs.
 #pragma once
 
 #include "relufit/constraints.h"

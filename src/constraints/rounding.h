@@ -1,5 +1,5 @@
 /// \file
-/// Internal: how far rounding can move the values of a network, whatever the order of its sums and the processor.
+/// How far rounding can move the values of a network, whatever the order of its sums and the processor.
 ///
 /// Let x be the values of a layer and X >= |x| sizes of them, computed values being within k eps X of x. The next
 /// layer's arguments are z = W x + b, with sizes Z = |W| X + |b| >= |z|. A sum of n products and a bias, in any order,

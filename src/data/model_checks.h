@@ -1,5 +1,5 @@
 /// \file
-/// Internal: checks shared by the writer and the reader of model files, so that whatever is written can be read. Each
+/// Checks shared by the writer and the reader of model files, so that whatever is written can be read. Each
 /// returns what is wrong, beginning with the place, or "".
 #pragma once
 

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: Levenberg-Marquardt for plain networks of any depth by normal equations, given up early.
+/// Levenberg-Marquardt for plain networks of any depth by normal equations, given up early.
 #pragma once
 
 #include "exact_fit/one_layer/unit_fit.h"

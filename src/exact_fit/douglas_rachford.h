@@ -1,5 +1,5 @@
 /// \file
-/// Internal: Douglas-Rachford iteration for units with output weights +1 or -1 (fixed_output.h).
+/// Douglas-Rachford iteration for units with output weights +1 or -1 (fixed_output.h).
 ///
 /// x = (D, E), one row a unit, one column a sample. With p = P_B(x) and a = P_A(2 p - x):  x <- x + beta (a - p).
 ///

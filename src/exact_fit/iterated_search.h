@@ -1,5 +1,5 @@
 /// \file
-/// Internal: the search for an exact fit by iterated local fits, whatever is fitted.
+/// The search for an exact fit by iterated local fits, whatever is fitted.
 ///
 /// From a random model, one random unit at a time is replaced by a random one and the model fitted again, keeping what
 /// is better; after `patience` failures in a row everything is drawn anew.

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: the two searches for an exact fit. Problem and options have been checked.
+/// The two searches for an exact fit. Problem and options have been checked.
 #pragma once
 
 #include "relufit/search.h"

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: affine expressions in numbered variables, and matrices of them.
+/// Affine expressions in numbered variables, and matrices of them.
 #pragma once
 
 #include <algorithm>

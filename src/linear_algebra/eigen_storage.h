@@ -1,6 +1,6 @@
 /// \file
-/// Internal, included before everything else (precompiled.h): a matrix whose resize finds no memory is left empty. In
-/// Eigen 3.4 it keeps a pointer to what it has freed, and its destructor frees that again.
+/// For the compiler, included before everything else (precompiled.h): a matrix whose resize finds no memory is left
+/// empty. In Eigen 3.4 it keeps a pointer to what it has freed, and its destructor frees that again.
 #pragma once
 
 #include <Eigen/Core>

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: one hidden layer, evaluated.
+/// One hidden layer, evaluated.
 #pragma once
 
 #include "relufit/network.h"

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: activations with their corners rounded off.
+/// Activations with their corners rounded off.
 #pragma once
 
 #include "relufit/activation.h"

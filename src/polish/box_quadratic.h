@@ -1,5 +1,5 @@
 /// \file
-/// Internal: a convex quadratic function over a box.
+/// A convex quadratic function over a box.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: local refinement under weight terms.
+/// Local refinement under weight terms.
 #pragma once
 
 #include "problem/network_errors.h"

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: errors of a plain network as functions of its packed parameters, with their derivatives.
+/// Errors of a plain network as functions of its packed parameters, with their derivatives.
 #pragma once
 
 #include <memory>

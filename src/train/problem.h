@@ -1,5 +1,5 @@
 /// \file
-/// Internal to training: what options ask of the data, and what train.h does not need to say.
+/// What options ask of the data, and what train.h does not need to say.
 #pragma once
 
 #include "relufit/train.h"

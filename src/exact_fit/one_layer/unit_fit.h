@@ -1,5 +1,5 @@
 /// \file
-/// Internal: variable-projection Levenberg-Marquardt for one hidden layer (unit_model.h, unit_step.h).
+/// Variable-projection Levenberg-Marquardt for one hidden layer (unit_model.h, unit_step.h).
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: from a model with more units than asked, and a linear skip, to the plain network of the asked width.
+/// From a model with more units than asked, and a linear skip, to the plain network of the asked width.
 ///
 /// Extra units and the skip make most starts succeed; a model that fits exactly then has the plain network's
 /// hyperplanes among its own, some of them twice, some units with no effect, and any orientation: by relu(z) = relu(-z)

@@ -1,5 +1,5 @@
 /// \file
-/// Internal: one hidden layer of ReLU units, as the searches for an exact fit see it.
+/// One hidden layer of ReLU units, as the searches for an exact fit see it.
 ///
 ///     Z = C F,   F = [relu(T X); 1; U]     X = [U; 1], a row of T is one unit (w_i, b_i), a column of F one sample
 ///

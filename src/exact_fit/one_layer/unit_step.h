@@ -1,5 +1,5 @@
 /// \file
-/// Internal: the damped Gauss-Newton step of one hidden layer (unit_model.h), output weights eliminated.
+/// The damped Gauss-Newton step of one hidden layer (unit_model.h), output weights eliminated.
 ///
 /// With a_i(n) = [t_i x_n > 0] x_n the gated inputs of unit i, the residual's derivatives are
 ///

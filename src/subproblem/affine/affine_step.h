@@ -3,7 +3,7 @@
 ///
 ///     minimize  f(x) + sum over copies of rho/2 ||A x - target||^2   subject to  W_1 U + b_1 1' = H_1 - S_1,
 ///
-/// f being the ridge and, for a linear output, the loss.
+/// f being the ridge and, where Z has no copy, the loss.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace relufit {
 
-/// Contract of both implementations. Per iteration: accumulate() for all chunks of samples, solve() once, recover() for
+/// Contract of all implementations. Per iteration: accumulate() for all chunks of samples, solve() once, recover() for
 /// all chunks. Chunks may run concurrently; sums over chunks are taken in their order.
 class AffineStep {
  public:
