@@ -32,7 +32,7 @@ SCORE = "diagnosis=malignant"  # the program's name of the log odds
 INPUTS = [f"worst_{name}" for name in ("radius", "texture", "perimeter", "area", "smoothness", "compactness",
                                        "concavity", "concave_points", "symmetry", "fractal_dimension")]  # fmt: skip
 RISING = [f"worst_{name}" for name in ("radius", "texture", "perimeter", "area", "concavity", "concave_points")]
-TRAIN = ("--task", "classify", "--targets", "diagnosis", "--loss", "logistic", "--hidden", "4")
+TRAIN = ("--task", "classify", "--targets", "diagnosis", "--loss", "logistic", "--hidden", "4", "--ridge", "0.003")
 FOLDS = 3
 POINTS = 100_000
 

@@ -10,10 +10,10 @@ namespace Eigen {
 template <class T>
 void renew_storage(T*& data, Index& size, Index new_size) {
   if (size == new_size) return;
-  internal::conditional_aligned_delete_auto<T, true>(data, size);
+  internal::conditional_aligned_delete_auto<T, true>(data, static_cast<std::size_t>(size));
   data = nullptr;
   size = 0;
-  if (new_size > 0) data = internal::conditional_aligned_new_auto<T, true>(new_size);
+  if (new_size > 0) data = internal::conditional_aligned_new_auto<T, true>(static_cast<std::size_t>(new_size));
 }
 
 template <>
