@@ -67,14 +67,19 @@ class Directions {
   }
 
   Vector values(const Direction& direction) const {
-    Matrix arguments = direction.weights.transpose() * inputs_;
-    arguments.array() += direction.bias;
+    const Matrix arguments = arguments_of(direction);
     Matrix values = arguments;
     evaluate(problem_.activation, arguments, values);
     return values.transpose();
   }
 
  private:
+  Matrix arguments_of(const Direction& direction) const {
+    Matrix arguments = direction.weights.transpose() * inputs_;
+    arguments.array() += direction.bias;
+    return arguments;
+  }
+
   Direction valued(const Vector& weights, double bias) const {
     Direction direction{weights, bias, {}, 0};
     direction.output = -slopes_ * values(direction);
@@ -83,12 +88,11 @@ class Directions {
     return direction;
   }
 
-  /// Steps along the gradient of |G h(u)| on the sphere, the bias along with it, halved until they help.
+  /// Steps along the gradient of |G h(u)| on the sphere, the bias along with it, quartered until they help.
   Direction improved(Direction direction) const {
     double step = 1;
     for (int i = 0; i < kAscents && direction.worth > 0; ++i) {
-      Matrix arguments = direction.weights.transpose() * inputs_;
-      arguments.array() += direction.bias;
+      const Matrix arguments = arguments_of(direction);
       Matrix derivatives = arguments;
       differentiate(problem_.activation, arguments, derivatives);
       const Vector pull = -(direction.output.transpose() * slopes_).cwiseProduct(derivatives).transpose();

@@ -64,10 +64,10 @@ bool counts(const LiftedProblem& problem, const std::vector<Index>& samples) {
 /// One part of the samples held out, and the path of networks on the others.
 class Fold {
  public:
-  Fold(const ScaledProblem& scaled, Index samples, const std::vector<Index>& held_out, const TrainOptions& options,
-       const TrainPlan& plan, const std::function<bool()>& should_stop)
+  Fold(const ScaledProblem& scaled, const std::vector<Index>& trained, const std::vector<Index>& held_out,
+       const TrainOptions& options, const TrainPlan& plan, const std::function<bool()>& should_stop)
       : test_(on_samples(scaled.problem, held_out)),
-        path_(path_of({on_samples(scaled.problem, others(samples, held_out)), {}, {}}, options, plan, should_stop)) {
+        path_(path_of({on_samples(scaled.problem, trained), {}, {}}, options, plan, should_stop)) {
     test_.ridge = 0;
     test_.weight_terms.clear();
     polishing_.tolerance = kPathTolerance;
@@ -109,8 +109,9 @@ std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const T
   if (samples > kSamplesOfFolds) parts.resize(1);
   std::vector<Fold> folds;
   for (const std::vector<Index>& held_out : parts) {
-    const bool both = counts(scaled.problem, held_out) && counts(scaled.problem, others(samples, held_out));
-    if (both) folds.emplace_back(scaled, samples, held_out, options, plan, should_stop);
+    const std::vector<Index> trained = others(samples, held_out);
+    if (!counts(scaled.problem, held_out) || !counts(scaled.problem, trained)) continue;
+    folds.emplace_back(scaled, trained, held_out, options, plan, should_stop);
   }
   return folds;
 }
