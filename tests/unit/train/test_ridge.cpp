@@ -1,22 +1,17 @@
 // The ridge from the data: what it must be on data whose answer is known, and what it must not depend on.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "base/random.h"
 #include "relufit/teacher.h"
+#include "support/named_data.h"
 #include "train/ridge.h"
 
 namespace relufit {
 namespace {
 
-Dataset dataset(Matrix inputs, Matrix targets) {
-  Dataset data{std::move(inputs), std::move(targets), {}, {}};
-  for (Index i = 0; i < data.inputs.rows(); ++i) data.input_names.push_back(fmt::format("u{}", i));
-  for (Index i = 0; i < data.targets.rows(); ++i) data.target_names.push_back(fmt::format("y{}", i));
-  return data;
-}
+using testing_data::dataset;
 
 /// A teacher's outputs, and noise of `noise` times their size.
 Dataset noisy_teacher(Index samples, double noise) {

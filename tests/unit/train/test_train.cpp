@@ -8,16 +8,12 @@
 #include "base/random.h"
 #include "relufit/teacher.h"
 #include "relufit/train.h"
+#include "support/named_data.h"
 
 namespace relufit {
 namespace {
 
-Dataset dataset(Matrix inputs, Matrix targets) {
-  Dataset data{std::move(inputs), std::move(targets), {}, {}};
-  for (Index i = 0; i < data.inputs.rows(); ++i) data.input_names.push_back(fmt::format("u{}", i));
-  for (Index i = 0; i < data.targets.rows(); ++i) data.target_names.push_back(fmt::format("y{}", i));
-  return data;
-}
+using testing_data::dataset;
 
 /// y = output' relu(weights u).
 Dataset sum_of_units(const Matrix& weights, const Vector& output, Index samples, unsigned long long seed) {
