@@ -55,12 +55,17 @@ ProgressLine::~ProgressLine() {
 void ProgressLine::show(const TrainProgress& progress, Index starts, Loss loss) {
   if (!terminal_ || (shown_ && now() - last_ < 0.1)) return;
   const SequenceRecord& record = progress.record;
+  shown_ = true;
+  last_ = now();
+  if (progress.tried_ridge) {
+    write_error(fmt::format("\r\033[Kridge {}  held-out loss {:.4e}  best {:.4e}  {:.1f} s", *progress.tried_ridge,
+                            record.loss, progress.best_value, record.seconds));
+    return;
+  }
   const std::string start = starts > 1 ? fmt::format("start {}/{}  ", progress.start + 1, starts) : "";
   write_error(fmt::format("\r\033[K{}iteration {}  violation {:.1e}  fit {:.3e}  best {} {:.4e}  {:.1f} s", start,
                           record.iteration, std::max(record.pair, record.product), record.fit,
                           loss == Loss::exact ? "fit" : "loss", progress.best_value, record.seconds));
-  shown_ = true;
-  last_ = now();
 }
 
 }  // namespace relufit::cli

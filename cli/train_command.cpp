@@ -80,14 +80,16 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
   const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
   const SequenceRecord& last = kept.trace.back();
   print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy, to_string(result.status),
-        last.iteration, last.inner_iterations, last.seconds);
+        last.iteration, last.inner_iterations, result.model.training.seconds);
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
   if (result.ridge_choice) {
-    print("\nridge {} predicts best in {}-fold cross-validation, of {} from {} to {}", result.ridge_choice->ridge,
-          a.training.options.folds, result.ridge_choice->ridges.size(), result.ridge_choice->ridges.front(),
-          result.ridge_choice->ridges.back());
+    const RidgeChoice& choice = *result.ridge_choice;
+    const std::string where =
+        choice.parts > 1 ? fmt::format("in {}-fold cross-validation", choice.parts) : "on held-out samples";
+    print("\nridge {} predicts best {}, of {} from {} to {}", choice.ridge, where, choice.ridges.size(),
+          choice.ridges.front(), choice.ridges.back());
   }
   print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
         kept.violations.product);
@@ -110,7 +112,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                          {"inner_iterations", kept.trace.back().inner_iterations},
                          {"polish_iterations", kept.polish_iterations},
                          {"removed_units", result.removed_units},
-                         {"seconds", kept.trace.back().seconds},
+                         {"seconds", result.model.training.seconds},
                          {"violations",
                           {{"affine", kept.violations.affine},
                            {"sign", kept.violations.sign},
@@ -122,7 +124,8 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
     json["ridge"] = {{"chosen", result.ridge_choice->ridge},
                      {"ridges", result.ridge_choice->ridges},
                      {"held_out", result.ridge_choice->held_out},
-                     {"standard_error", result.ridge_choice->standard_error}};
+                     {"standard_error", result.ridge_choice->standard_error},
+                     {"parts", result.ridge_choice->parts}};
   }
   if (result.grid) {
     json["weight_grid"] = {{"step", result.grid->step},

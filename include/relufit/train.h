@@ -121,11 +121,14 @@ struct TrainPlan {
 /// Throws std::invalid_argument, naming the option, for options out of range or that do not go together.
 TrainPlan plan(const TrainOptions& options);
 
-/// One record of one start, as seen by an observer.
+/// One record of one start, or before the first start one ridge tried on held-out samples, as seen by an observer.
 struct TrainProgress {
   Index start = 0;  ///< 0-based
   SequenceRecord record;
   double best_value = 0;  ///< over all starts so far: loss, or fit for the exact loss
+  /// The ridge just tried (RidgeChoice). The record's loss is then the mean loss of a held-out target value, the best
+  /// value the least of those so far, and of the record's other values only the seconds count.
+  std::optional<double> tried_ridge = {};
 };
 
 /// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
@@ -139,7 +142,8 @@ struct RidgeChoice {
   double ridge = 0;                    ///< the one chosen
   std::vector<double> ridges;          ///< those tried, falling
   std::vector<double> held_out;        ///< for each the mean loss of a held-out target value (cross-entropy: sample)
-  std::vector<double> standard_error;  ///< of these means, from their spread over the folds; 0 for one held-out part
+  std::vector<double> standard_error;  ///< of these means, from their spread over the parts; 0 for one held-out part
+  Index parts = 0;                     ///< of the samples held out, each in its turn: the folds, or 1
 };
 
 /// What is known about every start.

@@ -83,9 +83,12 @@ void bind_constraints(nb::module_& module) {
 }
 
 void bind_records(nb::module_& module) {
-  nb::class_<TrainProgress>(module, "TrainProgress", "One record of one start, as a callback sees it.")
+  nb::class_<TrainProgress>(module, "TrainProgress", "One record of one start, or one ridge tried before them, as a callback sees it.")
       .def_ro("start", &TrainProgress::start, "Start, from 0.")
       .def_ro("best_value", &TrainProgress::best_value, "Over all starts so far: loss, or fit for the exact loss.")
+      .def_ro("tried_ridge", &TrainProgress::tried_ridge,
+              "The ridge just tried on held-out samples, before the first start; `loss` is then their mean loss, and only\n"
+              "`seconds` and `best_value` count beside it. None for records of starts.")
       .def_prop_ro(
           "iteration", [](const TrainProgress& p) { return p.record.iteration; }, "Outer iterations so far.")
       .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
@@ -116,7 +119,8 @@ void bind_records(nb::module_& module) {
       .def_ro("held_out", &RidgeChoice::held_out,
               "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
       .def_ro("standard_error", &RidgeChoice::standard_error,
-              "Of these means, from their spread over the folds; 0 for one held-out part.");
+              "Of these means, from their spread over the parts; 0 for one held-out part.")
+      .def_ro("parts", &RidgeChoice::parts, "Of the samples held out, each in its turn: the folds, or 1.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(

@@ -36,6 +36,9 @@ def _seed(random_state: Any) -> int:
 
 
 def _print_progress(progress: TrainProgress) -> None:
+    if progress.tried_ridge is not None:
+        print(f"[relufit] ridge {progress.tried_ridge}: held-out loss {progress.loss:.4e}, {progress.seconds:.1f} s")
+        return
     print(
         f"[relufit] start {progress.start}, iteration {progress.iteration}: loss {progress.loss:.4e}, "
         f"relative residual {progress.fit:.4e}, {progress.seconds:.1f} s"

@@ -301,8 +301,8 @@ def train(
         Of the columns, recorded in the model; default those of a frame, else x0, x1, ... and y0, y1, ...; for classes
         the one name of the label, default "class". Of a frame the named columns are the inputs.
     callback : callable
-        Called with a TrainProgress after every record, in the calling thread; returns False to stop. An exception it
-        raises ends training and is passed on.
+        Called with a TrainProgress after every ridge tried and every record, in the calling thread; returns False to
+        stop. An exception it raises ends training and is passed on.
 
     Returns
     -------

@@ -148,11 +148,11 @@ void RidgePath::fit(double ridge, const PolishOptions& options) {
 }
 
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
-                         const std::function<bool()>& should_stop) {
+                         const std::function<bool()>& should_stop, const RidgeObserver& tried) {
   std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop);
-  RidgeChoice choice{kUsualRidge, {}, {}, {}};
-  if (folds.empty()) return choice;
   const auto count = static_cast<Index>(folds.size());
+  RidgeChoice choice{kUsualRidge, {}, {}, {}, count};
+  if (folds.empty()) return choice;
   Workers workers(static_cast<int>(std::min<Index>(options.threads, count)));
   Vector losses(count), values(count);
   std::size_t best = 0;
@@ -172,6 +172,7 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
     choice.standard_error.push_back(deviation / std::sqrt(static_cast<double>(count)));
     const bool idle = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.is_idle(); });
     if (idle || !(mean >= kWorthwhile * choice.held_out[best])) best = choice.ridges.size() - 1;
+    tried(ridge, mean, choice.held_out[best]);
     if (choice.ridges.size() - 1 - best >= kPatience) break;
   }
   if (!choice.ridges.empty()) choice.ridge = choice.ridges[best];

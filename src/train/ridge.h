@@ -58,8 +58,11 @@ class RidgePath {
 constexpr double kPathTolerance = 1e-2;
 constexpr double kLastTolerance = 1e-4;
 
+/// Sees every ridge tried, its mean loss of held-out samples, and the least so far.
+using RidgeObserver = std::function<void(double ridge, double held_out, double least)>;
+
 /// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far.
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
-                         const std::function<bool()>& should_stop);
+                         const std::function<bool()>& should_stop, const RidgeObserver& tried);
 
 }  // namespace relufit

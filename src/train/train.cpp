@@ -69,7 +69,7 @@ std::string strategy_name(const TrainPlan& plan) {
 }
 
 TrainingRecord training_record(const Dataset& data, const TrainOptions& options, const TrainPlan& plan,
-                               const SequenceResult& kept) {
+                               const SequenceResult& kept, double seconds) {
   TrainingRecord record;
   record.version = version;
   record.strategy = strategy_name(plan);
@@ -78,30 +78,31 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   record.status = to_string(kept.status);
   record.seed = options.seed;
   record.samples = data.samples();
-  if (!kept.trace.empty()) {
-    record.iterations = kept.trace.back().iteration;
-    record.seconds = kept.trace.back().seconds;
-  }
+  if (!kept.trace.empty()) record.iterations = kept.trace.back().iteration;
+  record.seconds = seconds;
   record.pair_violation = kept.violations.pair;
   record.product_violation = kept.violations.product;
   return record;
 }
 
-/// Nothing where there are too few samples to choose by.
+/// Nothing where there are too few samples to choose by. `tried` sees every ridge.
 std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock) {
+                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried) {
   if (data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
   const auto should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
            (options.should_stop && options.should_stop());
   };
-  return choose_ridge(scaled, data.samples(), options, plan, should_stop);
+  return choose_ridge(scaled, data.samples(), options, plan, should_stop, tried);
 }
 
 }  // namespace
 
-TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
+TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObserver& observer) {
   const Clock clock;
+  bool stopped = false;  // by the observer of the ridges, before the first start
+  TrainOptions options = asked;
+  options.should_stop = [&] { return stopped || (asked.should_stop && asked.should_stop()); };
   TrainPlan planned = plan(options);
   check_trainable(data, options.output_activation);
   check_suits(data, options);
@@ -109,7 +110,14 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   check(scaled.problem);
   TrainResult result;
   if (!planned.ridge) {
-    result.ridge_choice = ridge_from(data, scaled, options, planned, clock);
+    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, [&](double ridge, double loss, double least) {
+      TrainProgress progress;
+      progress.tried_ridge = ridge;
+      progress.record.loss = loss;
+      progress.record.seconds = clock.seconds();
+      progress.best_value = least;
+      stopped = observer && !observer(progress);
+    });
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.samples(), data.targets.rows());
   }
@@ -127,7 +135,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
                   scaled.target_scaling,
                   data.input_names,
                   data.target_names,
-                  training_record(data, options, planned, kept),
+                  training_record(data, options, planned, kept, clock.seconds()),
                   data.classification};
   if (has_fixed_output(options)) move_target_scale(result.model);
   if (options.group_lasso > 0 && !options.constraints.names_units())

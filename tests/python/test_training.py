@@ -133,23 +133,36 @@ def test_result_does_not_depend_on_threads(data) -> None:
 
 
 def test_callback_sees_every_record_in_this_thread(data) -> None:
-    seen = []
+    seen, ridges = [], []
 
     def callback(progress: core.TrainProgress) -> None:
         assert threading.current_thread() is threading.main_thread()
-        seen.append((progress.start, progress.iteration, progress.fit))
+        if progress.tried_ridge is None:
+            seen.append((progress.start, progress.iteration, progress.fit))
+        else:
+            assert not seen
+            ridges.append((progress.tried_ridge, progress.loss))
 
     result = relufit.train(*data, [3], iterations=30, starts=3, threads=2, callback=callback)
     for number, start in enumerate(result.starts):
         own = [(iteration, fit) for which, iteration, fit in seen if which == number]
         assert own == list(zip(start.trace["iteration"], start.trace["fit"]))
+    assert ridges == list(zip(result.ridge_choice.ridges, result.ridge_choice.held_out))
 
 
 def test_callback_stops_training(data) -> None:
     count = []
-    result = relufit.train(*data, [3], callback=lambda p: count.append(p) or len(count) < 3, **LONG)
+    result = relufit.train(*data, [3], ridge=0, callback=lambda p: count.append(p) or len(count) < 3, **LONG)
     assert result.status == "interrupted"
     assert len(result.trace["fit"]) == len(count) == 3
+
+
+def test_callback_stops_the_choice_of_the_ridge(data) -> None:
+    ridges = []
+    result = relufit.train(*data, [3], callback=lambda p: ridges.append(p.tried_ridge) or len(ridges) < 2)
+    assert result.status == "interrupted"
+    assert result.ridge_choice.ridges == ridges[:2]
+    assert ridges[2:] in ([], [None])  # the start ends at its first record
 
 
 def test_exception_of_a_callback_is_passed_on(data) -> None:
