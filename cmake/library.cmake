@@ -11,7 +11,7 @@ function(relufit_add_library target architecture)
     PRIVATE src)
   target_link_libraries(${target}
     PUBLIC Eigen3::Eigen Threads::Threads
-    PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${RELUFIT_HWY} ${RELUFIT_CSV} ${RELUFIT_LBFGS})
+    PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${RELUFIT_HWY} ${RELUFIT_LBFGS})
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE ${RELUFIT_WARNINGS})
   # Matrices cross the border: their memory is aligned for the widest vectors that either side may be compiled for.

@@ -2,7 +2,7 @@
 # Installs the system packages that relufit needs (Debian 12 or newer), where any is missing.
 set -euo pipefail
 
-build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev libcsv-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
+build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
        libgtest-dev libbenchmark-dev gnuplot-nox)
 python=(python3 python3-dev python3-venv)
 checks=(coinor-csdp clang clang-format clang-tidy)

@@ -1,11 +1,10 @@
-#include <csv.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <exception>
+#include <deque>
 #include <iterator>
-#include <new>
 #include <stdexcept>
 #include <string_view>
 #include <unordered_map>
@@ -72,70 +71,147 @@ char detect_separator(std::string_view content) {
   return *best == 0 ? ',' : candidates[static_cast<std::size_t>(best - counts)];
 }
 
+/// One field of a row, and the line on which it begins.
 struct CsvField {
-  std::string text;
-  Index line;  ///< where it begins
+  std::string_view text;
+  Index line;
 };
 
-/// Feeds a text to libcsv one physical line at a time, which is how each field and row gets its line number although
-/// quoted fields may contain line ends.
+/// Rows of a text by RFC 4180, and beyond it: lines end with LF, CR LF or CR, blanks and tabs around fields do not count,
+/// and blank lines at both ends are skipped. Quotes stand around a whole field, and doubled inside it.
+class RowSplitter {
+ public:
+  /// Refers to the text.
+  RowSplitter(std::string_view text, char separator) : text_(text), separator_(separator) {
+    ends_.fill(false);
+    for (const char c : {separator, '\r', '\n', '"'}) ends_[static_cast<unsigned char>(c)] = true;
+  }
+
+  struct Problem {
+    Index line;
+    const char* text;  ///< what is wrong and what is expected; in the field after those read
+  };
+
+  /// Reads the next line that is not blank. False at the end of the text; the fields are valid until the next call.
+  /// Throws Problem.
+  bool next() {
+    fields_.clear();
+    unescaped_.clear();
+    blank_line_ = 0;
+    for (skip_blanks(); position_ < text_.size() && at_line_end(); skip_blanks()) {
+      if (blank_line_ == 0) blank_line_ = line_;
+      skip_line_end();
+    }
+    if (position_ == text_.size()) return false;
+    line_of_row_ = line_;
+    read_field();
+    while (position_ < text_.size() && text_[position_] == separator_) {
+      ++position_;
+      read_field();
+    }
+    if (position_ < text_.size()) skip_line_end();
+    return true;
+  }
+
+  const std::vector<CsvField>& fields() const { return fields_; }
+  Index line() const { return line_of_row_; }         ///< on which the row begins
+  Index blank_line() const { return blank_line_; }    ///< the first one skipped before the row; 0: none
+  bool has_quotes() const { return has_quotes_; }     ///< in the rows read so far
+  std::size_t rest() const { return text_.size() - position_; }  ///< bytes not yet read
+
+ private:
+  static constexpr Problem misplaced(Index line) {
+    return {line, "misplaced quote, expected quotes around a whole field and doubled inside it"};
+  }
+
+  bool at_line_end() const { return text_[position_] == '\n' || text_[position_] == '\r'; }
+
+  void skip_line_end() {
+    position_ += text_.substr(position_, 2) == "\r\n" ? 2 : 1;
+    ++line_;
+  }
+
+  void skip_blanks() {
+    while (position_ < text_.size() && text_[position_] != separator_ &&
+           (text_[position_] == ' ' || text_[position_] == '\t')) {
+      ++position_;
+    }
+  }
+
+  void read_field() {
+    skip_blanks();
+    if (position_ < text_.size() && text_[position_] == '"') return read_quoted();
+    const std::size_t begin = position_;
+    while (position_ < text_.size() && !ends_[static_cast<unsigned char>(text_[position_])]) ++position_;
+    if (position_ < text_.size() && text_[position_] == '"') throw misplaced(line_);
+    fields_.push_back({detail::trim(text_.substr(begin, position_ - begin)), line_});
+  }
+
+  void read_quoted() {
+    has_quotes_ = true;
+    const Index first_line = line_;
+    std::string* copy = nullptr;  // where quotes are doubled
+    std::size_t begin = ++position_;
+    while (true) {
+      while (position_ < text_.size() && text_[position_] != '"') at_line_end() ? skip_line_end() : void(++position_);
+      if (position_ == text_.size()) throw Problem{first_line, "the opening quote has no closing quote"};
+      const std::string_view part = text_.substr(begin, position_ - begin);
+      ++position_;
+      const bool doubled = position_ < text_.size() && text_[position_] == '"';
+      if (doubled && copy == nullptr) copy = &unescaped_.emplace_back();
+      if (copy != nullptr) copy->append(part).append(doubled ? "\"" : "");
+      if (!doubled) {
+        fields_.push_back({copy != nullptr ? std::string_view(*copy) : part, first_line});
+        break;
+      }
+      begin = ++position_;
+    }
+    skip_blanks();
+    if (position_ < text_.size() && text_[position_] != separator_ && !at_line_end()) {
+      fields_.pop_back();
+      throw misplaced(line_);
+    }
+  }
+
+  std::string_view text_;
+  char separator_;
+  std::array<bool, 256> ends_;  ///< bytes that end a field without quotes
+  std::size_t position_ = 0;
+  Index line_ = 1;
+  Index line_of_row_ = 1;
+  Index blank_line_ = 0;
+  bool has_quotes_ = false;
+  std::vector<CsvField> fields_;
+  std::deque<std::string> unescaped_;  ///< does not move what fields refer to
+};
+
+/// A table from the rows of a text.
 class CsvReader {
  public:
-  CsvReader(const std::string& path, char separator, const std::vector<std::string>& text_columns,
+  CsvReader(const std::string& path, const std::vector<std::string>& text_columns,
             const std::vector<std::string>& number_columns)
       : text_columns_(text_columns.begin(), text_columns.end()), number_columns_(number_columns) {
     table_.source = path;
-    constexpr unsigned options = CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL;
-    if (csv_init(&parser_, static_cast<unsigned char>(options)) != 0) throw std::runtime_error("csv_init failed");
-    csv_set_delim(&parser_, static_cast<unsigned char>(separator));
   }
-  ~CsvReader() { csv_free(&parser_); }
-  CsvReader(const CsvReader&) = delete;
-  CsvReader& operator=(const CsvReader&) = delete;
 
   Table read(std::string_view content) {
-    while (!content.empty()) {
-      const std::string_view line = content.substr(0, line_length(content));
-      content.remove_prefix(line.size());
-      ++line_;
-      if (fields_.empty() && row_ended_) row_line_ = field_line_ = line_;
-      row_ended_ = false;
-      if (names_.empty() && line.find('"') != std::string_view::npos) is_quoted_ = true;
-      const std::size_t parsed = csv_parse(&parser_, line.data(), line.size(), on_field, on_row, this);
-      check_parser(parsed == line.size(), line_,
-                   "misplaced quote, expected quotes around a whole field and doubled inside it");
-      if (row_ended_) finish_row();
+    RowSplitter rows(content, detect_separator(content));
+    try {
+      if (!rows.next()) fail("empty file, expected a header line and rows of numbers");
+      take_header(rows);
+      const auto lines = static_cast<std::size_t>(std::count(content.begin(), content.end(), '\n'));
+      values_.reserve(std::min((lines + 1) * table_.columns.size(), rows.rest() / 2 + 1));
+      while (rows.next()) take_row(rows);
+    } catch (const RowSplitter::Problem& problem) {
+      fail(problem.line, fmt::format("{}: {}", column_label(rows.fields().size()), problem.text));
     }
-    // At the end of a text without a final line end the last row is still open.
-    const bool was_open = !row_ended_;
-    row_ended_ = false;
-    const bool was_complete = csv_fini(&parser_, on_field, on_row, this) == 0;
-    check_parser(was_complete, field_line_, "the opening quote has no closing quote");
-    if (was_open && row_ended_) finish_row();
     return take_table();
   }
 
  private:
-  /// Up to and with the line end: LF, CR LF, or a CR alone.
-  static std::size_t line_length(std::string_view content) {
-    const std::size_t end = content.find_first_of("\r\n");
-    if (end == std::string_view::npos) return content.size();
-    return end + (content.substr(end, 2) == "\r\n" ? 2 : 1);
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw std::invalid_argument(fmt::format("{}: {}", table_.source, problem));
   }
-
-  static void on_field(void* text, std::size_t size, void* self) {
-    auto& reader = *static_cast<CsvReader*>(self);
-    // An exception must not pass through the C library.
-    try {
-      reader.fields_.push_back({std::string(static_cast<const char*>(text), size), reader.field_line_});
-    } catch (...) {
-      reader.failure_ = std::current_exception();
-    }
-    reader.field_line_ = reader.line_;
-  }
-
-  /// Also called for blank lines and, a second time, for the LF of a CR LF.
-  static void on_row(int, void* self) { static_cast<CsvReader*>(self)->row_ended_ = true; }
 
   [[noreturn]] void fail(Index line, const std::string& problem) const {
     throw std::invalid_argument(fmt::format("{}:{}: {}", table_.source, line, problem));
@@ -145,42 +221,17 @@ class CsvReader {
     return i < names_.size() ? "column " + shown(names_[i]) : fmt::format("column {}", i + 1);
   }
 
-  void check_parser(bool succeeded, Index line, const char* problem) {
-    if (failure_) std::rethrow_exception(failure_);
-    if (succeeded) return;
-    const int error = csv_error(&parser_);
-    if (error == CSV_ENOMEM) throw std::bad_alloc();
-    if (error != CSV_EPARSE) throw std::runtime_error(fmt::format("{}: {}", table_.source, csv_strerror(error)));
-    fail(line, fmt::format("{}: {}", column_label(fields_.size()), problem));
-  }
-
-  void finish_row() {
-    if (fields_.empty()) {
-      if (blank_line_ == 0) blank_line_ = line_;
-      return;
-    }
-    if (names_.empty()) {
-      take_header();
-    } else {
-      take_row();
-    }
-    fields_.clear();
-    blank_line_ = 0;
-  }
-
-  void take_header() {
-    for (const CsvField& field : fields_) names_.push_back(field.text);
+  void take_header(const RowSplitter& rows) {
+    for (const CsvField& field : rows.fields()) names_.emplace_back(field.text);
     const std::string problem = header_problem(names_);
-    if (!problem.empty()) fail(row_line_, problem);
-    if (!is_quoted_ && are_numbers(names_)) {
-      fail(row_line_, fmt::format("the first line ({}{}) looks like data, a header is expected", shown(names_.front()),
-                                  names_.size() > 1 ? ", ..." : ""));
+    if (!problem.empty()) fail(rows.line(), problem);
+    if (!rows.has_quotes() && are_numbers(names_)) {
+      fail(rows.line(), fmt::format("the first line ({}{}) looks like data, a header is expected",
+                                    shown(names_.front()), names_.size() > 1 ? ", ..." : ""));
     }
     const std::unordered_set<std::string_view> all(names_.begin(), names_.end());
     for (const std::string& name : number_columns_) {
-      if (all.count(name) == 0) {
-        throw std::invalid_argument(fmt::format("{}: {}", table_.source, detail::no_column(name, names_)));
-      }
+      if (all.count(name) == 0) fail(detail::no_column(name, names_));
     }
     const std::unordered_set<std::string_view> numbers(number_columns_.begin(), number_columns_.end());
     for (const std::string& name : names_) {
@@ -191,56 +242,45 @@ class CsvReader {
     }
   }
 
-  void take_row() {
+  void take_row(const RowSplitter& rows) {
     const std::size_t expected = names_.size();
-    if (blank_line_ != 0) fail(blank_line_, fmt::format("blank line between rows, expected {} fields", expected));
-    if (fields_.size() != expected) {
-      fail(row_line_, fmt::format("{} fields, expected {}", fields_.size(), expected));
+    const std::vector<CsvField>& fields = rows.fields();
+    if (rows.blank_line() != 0) {
+      fail(rows.blank_line(), fmt::format("blank line between rows, expected {} fields", expected));
+    }
+    if (fields.size() != expected) {
+      fail(rows.line(), fmt::format("{} fields, expected {}", fields.size(), expected));
     }
     for (std::size_t i = 0; i < expected; ++i) {
-      if (texts_[i] != nullptr) texts_[i]->push_back(fields_[i].text);
+      if (texts_[i] != nullptr) texts_[i]->emplace_back(fields[i].text);
       if (!is_number_[i]) continue;
       double value = 0;
-      const NumberStatus status = detail::parse_number(fields_[i].text, value);
+      const NumberStatus status = detail::parse_number(fields[i].text, value);
       if (status != NumberStatus::ok) {
-        throw NotANumber(fmt::format("{}:{}: {}: {}", table_.source, fields_[i].line, column_label(i),
-                                     detail::number_problem(status, fields_[i].text)),
+        throw NotANumber(fmt::format("{}:{}: {}: {}", table_.source, fields[i].line, column_label(i),
+                                     detail::number_problem(status, fields[i].text)),
                          names_[i]);
       }
       values_.push_back(value);
     }
-    table_.lines.push_back(row_line_);
+    table_.lines.push_back(rows.line());
   }
 
   Table take_table() {
-    if (names_.empty()) {
-      throw std::invalid_argument(table_.source + ": empty file, expected a header line and rows of numbers");
-    }
-    if (table_.lines.empty()) {
-      throw std::invalid_argument(table_.source + ": no data rows, expected at least one after the header");
-    }
+    if (table_.lines.empty()) fail("no data rows, expected at least one after the header");
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     table_.values = Eigen::Map<const RowMajor>(values_.data(), static_cast<Index>(table_.lines.size()),
                                                static_cast<Index>(table_.columns.size()));
     return std::move(table_);
   }
 
-  csv_parser parser_ = {};
   const std::unordered_set<std::string_view> text_columns_;
   const std::vector<std::string>& number_columns_;
   Table table_;
   std::vector<std::string> names_;                ///< of all columns
   std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for other columns
   std::vector<bool> is_number_;
-  std::vector<double> values_;    ///< row by row, columns of numbers only
-  std::vector<CsvField> fields_;  ///< of the row being read
-  std::exception_ptr failure_;
-  Index line_ = 0;
-  Index row_line_ = 1;
-  Index field_line_ = 1;  ///< where the field being read begins
-  Index blank_line_ = 0;  ///< the first since the last row, or 0
-  bool row_ended_ = true;
-  bool is_quoted_ = false;  ///< a name in the header
+  std::vector<double> values_;  ///< row by row, columns of numbers only
 };
 
 bool needs_quotes(std::string_view name) {
@@ -251,9 +291,9 @@ bool needs_quotes(std::string_view name) {
 
 std::string csv_field(const std::string& name, bool quoted = false) {
   if (!quoted && !needs_quotes(name)) return name;
-  std::string result(2 * name.size() + 2, '\0');
-  result.resize(csv_write(result.data(), result.size(), name.data(), name.size()));
-  return result;
+  std::string result = "\"";
+  for (const char c : name) result.append(c == '"' ? 2 : 1, c);
+  return result + '"';
 }
 
 }  // namespace
@@ -268,7 +308,7 @@ Table read_csv(const std::string& path, const std::vector<std::string>& text_col
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     throw std::invalid_argument(fmt::format("{}:{}: NUL byte, expected UTF-8 text", path, line));
   }
-  return CsvReader(path, detect_separator(text), text_columns, number_columns).read(text);
+  return CsvReader(path, text_columns, number_columns).read(text);
 }
 
 std::string csv_text(const std::string& name, const std::vector<std::string>& columns, const Matrix& values,

@@ -1,10 +1,13 @@
 // CSV files, numbers and texts.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <clocale>
 #include <limits>
+#include <map>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "support/io_helpers.h"
 
@@ -210,6 +213,60 @@ TEST_F(CsvTest, ColumnsThatAreNotAskedForMayHoldAnything) {
   expect_one_line_with(
       message_of<std::invalid_argument>([&] { read_csv(write("data.csv", "a,b\n1,2\n3\n"), {}, {"a"}); }),
       {":3: 1 fields, expected 2"});
+}
+
+/// A field as any writer may write it: quoted where it must be, or at random; blanks around it do not count.
+std::string written(const std::string& text, char separator, Random& random) {
+  const bool must = text.find_first_of("\"\r\n \t") != std::string::npos || text.find(separator) != std::string::npos;
+  std::string field = text;
+  if (must || random.index(4) == 0) {
+    field = "\"";
+    for (const char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+    field += '"';
+  }
+  const auto blanks = [&] { return std::string(random.index(3) == 0 ? 2 : 0, ' '); };
+  return blanks() + field + blanks();
+}
+
+TEST_F(CsvTest, ReadsBackRandomTextsAndKnowsTheirLines) {
+  const Strings pieces = {"a", "\"", "\"\"", ",", ";", "\n", "\r\n", "\r", " ", "\t", "1.5", "\xC3\xA9"};
+  const Strings line_ends = {"\n", "\r\n", "\r"};
+  const auto lines_of = [](const std::string& text) {  // line ends in it
+    Index count = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      count += text[i] == '\n' || (text[i] == '\r' && text.substr(i, 2) != "\r\n") ? 1 : 0;
+    }
+    return count;
+  };
+  Random random(3);
+  for (int round = 0; round < 300; ++round) {
+    const char separator = std::string(",;\t")[static_cast<std::size_t>(random.index(3))];
+    const std::string end = line_ends[static_cast<std::size_t>(random.index(3))];
+    const Index columns = 1 + random.index(4);
+    Strings names;
+    for (Index j = 0; j < columns; ++j) names.push_back(fmt::format("name{}", j));
+    std::string content = fmt::format("{}{}", fmt::join(names, std::string(1, separator)), separator) + "last" + end;
+    std::map<std::string, Strings> expected;
+    std::vector<Index> lines;
+    Index line = 2;
+    const Index rows = 1 + random.index(5);
+    for (Index i = 0; i < rows; ++i) {
+      lines.push_back(line);
+      for (const std::string& name : names) {
+        std::string text;
+        for (Index k = random.index(5); k > 0; --k) text += pieces[static_cast<std::size_t>(random.index(12))];
+        expected[name].push_back(text);
+        content += written(text, separator, random) + separator;
+        line += lines_of(text);
+      }
+      content += "1" + (i + 1 < rows || random.index(2) == 0 ? end : "");
+      ++line;
+    }
+    SCOPED_TRACE(content);
+    const Table table = read_csv(write("data.csv", content), names, {"last"});
+    for (const auto& [name, texts] : expected) EXPECT_EQ(table.texts.at(name), texts);
+    EXPECT_EQ(table.lines, lines);
+  }
 }
 
 TEST_F(CsvTest, ReadsWideFiles) {
