@@ -149,7 +149,11 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
         std::tuple{"--lambda-product", &o.lambda_product, "Weight of the layer products" + weights},
         std::tuple{"--pair-scale", &o.pair_scale, std::string("Scale w of the pairs (default 1)")},
         std::tuple{"--left-scale", &o.left_scale, std::string("Scale V1 of the products (default 1)")},
-        std::tuple{"--right-scale", &o.right_scale, std::string("Scale V2 of the products (default 1)")}}) {
+        std::tuple{"--right-scale", &o.right_scale, std::string("Scale V2 of the products (default 1)")},
+        std::tuple{"--penalty-pair", &o.penalty_pair, "Penalty of the pairs' copies" + weights},
+        std::tuple{"--penalty-product", &o.penalty_product, "Penalty of the products' copies" + weights},
+        std::tuple{"--penalty-output", &o.penalty_output, "Penalty of the outputs' copies" + weights},
+        std::tuple{"--over-relaxation", &o.over_relaxation, std::string("Below 2 (default 1.6)")}}) {
     command.add_option(name, *value, help)->check(positive_number());
   }
 }

@@ -44,6 +44,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=5000, help="seed of the first problem, default %(default)s")
     parser.add_argument("--starts", type=int, default=100, help="starts on a problem at most, default %(default)s")
     parser.add_argument("--budget-seconds", type=float, help="per contestant and problem (default: by kind, 1 to 4)")
+    parser.add_argument("--options", default="", help='more options of relufit, e.g. "--method relaxation"')
+    parser.add_argument("--alone", action="store_true", help="without peers")
     parser.add_argument("--program", type=Path, default=ROOT / "build/release/relufit", help="the program relufit")
     parser.add_argument("--out", type=Path, default=ROOT / "bench/results", help="folder of teachers.md and .json")
     parsed = parser.parse_args()
@@ -109,14 +111,17 @@ In brackets 95% intervals (Wilson's, and what follows from them for times). What
 def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
-    own = relufit_runs.contestant(options.program)
-    contestants = [own, *peers.CONTESTANTS, *torch_peers.CONTESTANTS, convex_peer.CONTESTANT]
+    contestants = [relufit_runs.contestant(options.program, options.options.split())]
+    if not options.alone:
+        contestants += [*peers.CONTESTANTS, *torch_peers.CONTESTANTS, convex_peer.CONTESTANT]
     facts = machine.description(options.program) | {
         "date": date.today().isoformat(),
         "load": [os.getloadavg()[0], 0.0],
         "options": f"--problems {options.problems} --problems-count {options.problems_count} "
         f"--first-seed {options.first_seed} --starts {options.starts}"
-        + (f" --budget-seconds {options.budget_seconds:g}" if options.budget_seconds else ""),
+        + (f" --budget-seconds {options.budget_seconds:g}" if options.budget_seconds else "")
+        + (f' --options "{options.options}"' if options.options else "")
+        + (" --alone" if options.alone else ""),
     }
     sections = []
     for kind, count in options.kinds:

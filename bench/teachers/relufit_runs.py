@@ -44,7 +44,7 @@ def run_program(command: Sequence[str | Path]) -> tuple[float, str]:
     return end.ru_utime - begin.ru_utime + end.ru_stime - begin.ru_stime, result.stdout
 
 
-def contestant(program: Path) -> Contestant:
+def contestant(program: Path, options: Sequence[str] = ()) -> Contestant:
     def run(problem: Problem, starts: Sequence[int], limit: float) -> list[Attempt]:
         (start,) = starts
         with tempfile.TemporaryDirectory() as name:
@@ -56,6 +56,7 @@ def contestant(program: Path) -> Contestant:
                 command += ["--output-activation", "relu"]
             if problem.kind.fixed_output:
                 command += ["--no-bias", "--fixed-output", "ones"]
+            command += options
             wall = time.perf_counter()
             processor, output = run_program(command)
             wall = time.perf_counter() - wall

@@ -68,8 +68,8 @@ struct TrainOptions {
   /// term above asks for something that only the relaxation has; else relaxation.
   std::optional<Method> method = {};
   Start init = {};  ///< of the relaxation
-  /// Standard deviation of random guesses (random_parameters), > 0. Default 1, and for the exact loss 0.05, or 0.3 with
-  /// several hidden layers or constraints; clipped-relu and hard-tanh: 2.
+  /// Standard deviation of random guesses (random_parameters), > 0. Default 1, and for the exact loss 0.58 in a race
+  /// (TrainPlan::exact_race), 0.3 with several hidden layers or constraints, else 0.05; clipped-relu and hard-tanh: 2.
   std::optional<double> random_scale = {};
   /// Refine the best network of every start of the relaxation (polish.h). Default: yes.
   std::optional<bool> polish = {};
@@ -78,19 +78,22 @@ struct TrainOptions {
   std::optional<double> lambda_pair = {},
                         lambda_product = {};  ///< weights of the relaxation, > 0; default 100, for classes 10
   std::optional<double> pair_scale = {}, left_scale = {}, right_scale = {};  ///< RelaxationScales, > 0; default 1
-  /// Polish under constraints on weights, and none on outputs and hidden values, which it would break: every random
-  /// start is a race of this many short relaxations from random points, all polished, the best ones to the end; >= 1.
-  /// Not for losses without curvature (absolute, quantile, hinge, exact) and large problems, where a start is one long
-  /// relaxation.
-  Index candidates = 12;
+  /// Penalties of the splitting method that solves the relaxation, > 0; default 100, for classes 10.
+  std::optional<double> penalty_pair = {}, penalty_product = {}, penalty_output = {};
+  std::optional<double> over_relaxation = {};  ///< of the splitting method, in (0, 2); default 1.6
+  /// Relaxations of a start that is a race, from random points, >= 1. Under constraints on weights, and none on outputs
+  /// and hidden values, which polish would break: short relaxations, all polished, the best ones to the end. Not for
+  /// losses without curvature (absolute, quantile, hinge) and large problems, where a start is one long relaxation.
+  /// Exact loss: see TrainPlan::exact_race. Default 12, exact loss 24.
+  std::optional<Index> candidates = {};
   Index candidate_iterations = 5;  ///< of each of these relaxations at most; >= 1
 
   // The run.
   unsigned seed = 0;  ///< of the random guesses
   Index starts = 1;   ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   /// Of a start at most: outer iterations of the relaxation (default 1000; followed by a path of ridges 5; hinge 300,
-  /// other losses of classes 60, exact loss with several hidden layers 20), local fits of the search (2000), iterations
-  /// from each of the (at most 3) points of fixed output weights (6000); >= 1.
+  /// other losses of classes 60, exact loss with several hidden layers 20, a race for an exact fit 300), local fits of
+  /// the search (2000), iterations from each of the (at most 3) points of fixed output weights (6000); >= 1.
   std::optional<Index> iterations = {};
   /// At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed output:
   /// relative residual, default 1e-9.
@@ -112,6 +115,11 @@ struct TrainPlan {
   /// ridge asked for or chosen. Where the ridge is not 0, starts are random, and the loss has curvature and no
   /// constraints and other terms beside it.
   bool path = false;
+  /// Whether a start of the relaxation under the exact loss is a race, each candidate polished, up to the first exact
+  /// fit. One hidden layer of units with one bend, random starts, polish, the strategy inexact, and nothing beside the
+  /// fit (constraints, ridge, other terms). The relaxation's constants are then made for it, where none are given.
+  bool exact_race = false;
+  Index candidates = 0;  ///< of a race, exact or under constraints
   double random_scale = 0;
   Index iterations = 0;  ///< of the method
   double tolerance = 0;  ///< of the method

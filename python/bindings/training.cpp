@@ -111,6 +111,10 @@ void bind_options(nb::module_& module) {
       .def_rw("pair_scale", &TrainOptions::pair_scale)
       .def_rw("left_scale", &TrainOptions::left_scale)
       .def_rw("right_scale", &TrainOptions::right_scale)
+      .def_rw("penalty_pair", &TrainOptions::penalty_pair)
+      .def_rw("penalty_product", &TrainOptions::penalty_product)
+      .def_rw("penalty_output", &TrainOptions::penalty_output)
+      .def_rw("over_relaxation", &TrainOptions::over_relaxation)
       .def_rw("candidates", &TrainOptions::candidates)
       .def_rw("candidate_iterations", &TrainOptions::candidate_iterations)
       .def_rw("seed", &TrainOptions::seed)
@@ -129,11 +133,14 @@ void bind_options(nb::module_& module) {
       .def_ro("ridge", &TrainPlan::ridge)
       .def_ro("polish", &TrainPlan::polish)
       .def_ro("path", &TrainPlan::path)
+      .def_ro("exact_race", &TrainPlan::exact_race)
       .def_ro("random_scale", &TrainPlan::random_scale)
       .def_ro("iterations", &TrainPlan::iterations)
       .def_ro("tolerance", &TrainPlan::tolerance)
       .def_prop_ro("lambda_pair", [](const TrainPlan& p) { return p.relaxation.weights.pair; })
-      .def_prop_ro("lambda_product", [](const TrainPlan& p) { return p.relaxation.weights.product; });
+      .def_prop_ro("lambda_product", [](const TrainPlan& p) { return p.relaxation.weights.product; })
+      .def_prop_ro("penalty_pair", [](const TrainPlan& p) { return p.relaxation.penalties.pair; })
+      .def_prop_ro("over_relaxation", [](const TrainPlan& p) { return p.relaxation.subproblem.over_relaxation; });
   module.def("plan", &plan, "options"_a, "What `train` does for these options. ValueError for what does not fit.");
 }
 

@@ -35,6 +35,10 @@ _EXPECTED = {
     "lasso": _REAL,
     "left_scale": _REAL,
     "nuclear": _REAL,
+    "over_relaxation": _REAL,
+    "penalty_output": _REAL,
+    "penalty_pair": _REAL,
+    "penalty_product": _REAL,
     "polish": _FLAG,
     "random_scale": _REAL,
     "record_interval": _WHOLE,
@@ -193,6 +197,10 @@ def train(
     pair_scale: float | None = None,
     left_scale: float | None = None,
     right_scale: float | None = None,
+    penalty_pair: float | None = None,
+    penalty_product: float | None = None,
+    penalty_output: float | None = None,
+    over_relaxation: float | None = None,
     polish: bool | None = None,
     weight_grid: float = 0,
     tolerance: float | None = None,
@@ -260,16 +268,16 @@ def train(
     init : "random", "zero" or Model
         Start of the relaxation; a model with the same layers.
     random_scale : float
-        Standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden layers or constraints
-        0.3; "clipped-relu" and "hard-tanh" 2, of the arguments of a random network's units.
+        Standard deviation of random guesses, > 0; default 1; exact loss 0.58, with several hidden layers or constraints
+        0.3, else where a start is no race (docs/strategies.md) 0.05; "clipped-relu" and "hard-tanh" 2, of the arguments of a random network's units.
     seed : int
         Of the random guesses, 0 to 2^32 - 1.
     starts : int
         Random starts, >= 1; the best network is kept.
     iterations : int
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000, before a
-        path of ridges (docs/strategies.md) 5, cross-entropy and logistic 60, hinge 300, exact with several hidden
-        layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md) have at
+        path of ridges (docs/strategies.md) 5, cross-entropy and logistic 60, hinge 300, a race for an exact fit
+        (docs/strategies.md) 300, exact with several hidden layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md) have at
         most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
@@ -280,6 +288,9 @@ def train(
         Weights of the relaxation, > 0; default 100, for classes 10.
     pair_scale, left_scale, right_scale : float
         Scales of the relaxation, > 0; default 1.
+    penalty_pair, penalty_product, penalty_output, over_relaxation : float
+        Of the splitting method that solves it: penalties, > 0, default 100, for classes 10; over-relaxation, in (0, 2),
+        default 1.6. Exact fits with one hidden layer have constants of their own (docs/strategies.md), scales too.
     polish : bool
         Whether to refine the best network of every start of the relaxation locally (docs/strategies.md); default yes.
         Under constraints on weights alone a start then becomes a race of short relaxations (docs/constraints.md).

@@ -77,8 +77,8 @@ struct CsvField {
   Index line;
 };
 
-/// Rows of a text by RFC 4180, and beyond it: lines end with LF, CR LF or CR, blanks and tabs around fields do not count,
-/// and blank lines at both ends are skipped. Quotes stand around a whole field, and doubled inside it.
+/// Rows of a text by RFC 4180, and beyond it: lines end with LF, CR LF or CR, blanks and tabs around fields do not
+/// count, and blank lines at both ends are skipped. Quotes stand around a whole field, and doubled inside it.
 class RowSplitter {
  public:
   /// Refers to the text.
@@ -114,9 +114,9 @@ class RowSplitter {
   }
 
   const std::vector<CsvField>& fields() const { return fields_; }
-  Index line() const { return line_of_row_; }         ///< on which the row begins
-  Index blank_line() const { return blank_line_; }    ///< the first one skipped before the row; 0: none
-  bool has_quotes() const { return has_quotes_; }     ///< in the rows read so far
+  Index line() const { return line_of_row_; }                    ///< on which the row begins
+  Index blank_line() const { return blank_line_; }               ///< the first one skipped before the row; 0: none
+  bool has_quotes() const { return has_quotes_; }                ///< in the rows read so far
   std::size_t rest() const { return text_.size() - position_; }  ///< bytes not yet read
 
  private:

@@ -113,6 +113,8 @@ class Starts {
       result = run_fixed_output(start, sequence);
     } else if (races()) {
       result = run_race(start, sequence);
+    } else if (plan_.exact_race) {
+      result = run_exact_race(start, sequence);
     } else if (plan_.path) {
       result = run_path(start, sequence);
     } else {
@@ -139,9 +141,9 @@ class Starts {
     sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     std::vector<SequenceResult> candidates;
     std::vector<std::vector<Layer>> networks;
-    for (Index i = 0; i < options_.candidates; ++i) {
+    for (Index i = 0; i < plan_.candidates; ++i) {
       if (i > 0 && (needless(start) || out_of_time())) break;
-      const Index number = start * options_.candidates + i;
+      const Index number = start * plan_.candidates + i;
       candidates.push_back(run_sequence(
           scaled_.problem, start_parameters(scaled_, options_, number), sequence,
           [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); }));
@@ -152,6 +154,21 @@ class Starts {
     result.polish_iterations = won.polish.iterations;
     keep(won.polish.layers, won.polish.after, result);
     return result;
+  }
+
+  /// TrainPlan::exact_race: the first candidate whose polish is exact, or the best one.
+  SequenceResult run_exact_race(Index start, const SequenceOptions& sequence) {
+    SequenceResult best;
+    for (Index i = 0; i < plan_.candidates && best.status != SequenceStatus::converged; ++i) {
+      if (i > 0 && (needless(start) || out_of_time())) break;
+      const Index number = start * plan_.candidates + i;
+      SequenceResult candidate =
+          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence,
+                       [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+      refine(candidate, sequence);
+      if (i == 0 || candidate.best_value < best.best_value) best = std::move(candidate);
+    }
+    return best;
   }
 
   /// Along falling ridges (TrainPlan::path).

@@ -110,14 +110,15 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
   check(scaled.problem);
   TrainResult result;
   if (!planned.ridge) {
-    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, [&](double ridge, double loss, double least) {
-      TrainProgress progress;
-      progress.tried_ridge = ridge;
-      progress.record.loss = loss;
-      progress.record.seconds = clock.seconds();
-      progress.best_value = least;
-      stopped = observer && !observer(progress);
-    });
+    result.ridge_choice =
+        ridge_from(data, scaled, options, planned, clock, [&](double ridge, double loss, double least) {
+          TrainProgress progress;
+          progress.tried_ridge = ridge;
+          progress.record.loss = loss;
+          progress.record.seconds = clock.seconds();
+          progress.best_value = least;
+          stopped = observer && !observer(progress);
+        });
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.samples(), data.targets.rows());
   }

@@ -24,7 +24,7 @@ def commands(document: str) -> list[str]:
     text = FENCED.sub("", (REPOSITORY / document).read_text(encoding="utf-8")).replace(" \\\n", " ")
     lines = re.findall(r"^    (\S.*)$", text, flags=re.MULTILINE)
     wanted = [line for line in lines if line.startswith(("relufit ", "head ", "csdp ", "python -m relufit "))]
-    return [line for line in wanted if not SYNOPSIS.match(line) and LONG not in line]
+    return [line for line in wanted if not SYNOPSIS.search(line) and LONG not in line]
 
 
 def prepare(folder: Path) -> None:
