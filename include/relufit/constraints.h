@@ -42,6 +42,19 @@ struct Monotone {
   bool increasing = true;
 };
 
+/// The network's target is a convex (concave) function of an input, everywhere; of several such inputs of one target
+/// jointly, whatever the others.
+///
+/// Hidden units have signs as for Monotone, and act on the target with them. A unit with the sign + is a convex
+/// function of its inputs, so that an input in which the target is convex may feed units of the sign + alone, one in
+/// which it is concave those of the sign - alone; between hidden layers weights join units of equal sign, and are >= 0.
+/// Together with Monotone where both are demanded. Not of classes, whose scores and probabilities bend differently.
+struct Curvature {
+  std::string input;
+  std::string target;
+  bool convex = true;
+};
+
 /// Norm of the weights of one layer at most a radius.
 struct NormBound {
   Index layer = 1;
@@ -91,6 +104,7 @@ struct Constraints {
   std::vector<WeightBound> weights;
   std::vector<LinearBound> linear;
   std::vector<Monotone> monotone;
+  std::vector<Curvature> curvature;
   std::vector<NormBound> norms;
   /// lipschitz_bound is at most this, so ||F(u) - F(v)|| <= it ||u - v||; > 0. F are scores where there are classes;
   /// their softmax changes by at most half of it (its derivative diag(p) - p p' has norm 1/2 at most).
@@ -104,8 +118,8 @@ struct Constraints {
   /// Whether single hidden units are named, so that none may be removed.
   bool names_units() const;
   bool empty() const {
-    return weights.empty() && linear.empty() && monotone.empty() && norms.empty() && !lipschitz && !convex &&
-           outputs.empty() && hidden.empty();
+    return weights.empty() && linear.empty() && monotone.empty() && curvature.empty() && norms.empty() && !lipschitz &&
+           !convex && outputs.empty() && hidden.empty();
   }
   /// Whether inputs must have one scale in common, and targets one: norms of raw and scaled weights are then
   /// proportional.
@@ -133,8 +147,9 @@ struct NetworkShape {
 
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
 /// Throws std::invalid_argument for names or layers that do not exist, an activation that does not go with a constraint
-/// (monotone: an increasing one; convex: a convex one, increasing where there are several hidden layers; hidden: a
-/// homogeneous one), `convex` with scores under softmax, and naming constraints that contradict each other.
+/// (monotone: an increasing one; convex and curvature: a convex one, increasing where there are several hidden layers;
+/// hidden: a homogeneous one), `convex` with scores under softmax, `curvature` of classes, and naming constraints that
+/// contradict each other.
 std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
 
 /// The same for a network on scaled data, and `lipschitz` as a spectral ball on every layer. Where

@@ -92,6 +92,9 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     checks.push_back(
         {monotone_description(constraints.monotone, shape), monotone_slack(constraints.monotone, shape, layers)});
   }
+  if (!constraints.curvature.empty()) {
+    checks.push_back({"curvature", curvature_slack(constraints.curvature, shape, layers)});
+  }
   for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
     Constraints part;
     part.norms = {constraints.norms[i]};

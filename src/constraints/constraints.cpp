@@ -106,18 +106,23 @@ void narrow_sign(LayerBounds& layer, Index row, Index col, double sign, const st
   layer.narrow(row, col, sign > 0 ? 0 : -kInfinity, sign > 0 ? kInfinity : 0, by);
 }
 
-void add_monotone(const std::vector<Monotone>& demands, const NetworkShape& shape, std::vector<LayerBounds>& layers) {
-  if (demands.empty()) return;
-  const MonotoneSigns signs(demands, shape);
+void add_shapes(const Constraints& constraints, const NetworkShape& shape, std::vector<LayerBounds>& layers) {
+  if (constraints.monotone.empty() && constraints.curvature.empty()) return;
+  const ShapeSigns signs(constraints.monotone, constraints.curvature, shape);
+  const std::string by = constraints.monotone.empty() ? "curvature" : "monotone";
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const bool last = l + 1 == layers.size();
     for (Index i = 0; i < layers[l].rows(); ++i) {
-      const double to = last ? signs.rows[static_cast<std::size_t>(i)] : unit_sign(i % shape.widths[l + 1]);
+      const double to = last ? signs.rows[static_cast<std::size_t>(i)] : signs.unit(i % shape.widths[l + 1]);
       const Index units = l == 0 ? 0 : shape.widths[l];  // before the columns of inputs
       for (Index j = 0; j < layers[l].cols(); ++j) {
-        const double from = j < units ? unit_sign(j) : signs.inputs[static_cast<std::size_t>(j - units)];
-        if (to * from != 0) narrow_sign(layers[l], i, j, to * from, "monotone");
-        if (last && i == signs.between && from != 0) layers[l].narrow(i, j, 0, 0, "monotone");
+        const auto input = static_cast<std::size_t>(j - units);
+        const double from = j < units ? signs.unit(j) : signs.inputs[input];
+        if (to * from != 0) narrow_sign(layers[l], i, j, to * from, by);
+        if (last && i == signs.between && from != 0) layers[l].narrow(i, j, 0, 0, by);
+        if (last || !signs.has_curvature()) continue;
+        const double wanted = j < units ? from : signs.fed[input];  // an affine part of the output does not bend it
+        if (wanted != 0 && wanted != to) layers[l].narrow(i, j, 0, 0, "curvature");
       }
     }
   }
@@ -156,14 +161,17 @@ void check_activation(const Constraints& constraints, const NetworkShape& shape)
         "convex: with scores under softmax, which mean nothing on their own, expected the logistic loss, whose one "
         "score is the log-odds of the second class");
   }
+  if (!constraints.curvature.empty() && !shape.classification.empty()) {
+    fail("curvature: of classes, whose scores and probabilities bend differently, expected a regression");
+  }
   if (shape.widths.size() <= 2) return;
   if (!constraints.monotone.empty() && !is_increasing(activation)) {
     fail(fmt::format("monotone: with the activation {}, expected one that increases", to_string(activation)));
   }
-  if (!constraints.convex) return;
+  if (!constraints.convex && constraints.curvature.empty()) return;
   if (!is_convex(activation) || (shape.widths.size() > 3 && !is_increasing(activation))) {
-    fail(fmt::format("convex: with the activation {}, expected a convex one, increasing with several hidden layers",
-                     to_string(activation)));
+    fail(fmt::format("{}: with the activation {}, expected a convex one, increasing with several hidden layers",
+                     constraints.convex ? "convex" : "curvature", to_string(activation)));
   }
 }
 
@@ -182,7 +190,7 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
     layers.emplace_back(static_cast<Index>(layers.size()) + 1, layer.rows, layer.columns);
   }
   for (std::size_t i = 0; i < constraints.weights.size(); ++i) add_weight_bound(constraints.weights[i], i, layers);
-  add_monotone(constraints.monotone, shape, layers);
+  add_shapes(constraints, shape, layers);
   if (constraints.convex) {
     for (std::size_t l = 1; l < layers.size(); ++l) {
       for (Index i = 0; i < layers[l].rows(); ++i) {

@@ -116,6 +116,14 @@ Monotone monotone_from(const Node& node) {
   return {node["input"].text(), node["target"].text(), text == "increasing"};
 }
 
+Curvature curvature_from(const Node& node) {
+  node.expect_members({"input", "target", "shape"});
+  const Node bend = node["shape"];
+  const std::string text = bend.text();
+  if (text != "convex" && text != "concave") bend.fail("convex or concave");
+  return {node["input"].text(), node["target"].text(), text == "convex"};
+}
+
 NormBound norm_from(const Node& node) {
   node.expect_members({"layer", "norm", "at_most"});
   const Node norm = node["norm"];
@@ -207,7 +215,8 @@ Constraints load_constraints(const std::string& path) { return parse_constraints
 Constraints parse_constraints(const std::string& text, const std::string& source) {
   const JsonValue file = detail::parse_json(text, source);
   const Node root(file, source);
-  root.expect_members({"weights", "linear", "monotone", "norms", "lipschitz", "convex", "outputs", "hidden"});
+  root.expect_members(
+      {"weights", "linear", "monotone", "curvature", "norms", "lipschitz", "convex", "outputs", "hidden"});
   Constraints constraints;
   if (root.has("weights")) {
     for (const Node& node : root["weights"].items()) constraints.weights.push_back(weight_bound_from(node));
@@ -217,6 +226,9 @@ Constraints parse_constraints(const std::string& text, const std::string& source
   }
   if (root.has("monotone")) {
     for (const Node& node : root["monotone"].items()) constraints.monotone.push_back(monotone_from(node));
+  }
+  if (root.has("curvature")) {
+    for (const Node& node : root["curvature"].items()) constraints.curvature.push_back(curvature_from(node));
   }
   if (root.has("norms")) {
     for (const Node& node : root["norms"].items()) constraints.norms.push_back(norm_from(node));

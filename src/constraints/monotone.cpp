@@ -15,10 +15,10 @@ namespace relufit {
 
 namespace {
 
-Index position(const std::vector<std::string>& names, const std::string& name, const char* what) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) fail(fmt::format("monotone: {} is not {}", detail::shown(name), what));
-  return found - names.begin();
+std::size_t input_position(const NetworkShape& shape, const std::string& name, const std::string& member) {
+  const auto found = std::find(shape.input_names.begin(), shape.input_names.end(), name);
+  if (found == shape.input_names.end()) fail(fmt::format("{}: {} is not an input", member, detail::shown(name)));
+  return static_cast<std::size_t>(found - shape.input_names.begin());
 }
 
 /// The least sign * weight * other sign over the others that have a sign; inf where none has.
@@ -34,7 +34,7 @@ double least_agreement(double sign, const Weights& weights, const std::vector<in
 
 /// Of every demanded class from every other one, times its sign, of which none may have a negative effect. A difference
 /// of doubles has the sign of the exact one.
-Matrix demanded_differences(const MonotoneSigns& signs, const Matrix& weights) {
+Matrix demanded_differences(const ShapeSigns& signs, const Matrix& weights) {
   Matrix differences(0, weights.cols());
   for (std::size_t c = 0; c < signs.targets.size(); ++c) {
     if (signs.targets[c] == 0) continue;
@@ -61,33 +61,44 @@ double least_agreement(const std::vector<int>& units, const Weights& weights, co
 
 }  // namespace
 
-MonotoneSigns::MonotoneSigns(const std::vector<Monotone>& demands, const NetworkShape& shape)
-    : inputs(shape.input_names.size(), 0), targets(shape.target_names.size(), 0) {
-  for (const Monotone& demand : demands) {
-    const Index input = position(shape.input_names, demand.input, "an input");
-    const std::optional<NamedOutput> target = named_output(shape, demand.target);
-    if (!target) fail(fmt::format("monotone: {} is not a target", detail::shown(demand.target)));
-    links_.push_back({static_cast<std::size_t>(input), static_cast<std::size_t>(target->output),
-                      target->sign * (demand.increasing ? 1 : -1)});
+ShapeSigns::ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<Curvature>& curvature,
+                       const NetworkShape& shape)
+    : inputs(shape.input_names.size(), 0),
+      targets(shape.target_names.size(), 0),
+      fed(shape.input_names.size(), 0),
+      has_curvature_(!curvature.empty()) {
+  for (std::size_t i = 0; i < monotone.size(); ++i) {
+    add_link("monotone", i, monotone[i].input, monotone[i].target, false, monotone[i].increasing ? 1 : -1, shape);
+  }
+  for (std::size_t i = 0; i < curvature.size(); ++i) {
+    add_link("curvature", i, curvature[i].input, curvature[i].target, true, curvature[i].convex ? 1 : -1, shape);
   }
   if (compares_outputs(shape)) {
-    set_classes(demands, shape);
+    set_classes(shape);
   } else {
     set_targets();
   }
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    const Link& link = links_[i];
-    if (inputs[link.input] * targets[link.target] == link.direction) continue;
-    fail(
-        fmt::format("monotone[{}]: {} in {} contradicts the others: directions must be a sign of the input times a "
-                    "sign of the target",
-                    i, demands[i].target, demands[i].input));
+  for (const Link& link : links_) {
+    if (input_sign(link) * targets[link.target] == link.direction) continue;
+    fail(fmt::format("{} contradicts the others: directions must be a sign of the input times a sign of the target",
+                     link.name));
   }
+  common_ = fed.empty() ? 0 : fed.front();
+  for (const int sign : fed) common_ = sign == common_ ? common_ : 0;
 }
 
-void MonotoneSigns::set_targets() {
+void ShapeSigns::add_link(const std::string& member, std::size_t number, const std::string& input,
+                          const std::string& target, bool is_curvature, int direction, const NetworkShape& shape) {
+  const std::optional<NamedOutput> output = named_output(shape, target);
+  const std::size_t position = input_position(shape, input, member);
+  if (!output) fail(fmt::format("{}: {} is not a target", member, detail::shown(target)));
+  links_.push_back({position, static_cast<std::size_t>(output->output), is_curvature, output->sign * direction,
+                    fmt::format("{}[{}]: {} in {}", member, number, target, input)});
+}
+
+void ShapeSigns::set_targets() {
   for (const Link& first : links_) {
-    if (targets[first.target] != 0 || inputs[first.input] != 0) continue;
+    if (targets[first.target] != 0 || input_sign(first) != 0) continue;
     targets[first.target] = 1;
     spread();
   }
@@ -96,9 +107,9 @@ void MonotoneSigns::set_targets() {
 
 /// Demands that are linked decide each other's signs up to one in common, which is chosen such that no two classes have
 /// the same.
-void MonotoneSigns::set_classes(const std::vector<Monotone>& demands, const NetworkShape& shape) {
+void ShapeSigns::set_classes(const NetworkShape& shape) {
   for (const Link& first : links_) {
-    if (targets[first.target] != 0 || inputs[first.input] != 0) continue;
+    if (targets[first.target] != 0 || input_sign(first) != 0) continue;
     const std::vector<int> inputs_before = inputs;
     const std::vector<int> targets_before = targets;
     for (const int sign : {1, -1}) {
@@ -111,9 +122,9 @@ void MonotoneSigns::set_classes(const std::vector<Monotone>& demands, const Netw
     const std::size_t wrong = demand_on_a_taken_sign();
     if (wrong == links_.size()) continue;
     fail(
-        fmt::format("monotone[{}]: {} in {} contradicts the others: odds against every other class can rise for one "
-                    "class, where they fall for at most one",
-                    wrong, demands[wrong].target, demands[wrong].input));
+        fmt::format("{} contradicts the others: odds against every other class can rise for one class, where they "
+                    "fall for at most one",
+                    links_[wrong].name));
   }
   const bool has_plus = std::count(targets.begin(), targets.end(), 1) > 0;
   const bool has_minus = std::count(targets.begin(), targets.end(), -1) > 0;
@@ -130,7 +141,7 @@ void MonotoneSigns::set_classes(const std::vector<Monotone>& demands, const Netw
 }
 
 /// The first demand on a class whose sign another class has by an earlier one; their number where there is none.
-std::size_t MonotoneSigns::demand_on_a_taken_sign() const {
+std::size_t ShapeSigns::demand_on_a_taken_sign() const {
   for (std::size_t i = 0; i < links_.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const std::size_t target = links_[i].target;
@@ -142,11 +153,11 @@ std::size_t MonotoneSigns::demand_on_a_taken_sign() const {
 }
 
 /// Follows the links from what has a sign already.
-void MonotoneSigns::spread() {
+void ShapeSigns::spread() {
   for (bool changed = true; changed;) {
     changed = false;
     for (const Link& link : links_) {
-      int& input = inputs[link.input];
+      int& input = input_sign(link);
       int& target = targets[link.target];
       if ((input == 0) == (target == 0)) continue;
       (input == 0 ? input : target) = link.direction * (input == 0 ? target : input);
@@ -170,7 +181,7 @@ std::string monotone_description(const std::vector<Monotone>& demands, const Net
 // ones) agree with best. Units that reach no demanded target need none.
 double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
                       const std::vector<Layer>& network) {
-  const MonotoneSigns signs(demands, shape);
+  const ShapeSigns signs(demands, {}, shape);
   double slack = kInfinity;
   std::vector<Layer> layers = network;
   std::vector<int> next = signs.targets;
@@ -205,6 +216,83 @@ double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& 
   }
   if (layers.size() > 1) return std::isfinite(slack) ? slack : 0;  // no path at all
   return least_agreement(next, layers[0].weights, signs.inputs);
+}
+
+namespace {
+
+using Flags = std::vector<bool>;
+
+bool any_nonzero(const Layer& layer, Index row, const Flags& columns) {
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    if (columns[j] && layer.weights(row, static_cast<Index>(j)) != 0) return true;
+  }
+  return false;
+}
+
+/// For every hidden layer the units on a path to the target.
+std::vector<Flags> units_reaching(Index target, const NetworkShape& shape, const std::vector<Layer>& layers) {
+  std::vector<Flags> reaching(layers.size() - 1);
+  Flags rows(static_cast<std::size_t>(layers.back().weights.rows()), false);
+  rows[static_cast<std::size_t>(target)] = true;
+  for (std::size_t l = layers.size() - 1; l > 0; --l) {
+    const auto units = static_cast<std::size_t>(shape.widths[l]);
+    Flags& own = reaching[l - 1];
+    own.assign(units, false);
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (std::size_t u = 0; rows[row] && u < units; ++u) {
+        own[u] = own[u] || layers[l].weights(static_cast<Index>(row), static_cast<Index>(u)) != 0;
+      }
+    }
+    rows.clear();  // of the layer before, one for every argument of a unit
+    for (Index i = 0; i < arguments_per_unit(shape.activation); ++i) rows.insert(rows.end(), own.begin(), own.end());
+  }
+  return reaching;
+}
+
+/// Units that depend on the inputs must do so convexly, and feed the next ones with weights >= 0, and the target with
+/// weights of the sign `direction`: convex functions, and increasing convex functions of their sums.
+double joint_curvature_slack(const Flags& inputs, Index target, int direction, const NetworkShape& shape,
+                             const std::vector<Layer>& layers) {
+  const std::vector<Flags> reaching = units_reaching(target, shape, layers);
+  double slack = kInfinity;
+  Flags below;  // units of the layer before that depend on the inputs
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    const Index units = shape.widths[l + 1];
+    Flags own(static_cast<std::size_t>(units), false);
+    Flags seen = below;  // columns: units of the layer before, then inputs where it sees them
+    if (l == 0 || shape.skip_connections) seen.insert(seen.end(), inputs.begin(), inputs.end());
+    for (Index row = 0; row < layers[l].weights.rows(); ++row) {
+      const auto unit = static_cast<std::size_t>(row % units);
+      if (!reaching[l][unit] || !any_nonzero(layers[l], row, seen)) continue;
+      own[unit] = true;
+      for (std::size_t j = 0; j < below.size(); ++j) {
+        if (below[j]) slack = std::min(slack, layers[l].weights(row, static_cast<Index>(j)));
+      }
+    }
+    below = own;
+  }
+  for (std::size_t j = 0; j < below.size(); ++j) {
+    if (below[j]) slack = std::min(slack, direction * layers.back().weights(target, static_cast<Index>(j)));
+  }
+  return slack;
+}
+
+}  // namespace
+
+double curvature_slack(const std::vector<Curvature>& demands, const NetworkShape& shape,
+                       const std::vector<Layer>& layers) {
+  double slack = kInfinity;
+  for (std::size_t t = 0; t < shape.target_names.size(); ++t) {
+    for (const bool convex : {true, false}) {
+      Flags inputs(shape.input_names.size(), false);
+      for (const Curvature& demand : demands) {
+        if (demand.convex != convex || demand.target != shape.target_names[t]) continue;
+        inputs[input_position(shape, demand.input, "curvature")] = true;
+      }
+      slack = std::min(slack, joint_curvature_slack(inputs, static_cast<Index>(t), convex ? 1 : -1, shape, layers));
+    }
+  }
+  return std::isfinite(slack) ? slack : 0;  // no path at all
 }
 
 }  // namespace relufit

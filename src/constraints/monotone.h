@@ -1,5 +1,5 @@
 /// \file
-/// Signs of units that make a network monotone, and prove that it is.
+/// Signs of units that make a network monotone, convex or concave in its inputs, and prove that it is.
 ///
 /// Every hidden unit gets a sign. A weight between units of equal sign must be >= 0, of opposite sign <= 0, those of
 /// inputs and targets likewise; every path from an input to a target then has the sign of the input times that of the
@@ -10,24 +10,31 @@
 /// of a unit changes no difference, so that w_c >= 0 >= w_k for all k != c says no less: the class has the sign +, all
 /// others have -, as targets with signs of their own do. A second class d can only be the one with the sign -, lowered
 /// by every unit of sign + against all others; then w_c >= w_k >= w_d, and with one class k between, w_k = 0.
+///
+/// For a target that is convex in an input, the input has a second sign, that of the units which it may feed: + times
+/// the target's sign. For a concave one it is -.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "relufit/constraints.h"
 
 namespace relufit {
 
-/// The sign that the unit of a hidden layer is given for training: alternating.
-inline double unit_sign(Index unit) { return unit % 2 == 0 ? 1 : -1; }
-
 /// Signs of inputs and targets such that every demand's direction is sign of the input times sign of the target.
-class MonotoneSigns {
+class ShapeSigns {
  public:
   /// Throws std::invalid_argument for names that do not exist, and demands that contradict each other.
-  MonotoneSigns(const std::vector<Monotone>& demands, const NetworkShape& shape);
+  ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<Curvature>& curvature, const NetworkShape& shape);
+
+  /// The sign that the unit of a hidden layer is given for training: alternating, but where every input may feed units
+  /// of one and the same sign alone.
+  int unit(Index unit) const { return common_ != 0 ? common_ : unit % 2 == 0 ? 1 : -1; }
+  bool has_curvature() const { return has_curvature_; }
 
   std::vector<int> inputs, targets;  ///< 1, -1, or 0 for none (of classes that no demand names, too)
+  std::vector<int> fed;              ///< for every input the sign of the units that it may feed; 0: all
 
   /// Signs of the rows of the output layer that training keeps: `targets`, and of classes all of them; 0 for no bound.
   std::vector<int> rows;
@@ -35,17 +42,25 @@ class MonotoneSigns {
   Index between = -1;
 
  private:
+  /// sign of the input times sign of the target = direction
   struct Link {
     std::size_t input, target;
+    bool is_curvature;
     int direction;
+    std::string name;  ///< for messages
   };
 
+  int& input_sign(const Link& link) { return (link.is_curvature ? fed : inputs)[link.input]; }
+  void add_link(const std::string& member, std::size_t number, const std::string& input, const std::string& target,
+                bool is_curvature, int direction, const NetworkShape& shape);
   void set_targets();
-  void set_classes(const std::vector<Monotone>& demands, const NetworkShape& shape);
+  void set_classes(const NetworkShape& shape);
   void spread();
   std::size_t demand_on_a_taken_sign() const;
 
   std::vector<Link> links_;
+  bool has_curvature_ = false;
+  int common_ = 0;
 };
 
 /// What the demands are about, for messages: "monotone", and for classes "monotone: P(label=class)".
@@ -54,5 +69,10 @@ std::string monotone_description(const std::vector<Monotone>& demands, const Net
 /// How far the network of these layers is from having signs of its units that prove the demands, whatever their order.
 double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
                       const std::vector<Layer>& layers);
+
+/// The least weight, times the sign that it must have, on the paths from the inputs to the targets that are to be
+/// convex or concave in them: >= 0 proves it, of any network.
+double curvature_slack(const std::vector<Curvature>& demands, const NetworkShape& shape,
+                       const std::vector<Layer>& layers);
 
 }  // namespace relufit
