@@ -24,8 +24,8 @@ struct TrainArguments {
   std::optional<std::string> fixed_output;
   std::string constraints;
   std::optional<std::string> strategy;
-  std::optional<double> test_fraction;
-  std::string test, model, trace, plot;
+  std::optional<double> test_fraction, validation_fraction;
+  std::string test, validation, model, trace, plot;
   bool json = false;
 };
 
@@ -62,18 +62,32 @@ TrainOptions train_options(const TrainArguments& a) {
 
 struct Samples {
   Dataset train;
-  std::optional<Dataset> test;
+  std::optional<Dataset> test, validation;
 };
 
-Samples read_samples(const TrainArguments& a, const Loss& loss) {
-  const Dataset data = read_dataset(a.training, loss);
-  if (!a.test.empty()) {
-    if (a.test_fraction) throw std::invalid_argument("--test-fraction: not together with --test");
-    return {data, read_like(a.test, data.classification, data.target_names, data.input_names)};
+/// Rows held out: of `file` where one is named, else a fraction of the training rows, which leave these.
+std::optional<Dataset> held_out(const std::string& name, const std::string& file, std::optional<double> fraction,
+                                unsigned seed, Dataset& train) {
+  if (!file.empty()) {
+    if (fraction) throw std::invalid_argument(fmt::format("--{}-fraction: not together with --{}", name, name));
+    return read_like(file, train.classification, train.target_names, train.input_names);
   }
-  if (!a.test_fraction) return {data, std::nullopt};
-  Split split = split_dataset(data, *a.test_fraction, a.training.options.seed);
-  return {std::move(split.train), std::move(split.test)};
+  if (!fraction) return std::nullopt;
+  Split split = split_dataset(train, *fraction, seed);
+  train = std::move(split.train);
+  return std::move(split.test);
+}
+
+Samples read_samples(const TrainArguments& a, const Loss& loss) {
+  Samples samples{read_dataset(a.training, loss), {}, {}};
+  const unsigned seed = a.training.options.seed;
+  samples.test = held_out("test", a.test, a.test_fraction, seed, samples.train);
+  samples.validation = held_out("validation", a.validation, a.validation_fraction, seed, samples.train);
+  return samples;
+}
+
+std::string choice_by(const RidgeChoice& choice, Index folds) {
+  return choice.by_validation ? "on the validation data" : fmt::format("in {}-fold cross-validation", folds);
 }
 
 void print_summary(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
@@ -85,9 +99,9 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
   if (result.ridge_choice) {
-    print("\nridge {} predicts best in {}-fold cross-validation, of {} from {} to {}", result.ridge_choice->ridge,
-          a.training.options.folds, result.ridge_choice->ridges.size(), result.ridge_choice->ridges.front(),
-          result.ridge_choice->ridges.back());
+    print("\nridge {} predicts best {}, of {} from {} to {}", result.ridge_choice->ridge,
+          choice_by(*result.ridge_choice, a.training.options.folds), result.ridge_choice->ridges.size(),
+          result.ridge_choice->ridges.front(), result.ridge_choice->ridges.back());
   }
   print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
         kept.violations.product);
@@ -96,6 +110,7 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
           result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
   }
   print_report("training data", result.model, samples.train);
+  if (samples.validation) print_report("validation data", result.model, *samples.validation);
   if (samples.test) print_report("held-out data", result.model, *samples.test);
   print("model: {}\n", a.model);
 }
@@ -130,6 +145,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"rounded", result.grid->rounded},
                            {"repaired", result.grid->repaired}};
   }
+  if (samples.validation) json["validation"] = report_json(result.model, *samples.validation);
   if (samples.test) json["test"] = report_json(result.model, *samples.test);
   return json;
 }
@@ -156,7 +172,7 @@ void check_files(const TrainArguments& a) {
   check_output(a.model);
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
-  std::vector<std::string> others = {a.training.data, a.test, output_weights_file(a), a.constraints};
+  std::vector<std::string> others = {a.training.data, a.test, a.validation, output_weights_file(a), a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
   for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
@@ -171,6 +187,7 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
   const Samples samples = read_samples(a, options.loss);
   check_trainable(samples.train, options.output_activation);
   check_files(a);
+  options.validation = samples.validation;
 
   const InterruptGuard guard;
   options.should_stop = &InterruptGuard::interrupted;
@@ -258,6 +275,11 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
       ->check(fraction());
   command->add_option("--test", a->test, "Report on the rows of this CSV file");
+  command
+      ->add_option("--validation-fraction", a->validation_fraction,
+                   "Choose the ridge, and among starts, by this fraction of the rows, which are not trained on")
+      ->check(fraction());
+  command->add_option("--validation", a->validation, "Choose by the rows of this CSV file");
   add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
   add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");

@@ -115,6 +115,7 @@ void bind_records(nb::module_& module) {
       .def_ro("ridges", &RidgeChoice::ridges, "Those tried, falling.")
       .def_ro("held_out", &RidgeChoice::held_out,
               "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
+      .def_ro("by_validation", &RidgeChoice::by_validation, "Whether held-out samples were validation samples given.")
       .def_ro("standard_error", &RidgeChoice::standard_error,
               "Of these means, from their spread over the folds; 0 for one held-out part.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")

@@ -19,6 +19,7 @@ from ._frames import in_order, texts
 from ._frames import input_names as found_names
 from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
+from ._validation import validation_of
 
 _REAL = "a number"
 _AUTOMATIC = 'a number or "auto"'
@@ -177,6 +178,7 @@ def train(
     fixed_output: ArrayLike | str | None = None,
     ridge: float | str | None = "auto",
     folds: int = 5,
+    validation: float | tuple[ArrayLike, ...] | None = None,
     lasso: float = 0,
     group_lasso: float = 0,
     nuclear: float = 0,
@@ -253,12 +255,17 @@ def train(
     folds : int
         Parts of the samples, each of them held out once to choose the ridge, >= 2. One of them alone is held out where
         there are more than 5000 samples.
+    validation : float in (0, 1), or tuple (inputs, targets) or (inputs, targets, sample_weight)
+        Samples to choose by, which are not trained on: that share of those given, at random (of every class), or
+        others. The ridge (with "auto", in place of cross-validation), and of several starts the network, are those that
+        predict them best. Not with the exact loss.
     lasso, group_lasso, nuclear : float
         Further penalties on the weights, likewise, >= 0; default 0 (docs/constraints.md).
     constraints : path of a file, or mapping with its members
         Hard constraints (docs/constraints.md); outputs of classes are the targets "class=NAME".
     init : "random", "zero" or Model
-        Start of the relaxation; a model with the same layers.
+        Start of the relaxation; a model with the same layers, which where there are no constraints and regularizers is
+        polished as well as what the relaxation makes of it: the better one is kept.
     random_scale : float
         Standard deviation of random guesses, > 0; default 1; exact loss 0.05, with several hidden layers or constraints
         0.3; "clipped-relu" and "hard-tanh" 2, of the arguments of a random network's units.
@@ -268,9 +275,9 @@ def train(
         Random starts, >= 1; the best network is kept.
     iterations : int
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000, before a
-        path of ridges (docs/strategies.md) 5, cross-entropy and logistic 60, hinge 300, exact with several hidden
-        layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md) have at
-        most 5.
+        path of ridges (docs/strategies.md) 5, from a Model under a loss and terms that allow such a path 5,
+        cross-entropy and logistic 60, hinge 300, exact with several hidden layers 20 (2000; 6000); under constraints on
+        weights alone a race's relaxations (docs/constraints.md) have at most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
         0).
@@ -342,8 +349,9 @@ def train(
         ones = isinstance(fixed_output, str) and fixed_output == "ones"
         options.set_fixed_output(np.ones((given_targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
     _core.plan(options)
+    held_out = validation_of(validation, input_names, classification)
     result = _core.train(
-        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification
+        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification, held_out
     )
     _check_kept(result.constraints)
     return result

@@ -61,13 +61,12 @@ bool counts(const LiftedProblem& problem, const std::vector<Index>& samples) {
   return weights.size() == 0 || std::any_of(samples.begin(), samples.end(), [&](Index i) { return weights(i) > 0; });
 }
 
-/// One part of the samples held out, and the path of networks on the others.
+/// Samples held out, and the path of networks on others.
 class Fold {
  public:
-  Fold(const ScaledProblem& scaled, const std::vector<Index>& trained, const std::vector<Index>& held_out,
-       const TrainOptions& options, const TrainPlan& plan, const std::function<bool()>& should_stop)
-      : test_(on_samples(scaled.problem, held_out)),
-        path_(path_of({on_samples(scaled.problem, trained), {}, {}}, options, plan, should_stop)) {
+  Fold(const LiftedProblem& trained, LiftedProblem held_out, const TrainOptions& options, const TrainPlan& plan,
+       const std::function<bool()>& should_stop)
+      : test_(std::move(held_out)), path_(path_of({trained, {}, {}}, options, plan, should_stop)) {
     test_.ridge = 0;
     test_.weight_terms.clear();
     polishing_.tolerance = kPathTolerance;
@@ -104,14 +103,20 @@ class Fold {
 
 std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
                              const TrainPlan& plan, const std::function<bool()>& should_stop) {
+  std::vector<Fold> folds;
+  if (options.validation) {
+    folds.emplace_back(on_samples(scaled.problem, others(samples, {})), validation_problem(scaled, *options.validation),
+                       options, plan, should_stop);
+    return folds;
+  }
   std::vector<std::vector<Index>> parts =
       fold_samples(samples, options.folds, options.seed, classes(scaled.problem, samples));
   if (samples > kSamplesOfFolds) parts.resize(1);
-  std::vector<Fold> folds;
   for (const std::vector<Index>& held_out : parts) {
     const std::vector<Index> trained = others(samples, held_out);
     if (!counts(scaled.problem, held_out) || !counts(scaled.problem, trained)) continue;
-    folds.emplace_back(scaled, trained, held_out, options, plan, should_stop);
+    folds.emplace_back(on_samples(scaled.problem, trained), on_samples(scaled.problem, held_out), options, plan,
+                       should_stop);
   }
   return folds;
 }
@@ -150,7 +155,7 @@ void RidgePath::fit(double ridge, const PolishOptions& options) {
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
                          const std::function<bool()>& should_stop) {
   std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop);
-  RidgeChoice choice{kUsualRidge, {}, {}, {}};
+  RidgeChoice choice{kUsualRidge, {}, {}, {}, options.validation.has_value()};
   if (folds.empty()) return choice;
   const auto count = static_cast<Index>(folds.size());
   Workers workers(static_cast<int>(std::min<Index>(options.threads, count)));

@@ -90,7 +90,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 /// Nothing where there are too few samples to choose by.
 std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
                                       const TrainPlan& plan, const Clock& clock) {
-  if (data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
+  if (!options.validation && data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
   const auto should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
            (options.should_stop && options.should_stop());
@@ -105,6 +105,7 @@ TrainResult train(const Dataset& data, const TrainOptions& options, const TrainO
   TrainPlan planned = plan(options);
   check_trainable(data, options.output_activation);
   check_suits(data, options);
+  check_validation(data, options);
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   TrainResult result;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/random.h"
 #include "relufit/teacher.h"
@@ -89,6 +90,45 @@ TEST(RidgeChoice, NeedsSomeSamplesAndARandomStart) {
   EXPECT_FALSE(train(noisy_teacher(40, 0.3), options).ridge_choice);
   options.folds = 1;
   EXPECT_THROW(plan(options), std::invalid_argument);
+}
+
+/// Recomputed from networks trained with each ridge: what they lose on the validation samples.
+TEST(RidgeChoice, IsThatOfTheValidationSamples) {
+  const Split split = split_dataset(noisy_teacher(400, 0.5), 0.3, 1);
+  TrainOptions options{.hidden = {5}};
+  options.validation = split.test;
+  const TrainResult result = train(split.train, options);
+  ASSERT_TRUE(result.ridge_choice);
+  const RidgeChoice& choice = *result.ridge_choice;
+  EXPECT_TRUE(choice.by_validation);
+  EXPECT_EQ(result.model.training.samples, split.train.samples());
+  const double scale = result.model.target_scaling.scale(0);
+  for (std::size_t i = 0; i < choice.ridges.size(); ++i) {
+    TrainOptions given{.hidden = {5}};
+    given.ridge = choice.ridges[i];
+    const Model model = train(split.train, given).model;
+    const double error = evaluate(model.predict(split.test.inputs), split.test.targets).all.mean_squared_error;
+    EXPECT_NEAR(choice.held_out[i], 0.5 * error / (scale * scale), 0.1 * choice.held_out[i]);
+    if (choice.ridges[i] == choice.ridge)
+      EXPECT_EQ(model.predict(split.test.inputs), result.model.predict(split.test.inputs));
+  }
+}
+
+TEST(RidgeChoice, RefusesValidationSamplesThatAreNotLikeTheData) {
+  const Dataset data = noisy_teacher(40, 0.3);
+  TrainOptions options{.hidden = {3}};
+  const auto refused = [&](const auto& change) {
+    options.validation = data;
+    change(*options.validation);
+    EXPECT_THROW(train(data, options), std::invalid_argument);
+  };
+  refused([](Dataset& d) { d.input_names[0] = "other"; });
+  refused([](Dataset& d) { d.target_names[0] = "other"; });
+  refused([](Dataset& d) { d.inputs.conservativeResize(Eigen::NoChange, 39); });
+  refused([](Dataset& d) { d.inputs(0, 0) = std::numeric_limits<double>::quiet_NaN(); });
+  refused([](Dataset& d) { d.sample_weights = -Vector::Ones(40); });
+  options.loss = Loss::exact;
+  refused([](Dataset&) {});
 }
 
 /// Every method under which a ridge is chosen: no curvature, terms, constraints, no polish, no hidden layer.
