@@ -12,6 +12,7 @@ Arrays have one row per sample.
 from ._classifier import ReluClassifier
 from ._core import Model, TrainingRecord
 from ._core import version as __version__
+from ._multilayer import to_sklearn
 from ._onnx import from_onnx, to_onnx
 from ._regressor import ReluRegressor
 from ._torch import from_torch, to_torch
@@ -27,6 +28,7 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "to_onnx",
+    "to_sklearn",
     "to_torch",
     "train",
 ]
