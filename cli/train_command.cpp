@@ -98,6 +98,10 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
+  if (result.width_choice && !result.width_choice->widths.empty()) {
+    print("\n{} hidden units predict best, of {} to {}", result.width_choice->width,
+          result.width_choice->widths.front(), result.width_choice->widths.back());
+  }
   if (result.ridge_choice) {
     print("\nridge {} predicts best {}, of {} from {} to {}", result.ridge_choice->ridge,
           choice_by(*result.ridge_choice, a.training.options.folds), result.ridge_choice->ridges.size(),
@@ -133,6 +137,11 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"pair", kept.violations.pair},
                            {"product", kept.violations.product}}},
                          {"train", report_json(result.model, samples.train)}};
+  if (result.width_choice) {
+    json["hidden"] = {{"chosen", result.width_choice->width},
+                      {"widths", result.width_choice->widths},
+                      {"held_out", result.width_choice->held_out}};
+  }
   if (result.ridge_choice) {
     json["ridge"] = {{"chosen", result.ridge_choice->ridge},
                      {"ridges", result.ridge_choice->ridges},

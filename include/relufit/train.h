@@ -40,8 +40,11 @@ std::optional<Method> method_from(const std::string& name);
 struct TrainOptions {
   // The network.
   std::vector<Index> hidden =
-      {};                      ///< units of the hidden layers; empty: a linear model, whose training problem is convex
-  Activation activation = {};  ///< of the hidden layers
+      {};  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
+  /// One hidden layer, whose units are chosen from the data (WidthChoice); `hidden` is then empty. Not with the exact
+  /// loss, a Model as start, and constraints that name units.
+  bool automatic_width = false;
+  Activation activation = {};                                     ///< of the hidden layers
   OutputActivation output_activation = OutputActivation::linear;  ///< relu: with the squared and the exact loss
   bool bias = true;               ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   bool skip_connections = false;  ///< whether layers after the first see the inputs too
@@ -148,6 +151,16 @@ struct RidgeChoice {
   bool by_validation = false;          ///< by TrainOptions::validation
 };
 
+/// The units of one hidden layer that predict held-out samples best: 10, doubled as long as that predicts better by 2
+/// %, up to 160; each width with the ridge that is best for it (RidgeChoice), or the one given. 10 where there are too
+/// few samples to choose by.
+struct WidthChoice {
+  Index width = 10;              ///< the one chosen
+  std::vector<Index> widths;     ///< those tried, rising
+  std::vector<double> held_out;  ///< for each the mean loss of a held-out target value (cross-entropy: sample)
+  RidgeChoice ridge;             ///< of the width chosen
+};
+
 /// What is known about every start.
 struct StartSummary {
   SequenceStatus status = SequenceStatus::iteration_limit;
@@ -163,6 +176,7 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
+  std::optional<WidthChoice> width_choice;  ///< where the units were chosen from the data
   std::optional<RidgeChoice> ridge_choice;  ///< where the ridge was chosen from the data
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
   std::optional<WeightGridReport> grid;      ///< where weights were rounded

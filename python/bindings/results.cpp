@@ -118,6 +118,12 @@ void bind_records(nb::module_& module) {
       .def_ro("by_validation", &RidgeChoice::by_validation, "Whether held-out samples were validation samples given.")
       .def_ro("standard_error", &RidgeChoice::standard_error,
               "Of these means, from their spread over the folds; 0 for one held-out part.");
+  nb::class_<WidthChoice>(module, "WidthChoice",
+                          "The units that predict held-out samples best, and how they were found.")
+      .def_ro("width", &WidthChoice::width, "The one chosen.")
+      .def_ro("widths", &WidthChoice::widths, "Those tried, rising.")
+      .def_ro("held_out", &WidthChoice::held_out,
+              "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(
@@ -126,6 +132,7 @@ void bind_records(nb::module_& module) {
           "'interrupted'.")
       .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
       .def_ro("starts", &TrainResult::starts)
+      .def_ro("width_choice", &TrainResult::width_choice, "Where the units were chosen from the data, else None.")
       .def_ro("ridge_choice", &TrainResult::ridge_choice, "Where the ridge was chosen from the data, else None.")
       .def_ro("removed_units", &TrainResult::removed_units,
               "Group lasso: hidden units without input weights, which the model no longer has.")

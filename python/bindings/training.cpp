@@ -107,6 +107,7 @@ void bind_options(nb::module_& module) {
   nb::class_<TrainOptions> options(module, "TrainOptions", "Options of training: see relufit.train.");
   options.def(nb::init<>())
       .def_rw("hidden", &TrainOptions::hidden)
+      .def_rw("automatic_width", &TrainOptions::automatic_width)
       .def_rw("bias", &TrainOptions::bias)
       .def_rw("skip_connections", &TrainOptions::skip_connections)
       .def_rw("ridge", &TrainOptions::ridge)

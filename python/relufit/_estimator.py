@@ -196,7 +196,8 @@ class ReluEstimator(BaseEstimator):
         options = {**parameters, **options}
         if "input_names" not in options:
             options["input_names"] = self._names(X)
-        return train(X, targets, tuple(np.atleast_1d(self.hidden).tolist()), **options)
+        hidden = self.hidden if isinstance(self.hidden, str) else tuple(np.atleast_1d(self.hidden).tolist())
+        return train(X, targets, hidden, **options)
 
     def _train(self, X: np.ndarray, targets: Any, target_names: list[str], **options: Any) -> Model:
         """The same; sets all attributes but the model, which is returned."""
@@ -256,8 +257,9 @@ class ReluEstimator(BaseEstimator):
 
 
 SHARED = {
-    "parameters": """hidden : tuple of int, default=(10,)
-        Units of the hidden layers. (): a linear model, whose training problem is convex.
+    "parameters": """hidden : tuple of int, or "auto", default=(10,)
+        Units of the hidden layers. (): a linear model, whose training problem is convex. "auto": one hidden layer of 10
+        units, doubled as long as that predicts held-out samples better by 2 %, up to 160: `model_.widths` says how many.
     activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh", "maxout"}, default="relu"
         Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1; the larger of two
         arguments.

@@ -41,6 +41,8 @@ def check_quantiles(estimator: Any, targets: int) -> list[float]:
         raise ValueError(f"loss_parameter: {estimator.loss_parameter!r}, expected rising quantiles in (0, 1)")
     if targets != 1:
         raise ValueError(f"y: {targets} columns with several quantiles, expected 1")
+    if isinstance(estimator.hidden, str):
+        raise ValueError(f"hidden: {estimator.hidden!r} with several quantiles, expected numbers")
     if np.size(estimator.hidden) == 0:
         raise ValueError("hidden: no layer with several quantiles, expected one: lines cross unless they are parallel")
     for name, expected in (

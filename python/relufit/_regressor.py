@@ -238,7 +238,8 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             )
             if varying.all():
                 return trained
-        widths = [X.shape[1], *np.atleast_1d(self.hidden).astype(int).tolist()]
+        hidden = [] if isinstance(self.hidden, str) else np.atleast_1d(self.hidden).astype(int).tolist()
+        widths = [X.shape[1], *hidden]
         names_of_kind = ("output_activation", "activation", "activation_parameter", "skip_connections")
         kind = {name: getattr(self, name) for name in names_of_kind}
         return _with_constants(trained, widths, kind, self._names(X), names, targets, varying)

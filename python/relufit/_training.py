@@ -163,7 +163,7 @@ def _check_kept(checks: Sequence[ConstraintCheck]) -> None:
 def train(
     inputs: ArrayLike,
     targets: ArrayLike,
-    hidden: Sequence[int],
+    hidden: Sequence[int] | str,
     *,
     loss: str = "squared",
     loss_parameter: float | None = None,
@@ -218,8 +218,10 @@ def train(
     targets : array (samples, outputs) or (samples,)
         The latter counts as one column. For a loss of classes labels (samples,): texts, numbers or others that str()
         tells apart.
-    hidden : sequence of int
-        Units of the hidden layers. None of them, (): a linear model, whose training problem is convex.
+    hidden : sequence of int, or "auto"
+        Units of the hidden layers. None of them, (): a linear model, whose training problem is convex. "auto": one
+        hidden layer of 10 units, doubled as long as that predicts held-out samples better by 2 %, up to 160
+        (`TrainResult.width_choice`). Not with the exact loss, a model as start, and constraints that name units.
     loss : {"squared", "exact", "absolute", "huber", "quantile", "cross-entropy", "logistic", "hinge"}
         "exact": outputs equal targets. The last three are for classes: "logistic" for 2 of them, "hinge" without
         probabilities. Formulas: docs/command-line.md.
@@ -325,7 +327,8 @@ def train(
     """
     given = dict(locals())
     options = _core.TrainOptions()
-    options.hidden = _units(hidden)
+    options.automatic_width = isinstance(hidden, str) and hidden == "auto"
+    options.hidden = [] if options.automatic_width else _units(hidden)
     _set_loss(options, loss, loss_parameter)
     _set_activation(options, activation, activation_parameter)
     options.set_output_activation(output_activation)

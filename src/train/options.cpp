@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "relufit/train.h"
 #include "train/problem.h"
+#include "train/width.h"
 
 namespace relufit {
 
@@ -220,6 +221,13 @@ std::optional<Method> method_from(const std::string& name) {
 }
 
 TrainPlan plan(const TrainOptions& options) {
+  if (options.automatic_width) {
+    check_automatic_width(options);
+    TrainOptions usual = options;
+    usual.automatic_width = false;
+    usual.hidden = {kUsualWidth};
+    return plan(usual);
+  }
   check_network(options);
   check_objective(options);
   check_run(options);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::array kRidges = {3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
 constexpr std::size_t kPatience = 3;      // ridges in a row that are no better than the best: the path ends
+constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
+constexpr double kChoiceShare = 0.8;      // of a time limit at most for that choice
 constexpr Index kSamplesOfFolds = 5000;   // with more, one held-out part
 constexpr double kWorthwhile = 1 - 1e-3;  // a smaller ridge must predict better by this factor
 
@@ -161,7 +163,9 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
   Workers workers(static_cast<int>(std::min<Index>(options.threads, count)));
   Vector losses(count), values(count);
   std::size_t best = 0;
-  for (const double ridge : kRidges) {
+  const std::vector<double> ridges =
+      options.ridge ? ridges_to(*options.ridge) : std::vector<double>(kRidges.begin(), kRidges.end());
+  for (const double ridge : ridges) {
     workers.run(count, [&](Index i) {
       Fold& fold = folds[static_cast<std::size_t>(i)];
       losses(i) = fold.loss(ridge);
@@ -177,10 +181,20 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
     choice.standard_error.push_back(deviation / std::sqrt(static_cast<double>(count)));
     const bool idle = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.is_idle(); });
     if (idle || !(mean >= kWorthwhile * choice.held_out[best])) best = choice.ridges.size() - 1;
-    if (choice.ridges.size() - 1 - best >= kPatience) break;
+    if (!options.ridge && choice.ridges.size() - 1 - best >= kPatience) break;
   }
-  if (!choice.ridges.empty()) choice.ridge = choice.ridges[best];
+  if (!choice.ridges.empty()) choice.ridge = options.ridge ? choice.ridges.back() : choice.ridges[best];
   return choice;
+}
+
+std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
+                                      const TrainPlan& plan, const Clock& clock) {
+  if (!options.validation && data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
+  const auto should_stop = [&] {
+    return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
+           (options.should_stop && options.should_stop());
+  };
+  return choose_ridge(scaled, data.samples(), options, plan, should_stop);
 }
 
 }  // namespace relufit

@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/clock.h"
 #include "polish/revive.h"
 #include "relufit/polish.h"
 #include "train/problem.h"
@@ -58,8 +59,14 @@ class RidgePath {
 constexpr double kPathTolerance = 1e-2;
 constexpr double kLastTolerance = 1e-4;
 
-/// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far.
+/// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far. With a ridge in
+/// the options that ends the path, and is chosen.
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
                          const std::function<bool()>& should_stop);
+
+/// The same within the options' time limit; nothing where there are too few samples to choose by. The clock began with
+/// the training.
+std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
+                                      const TrainPlan& plan, const Clock& clock);
 
 }  // namespace relufit

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "relufit/version.h"
 #include "train/ridge.h"
 #include "train/starts.h"
+#include "train/width.h"
 
 namespace relufit {
 
@@ -23,9 +25,6 @@ void move_target_scale(Model& model) {
   model.network = model.network.with_layers(std::move(layers));
   model.target_scaling = Scaling::identity(1);
 }
-
-constexpr Index kSamplesPerFold = 4;  // at least, to choose a ridge
-constexpr double kChoiceShare = 0.8;  // of a time limit at most for that choice
 
 /// Units whose incoming weights are all zero have the same value at every sample: their effect goes into the next bias.
 /// One unit per layer stays. Returns how many were removed.
@@ -87,21 +86,30 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   return record;
 }
 
-/// Nothing where there are too few samples to choose by.
-std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock) {
-  if (!options.validation && data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
-  const auto should_stop = [&] {
-    return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
-           (options.should_stop && options.should_stop());
-  };
-  return choose_ridge(scaled, data.samples(), options, plan, should_stop);
+/// With the units chosen, and the ridge that was chosen for them.
+TrainResult train_automatic(const Dataset& data, const TrainOptions& given, const TrainObserver& observer,
+                            const Clock& clock) {
+  plan(given);
+  check_trainable(data, given.output_activation);
+  check_suits(data, given);
+  check_validation(data, given);
+  const WidthChoice choice = choose_width(data, given, clock);
+  TrainOptions options = given;
+  options.automatic_width = false;
+  options.hidden = {choice.width};
+  if (!given.ridge && !choice.widths.empty()) options.ridge = choice.ridge.ridge;
+  if (given.time_limit > 0) options.time_limit = std::max(given.time_limit - clock.seconds(), 1e-3);
+  TrainResult result = train(data, options, observer);
+  result.width_choice = choice;
+  if (!given.ridge && !choice.widths.empty()) result.ridge_choice = choice.ridge;
+  return result;
 }
 
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
   const Clock clock;
+  if (options.automatic_width) return train_automatic(data, options, observer, clock);
   TrainPlan planned = plan(options);
   check_trainable(data, options.output_activation);
   check_suits(data, options);

@@ -309,3 +309,14 @@ def test_without_gnuplot_the_picture_is_missing_and_nothing_else(relufit: Progra
     assert (relufit.folder / "model.json").is_file()
     assert (relufit.folder / "plot.svg.gp").is_file()
     assert not (relufit.folder / "plot.svg").exists()
+
+
+def test_units_are_chosen(relufit: Program, diabetes: Path) -> None:
+    train = ("train", diabetes, "--targets", "progression", "--model", "model.json")
+    summary = relufit.json(*train, "--hidden", "auto", "--folds", 2)
+    assert len(load_model(relufit.folder / "model.json")["layers"][0]["bias"]) == summary["hidden"]["chosen"]
+    assert summary["hidden"]["chosen"] in summary["hidden"]["widths"]
+    assert "hidden units predict best" in relufit(*train, "--hidden", "auto", "--folds", 2)
+    refused = relufit.run(*train, "--hidden", "auto", "--loss", "exact")
+    assert refused.returncode == 2 and "--hidden: auto with the exact loss" in refused.stderr
+    assert relufit.run(*train, "--hidden", "auto,3").returncode == 2

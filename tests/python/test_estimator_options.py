@@ -200,6 +200,22 @@ def test_options_reach_the_library(diabetes) -> None:
         np.testing.assert_array_equal(found.predict(X), expected.predict(X)[:, 0])
 
 
+def test_units_are_chosen() -> None:
+    generator = np.random.default_rng(0)
+    X = generator.uniform(-2, 2, (200, 2))
+    y = np.sin(2 * X[:, 0]) + np.abs(X[:, 1])
+    found = ReluRegressor("auto", random_state=0).fit(X, y)
+    units = found.model_.widths[1]
+    assert units > 10 and found.ridge_ in found.ridge_path_["ridge"]
+    again = ReluRegressor((units,), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), found.predict(X))
+    choice = relufit.train(X, y > 1, "auto", loss="logistic", folds=2).width_choice
+    assert choice.width in choice.widths and len(choice.widths) == len(choice.held_out)
+    for options, message in (({"loss": "exact"}, "the exact loss"), ({"init": found.model_}, "a network to start from")):
+        with pytest.raises(ValueError, match=f"hidden: auto with {message}, expected numbers"):
+            relufit.train(X, y, "auto", **options)
+
+
 @pytest.fixture(scope="module")
 def spread() -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)
