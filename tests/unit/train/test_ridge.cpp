@@ -111,9 +111,15 @@ TEST(WidthChoice, IsTheLastThatPredictsBetter) {
     const TrainResult same = train(data, given);
     const std::vector<double>& losses = same.ridge_choice->held_out;
     EXPECT_NEAR(*std::min_element(losses.begin(), losses.end()), choice.held_out[i], 2e-3 * choice.held_out[i]);
-    if (i > 0 && choice.widths[i] <= choice.width) EXPECT_LT(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
-    if (choice.widths[i] > choice.width) EXPECT_GE(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
-    if (choice.widths[i] == choice.width) EXPECT_EQ(same.model.predict(inputs), result.model.predict(inputs));
+    if (i > 0 && choice.widths[i] <= choice.width) {
+      EXPECT_LT(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
+    }
+    if (choice.widths[i] > choice.width) {
+      EXPECT_GE(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
+    }
+    if (choice.widths[i] == choice.width) {
+      EXPECT_EQ(same.model.predict(inputs), result.model.predict(inputs));
+    }
   }
 }
 
@@ -155,8 +161,9 @@ TEST(RidgeChoice, IsThatOfTheValidationSamples) {
     const Model model = train(split.train, given).model;
     const double error = evaluate(model.predict(split.test.inputs), split.test.targets).all.mean_squared_error;
     EXPECT_NEAR(choice.held_out[i], 0.5 * error / (scale * scale), 0.1 * choice.held_out[i]);
-    if (choice.ridges[i] == choice.ridge)
+    if (choice.ridges[i] == choice.ridge) {
       EXPECT_EQ(model.predict(split.test.inputs), result.model.predict(split.test.inputs));
+    }
   }
 }
 
