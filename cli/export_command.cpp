@@ -11,7 +11,7 @@ namespace relufit::cli {
 namespace {
 
 struct Arguments {
-  std::string model, c, onnx;
+  std::string model, c, onnx, bounds;
   std::optional<std::string> name, opset;
   bool single_precision = false, double_precision = false, scores = false;
 };
@@ -20,8 +20,8 @@ void check_kind(const Arguments& a) {
   const auto fail = [](const char* message) { throw std::invalid_argument(message); };
   if (a.c.empty() == a.onnx.empty()) fail("--c, --onnx: expected one of them");
   if (a.c.empty() && (a.name || a.single_precision)) fail("--name, --float32: options of --c");
-  if (a.onnx.empty() && (a.opset || a.double_precision || a.scores)) {
-    fail("--opset, --float64, --scores: options of --onnx");
+  if (a.onnx.empty() && (a.opset || a.double_precision || a.scores || !a.bounds.empty())) {
+    fail("--opset, --float64, --scores, --bounds: options of --onnx");
   }
 }
 
@@ -29,6 +29,7 @@ int export_onnx(const Arguments& a) {
   std::vector<std::string> arguments = {"export", a.model, "--onnx", a.onnx};
   if (a.double_precision) arguments.insert(arguments.end(), {"--dtype", "float64"});
   if (a.scores) arguments.emplace_back("--scores");
+  if (!a.bounds.empty()) arguments.insert(arguments.end(), {"--bounds", a.bounds});
   if (a.opset) arguments.insert(arguments.end(), {"--opset", *a.opset});
   return run_python_package(arguments);
 }
@@ -46,13 +47,21 @@ void add_export(CLI::App& app, ExitCode& exit) {
   command->add_flag("--float64", a->double_precision, "--onnx: double instead of float");
   command->add_flag("--scores", a->scores, "--onnx: of a classification the scores alone");
   command->add_option("--opset", a->opset, "--onnx: version of the operators (default: 13)");
+  command->add_option(
+      "--bounds", a->bounds,
+      "--onnx: write the smallest box that holds the rows of this CSV file to FILE.bounds.json, for OMLT");
   command->footer("Example:\n  relufit export diabetes.json --c diabetes.h");
   command->callback([a, &exit] {
     check_kind(*a);
     const Model model = load_model(a->model);
     const std::string& file = a->c.empty() ? a->onnx : a->c;
     check_output(file);
-    check_distinct(file, {a->model});
+    check_distinct(file, {a->model, a->bounds});
+    if (!a->bounds.empty()) {
+      const std::string box = file + ".bounds.json";
+      check_output(box);
+      check_distinct(box, {a->model, a->bounds});
+    }
     if (a->c.empty()) {
       exit.value = export_onnx(*a);
     } else {

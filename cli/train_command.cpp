@@ -24,8 +24,8 @@ struct TrainArguments {
   std::optional<std::string> fixed_output;
   std::string constraints;
   std::optional<std::string> strategy;
-  std::optional<double> test_fraction;
-  std::string test, model, trace, plot;
+  std::optional<double> test_fraction, validation_fraction;
+  std::string test, validation, model, trace, plot;
   bool json = false;
 };
 
@@ -62,18 +62,33 @@ TrainOptions train_options(const TrainArguments& a) {
 
 struct Samples {
   Dataset train;
-  std::optional<Dataset> test;
+  std::optional<Dataset> test, validation;
 };
 
-Samples read_samples(const TrainArguments& a, const Loss& loss) {
-  const Dataset data = read_dataset(a.training, loss);
-  if (!a.test.empty()) {
-    if (a.test_fraction) throw std::invalid_argument("--test-fraction: not together with --test");
-    return {data, read_like(a.test, data.classification, data.target_names, data.input_names)};
+/// Rows held out: of `file` where one is named, else a fraction of the training rows, which leave these.
+std::optional<Dataset> held_out(const std::string& name, const std::string& file, std::optional<double> fraction,
+                                unsigned seed, Dataset& train) {
+  if (!file.empty()) {
+    if (fraction) throw std::invalid_argument(fmt::format("--{}-fraction: not together with --{}", name, name));
+    return read_like(file, train.classification, train.target_names, train.input_names);
   }
-  if (!a.test_fraction) return {data, std::nullopt};
-  Split split = split_dataset(data, *a.test_fraction, a.training.options.seed);
-  return {std::move(split.train), std::move(split.test)};
+  if (!fraction) return std::nullopt;
+  Split split = split_dataset(train, *fraction, seed);
+  train = std::move(split.train);
+  return std::move(split.test);
+}
+
+Samples read_samples(const TrainArguments& a, const Loss& loss) {
+  Samples samples{read_dataset(a.training, loss), {}, {}};
+  const unsigned seed = a.training.options.seed;
+  samples.test = held_out("test", a.test, a.test_fraction, seed, samples.train);
+  samples.validation = held_out("validation", a.validation, a.validation_fraction, seed, samples.train);
+  return samples;
+}
+
+std::string choice_by(const RidgeChoice& choice) {
+  if (choice.by_validation) return "on the validation data";
+  return choice.parts > 1 ? fmt::format("in {}-fold cross-validation", choice.parts) : "on held-out samples";
 }
 
 void print_summary(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
@@ -84,11 +99,13 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
+  if (result.width_choice && !result.width_choice->widths.empty()) {
+    print("\n{} hidden units predict best, of {} to {}", result.width_choice->width,
+          result.width_choice->widths.front(), result.width_choice->widths.back());
+  }
   if (result.ridge_choice) {
     const RidgeChoice& choice = *result.ridge_choice;
-    const std::string where =
-        choice.parts > 1 ? fmt::format("in {}-fold cross-validation", choice.parts) : "on held-out samples";
-    print("\nridge {} predicts best {}, of {} from {} to {}", choice.ridge, where, choice.ridges.size(),
+    print("\nridge {} predicts best {}, of {} from {} to {}", choice.ridge, choice_by(choice), choice.ridges.size(),
           choice.ridges.front(), choice.ridges.back());
   }
   print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
@@ -98,6 +115,7 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
           result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
   }
   print_report("training data", result.model, samples.train);
+  if (samples.validation) print_report("validation data", result.model, *samples.validation);
   if (samples.test) print_report("held-out data", result.model, *samples.test);
   print("model: {}\n", a.model);
 }
@@ -120,6 +138,11 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"pair", kept.violations.pair},
                            {"product", kept.violations.product}}},
                          {"train", report_json(result.model, samples.train)}};
+  if (result.width_choice) {
+    json["hidden"] = {{"chosen", result.width_choice->width},
+                      {"widths", result.width_choice->widths},
+                      {"held_out", result.width_choice->held_out}};
+  }
   if (result.ridge_choice) {
     json["ridge"] = {{"chosen", result.ridge_choice->ridge},
                      {"ridges", result.ridge_choice->ridges},
@@ -133,6 +156,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                            {"rounded", result.grid->rounded},
                            {"repaired", result.grid->repaired}};
   }
+  if (samples.validation) json["validation"] = report_json(result.model, *samples.validation);
   if (samples.test) json["test"] = report_json(result.model, *samples.test);
   return json;
 }
@@ -159,7 +183,7 @@ void check_files(const TrainArguments& a) {
   check_output(a.model);
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
-  std::vector<std::string> others = {a.training.data, a.test, output_weights_file(a), a.constraints};
+  std::vector<std::string> others = {a.training.data, a.test, a.validation, output_weights_file(a), a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
   for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
@@ -174,6 +198,7 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
   const Samples samples = read_samples(a, options.loss);
   check_trainable(samples.train, options.output_activation);
   check_files(a);
+  options.validation = samples.validation;
 
   const InterruptGuard guard;
   options.should_stop = &InterruptGuard::interrupted;
@@ -261,6 +286,11 @@ void add_train(CLI::App& app, ExitCode& exit) {
   command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
       ->check(fraction());
   command->add_option("--test", a->test, "Report on the rows of this CSV file");
+  command
+      ->add_option("--validation-fraction", a->validation_fraction,
+                   "Choose the ridge, and among starts, by this fraction of the rows, which are not trained on")
+      ->check(fraction());
+  command->add_option("--validation", a->validation, "Choose by the rows of this CSV file");
   add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
   add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");

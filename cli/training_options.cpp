@@ -19,11 +19,13 @@ constexpr long long kMostUnits = 10000;  // beyond these a run would end for wan
 constexpr long long kMostFolds = 1000;
 constexpr long long kLargestSeed = std::numeric_limits<unsigned>::max();
 
-/// Units of a layer; "none" becomes 0.
+constexpr Index kAutomatic = -1;  // units that are chosen from the data
+
+/// Units of a layer; "none" becomes 0, "auto" kAutomatic.
 CLI::Validator units_or_none() {
   const auto convert = [units = whole_number(1, kMostUnits)](std::string& text) {
-    if (text != "none") return units(text);
-    text = "0";
+    if (text != "none" && text != "auto") return units(text);
+    text = text == "none" ? "0" : std::to_string(kAutomatic);
     return std::string();
   };
   return CLI::Validator(convert, "");
@@ -98,7 +100,10 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas")
       ->required();
   add_name_list(command, "--inputs", a.inputs, "Input columns, likewise (default: all that are not targets)");
-  command.add_option("--hidden", o.hidden, "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model")
+  command
+      .add_option(
+          "--hidden", o.hidden,
+          "Units of the hidden layers, e.g. 3 or 10,10; none: a linear model; auto: one layer, its units chosen")
       ->required()
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -193,11 +198,15 @@ Activation chosen_activation(const TrainingArguments& a) {
   return naming_options([&] { return activation_from(a.activation, a.activation_parameter); });
 }
 
-/// No layer for "none".
+/// No layer for "none" and "auto".
 std::vector<Index> hidden_layers(const std::vector<Index>& given) {
-  if (std::find(given.begin(), given.end(), 0) == given.end()) return given;
-  if (given.size() > 1) throw std::invalid_argument("--hidden: 'none' with other layers, expected it alone");
-  return {};
+  for (const auto& [value, name] : {std::pair{Index{0}, "none"}, std::pair{kAutomatic, "auto"}}) {
+    if (std::find(given.begin(), given.end(), value) == given.end()) continue;
+    if (given.size() > 1)
+      throw std::invalid_argument(fmt::format("--hidden: '{}' with other layers, expected it alone", name));
+    return {};
+  }
+  return given;
 }
 
 Start chosen_start(const std::string& init) {
@@ -234,6 +243,7 @@ TrainOptions train_options(const TrainingArguments& a) {
   }
   TrainOptions options = a.options;
   options.loss = chosen_loss(a);
+  options.automatic_width = std::find(options.hidden.begin(), options.hidden.end(), kAutomatic) != options.hidden.end();
   options.hidden = hidden_layers(options.hidden);
   options.activation = chosen_activation(a);
   options.output_activation = output_activation_from(a.output_activation);

@@ -40,8 +40,11 @@ std::optional<Method> method_from(const std::string& name);
 struct TrainOptions {
   // The network.
   std::vector<Index> hidden =
-      {};                      ///< units of the hidden layers; empty: a linear model, whose training problem is convex
-  Activation activation = {};  ///< of the hidden layers
+      {};  ///< units of the hidden layers; empty: a linear model, whose training problem is convex
+  /// One hidden layer, whose units are chosen from the data (WidthChoice); `hidden` is then empty. Not with the exact
+  /// loss, a Model as start, and constraints that name units.
+  bool automatic_width = false;
+  Activation activation = {};                                     ///< of the hidden layers
   OutputActivation output_activation = OutputActivation::linear;  ///< relu: with the squared and the exact loss
   bool bias = true;               ///< whether layers have biases; false: all are 0, and data are scaled, not centered
   bool skip_connections = false;  ///< whether layers after the first see the inputs too
@@ -52,7 +55,11 @@ struct TrainOptions {
   /// (samples); >= 0. Default: what predicts held-out samples best (RidgeChoice); exact loss 0; 0.003 where the start
   /// is not random or there are fewer than 4 samples per fold.
   std::optional<double> ridge = {};
-  Index folds = 5;         ///< of the cross-validation that chooses the ridge, >= 2
+  Index folds = 5;  ///< of the cross-validation that chooses the ridge, >= 2
+  /// Samples to choose by in place of cross-validation: the ridge, where none is given, and of several starts the
+  /// network, are those that fit these best. Not trained on. Names and classes as those of the training data. Not with
+  /// the exact loss.
+  std::optional<Dataset> validation = {};
   double lasso = 0;        ///< sum of |w| of all layers, per sample and output as the ridge, scaled units; >= 0
   double group_lasso = 0;  ///< sum of the norms of the hidden units' incoming weights, likewise: removes whole units
   double nuclear = 0;      ///< sum of the singular values of all layers, likewise: low rank
@@ -91,9 +98,10 @@ struct TrainOptions {
   // The run.
   unsigned seed = 0;  ///< of the random guesses
   Index starts = 1;   ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
-  /// Of a start at most: outer iterations of the relaxation (default 1000; followed by a path of ridges 5; hinge 300,
-  /// other losses of classes 60, exact loss with several hidden layers 20, a race for an exact fit 300), local fits of
-  /// the search (2000), iterations from each of the (at most 3) points of fixed output weights (6000); >= 1.
+  /// Of a start at most: outer iterations of the relaxation (default 1000; followed by a path of ridges, and from a
+  /// network with a loss and terms that allow such a path, 5; hinge 300, other losses of classes 60, exact loss with
+  /// several hidden layers 20, a race for an exact fit 300), local fits of the search (2000), iterations from each of
+  /// the (at most 3) points of fixed output weights (6000); >= 1.
   std::optional<Index> iterations = {};
   /// At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed output:
   /// relative residual, default 1e-9.
@@ -142,16 +150,27 @@ struct TrainProgress {
 /// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
 using TrainObserver = std::function<bool(const TrainProgress&)>;
 
-/// The ridge that predicts held-out samples best, by cross-validation along falling ridges: of `folds` parts, or of one
-/// held-out part where there are more than 5000 samples. Networks are polished, each from the one for the ridge before;
-/// bounds on outputs and hidden values are left out, being no help in predicting. The path ends at a third ridge in a
-/// row that is no better.
+/// The ridge that predicts held-out samples best along falling ridges: those of a cross-validation of `folds` parts (of
+/// one of them where there are more than 5000 samples), or the validation samples where there are any. Networks are
+/// polished, each from the one for the ridge before; bounds on outputs and hidden values are left out, being no help in
+/// predicting. The path ends at a third ridge in a row that is no better.
 struct RidgeChoice {
   double ridge = 0;                    ///< the one chosen
   std::vector<double> ridges;          ///< those tried, falling
   std::vector<double> held_out;        ///< for each the mean loss of a held-out target value (cross-entropy: sample)
   std::vector<double> standard_error;  ///< of these means, from their spread over the parts; 0 for one held-out part
   Index parts = 0;                     ///< of the samples held out, each in its turn: the folds, or 1
+  bool by_validation = false;          ///< by TrainOptions::validation
+};
+
+/// The units of one hidden layer that predict held-out samples best: 10, doubled as long as that predicts better by 2
+/// %, up to 160; each width with the ridge that is best for it (RidgeChoice), or the one given. 10 where there are too
+/// few samples to choose by.
+struct WidthChoice {
+  Index width = 10;              ///< the one chosen
+  std::vector<Index> widths;     ///< those tried, rising
+  std::vector<double> held_out;  ///< for each the mean loss of a held-out target value (cross-entropy: sample)
+  RidgeChoice ridge;             ///< of the width chosen
 };
 
 /// What is known about every start.
@@ -169,6 +188,7 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
+  std::optional<WidthChoice> width_choice;  ///< where the units were chosen from the data
   std::optional<RidgeChoice> ridge_choice;  ///< where the ridge was chosen from the data
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
   std::optional<WeightGridReport> grid;      ///< where weights were rounded

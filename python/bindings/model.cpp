@@ -298,10 +298,11 @@ void bind_exports(nb::class_<Model>& model) {
       "`name` is made from the path by default. dtype 'float32': float instead of double.");
   model.def(
       "to_onnx",
-      [](nb::handle self, nb::handle path, const std::string& dtype, int opset, bool scores) {
-        return nb::module_::import_("relufit._onnx").attr("to_onnx")(self, path, dtype, opset, scores);
+      [](nb::handle self, nb::handle path, const std::string& dtype, int opset, bool scores, nb::handle bounds) {
+        return nb::module_::import_("relufit._onnx").attr("to_onnx")(self, path, dtype, opset, scores, bounds);
       },
       "path"_a = nb::none(), nb::kw_only(), "dtype"_a = "float32", "opset"_a = 13, "scores"_a = false,
+      "bounds"_a = nb::none(),
       "The network as an ONNX model, which is returned and, with a path, written: see relufit.to_onnx.");
   model.def(
       "to_torch",
@@ -309,6 +310,13 @@ void bind_exports(nb::class_<Model>& model) {
         return nb::module_::import_("relufit._torch").attr("to_torch")(self, dtype);
       },
       "dtype"_a = nb::none(), "The network as a torch.nn.Sequential: see relufit.to_torch.");
+  model.def(
+      "to_sklearn",
+      [](nb::handle self, nb::handle classes) {
+        return nb::module_::import_("relufit._multilayer").attr("to_sklearn")(self, classes);
+      },
+      "classes"_a = nb::none(),
+      "The network as a fitted MLPRegressor or MLPClassifier of scikit-learn: see relufit.to_sklearn.");
 }
 
 }  // namespace

@@ -83,12 +83,14 @@ void bind_constraints(nb::module_& module) {
 }
 
 void bind_records(nb::module_& module) {
-  nb::class_<TrainProgress>(module, "TrainProgress", "One record of one start, or one ridge tried before them, as a callback sees it.")
+  nb::class_<TrainProgress>(module, "TrainProgress",
+                            "One record of one start, or one ridge tried before them, as a callback sees it.")
       .def_ro("start", &TrainProgress::start, "Start, from 0.")
       .def_ro("best_value", &TrainProgress::best_value, "Over all starts so far: loss, or fit for the exact loss.")
-      .def_ro("tried_ridge", &TrainProgress::tried_ridge,
-              "The ridge just tried on held-out samples, before the first start; `loss` is then their mean loss, and only\n"
-              "`seconds` and `best_value` count beside it. None for records of starts.")
+      .def_ro(
+          "tried_ridge", &TrainProgress::tried_ridge,
+          "The ridge just tried on held-out samples, before the first start; `loss` is then their mean loss, and only\n"
+          "`seconds` and `best_value` count beside it. None for records of starts.")
       .def_prop_ro(
           "iteration", [](const TrainProgress& p) { return p.record.iteration; }, "Outer iterations so far.")
       .def_prop_ro("objective", [](const TrainProgress& p) { return p.record.objective; })
@@ -118,9 +120,16 @@ void bind_records(nb::module_& module) {
       .def_ro("ridges", &RidgeChoice::ridges, "Those tried, falling.")
       .def_ro("held_out", &RidgeChoice::held_out,
               "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.")
+      .def_ro("by_validation", &RidgeChoice::by_validation, "Whether held-out samples were validation samples given.")
       .def_ro("standard_error", &RidgeChoice::standard_error,
               "Of these means, from their spread over the parts; 0 for one held-out part.")
       .def_ro("parts", &RidgeChoice::parts, "Of the samples held out, each in its turn: the folds, or 1.");
+  nb::class_<WidthChoice>(module, "WidthChoice",
+                          "The units that predict held-out samples best, and how they were found.")
+      .def_ro("width", &WidthChoice::width, "The one chosen.")
+      .def_ro("widths", &WidthChoice::widths, "Those tried, rising.")
+      .def_ro("held_out", &WidthChoice::held_out,
+              "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.");
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(
@@ -129,6 +138,7 @@ void bind_records(nb::module_& module) {
           "'interrupted'.")
       .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
       .def_ro("starts", &TrainResult::starts)
+      .def_ro("width_choice", &TrainResult::width_choice, "Where the units were chosen from the data, else None.")
       .def_ro("ridge_choice", &TrainResult::ridge_choice, "Where the ridge was chosen from the data, else None.")
       .def_ro("removed_units", &TrainResult::removed_units,
               "Group lasso: hidden units without input weights, which the model no longer has.")

@@ -45,9 +45,22 @@ Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<st
 /// With a classification, `targets` are the positions of the classes.
 TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
                          const std::vector<std::string>& target_names, const TrainOptions& given, nb::object callback,
-                         nb::handle sample_weight, const std::optional<Classification>& classification) {
-  const Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
+                         nb::handle sample_weight, const std::optional<Classification>& classification,
+                         nb::handle validation) {
+  Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
   TrainOptions options = given;
+  if (nb::isinstance<nb::tuple>(validation)) {
+    try {
+      options.validation =
+          dataset_from(validation[0], validation[1], input_names, target_names, validation[2], classification);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("validation: {}", error.what()));
+    }
+  } else if (!validation.is_none()) {
+    Split split = split_dataset(data, nb::cast<double>(validation), options.seed);
+    data = std::move(split.train);
+    options.validation = std::move(split.test);
+  }
   Interruptible computation;
   options.should_stop = [&] { return computation.should_stop(); };
   const auto observe = [&](const TrainProgress& progress) {
@@ -94,6 +107,7 @@ void bind_options(nb::module_& module) {
   nb::class_<TrainOptions> options(module, "TrainOptions", "Options of training: see relufit.train.");
   options.def(nb::init<>())
       .def_rw("hidden", &TrainOptions::hidden)
+      .def_rw("automatic_width", &TrainOptions::automatic_width)
       .def_rw("bias", &TrainOptions::bias)
       .def_rw("skip_connections", &TrainOptions::skip_connections)
       .def_rw("ridge", &TrainOptions::ridge)
@@ -150,7 +164,9 @@ void bind_training(nb::module_& module) {
   bind_options(module);
   module.def("train", &run_training, "inputs"_a, "targets"_a, "input_names"_a, "target_names"_a, "options"_a,
              "callback"_a = nb::none(), "sample_weight"_a = nb::none(), "classification"_a = nb::none(),
-             "See relufit.train. With a Classification, targets are positions of classes, all of them valid.");
+             "validation"_a = nb::none(),
+             "See relufit.train. With a Classification, targets are positions of classes, all of them valid.\n"
+             "`validation` is a fraction of the samples, or (inputs, targets, sample_weight or None).");
   module.def(
       "make_teacher",
       [](const std::vector<Index>& widths, const std::string& output_activation, Index samples,

@@ -14,6 +14,7 @@ from ._certificate import certify
 from ._classifier import ReluClassifier
 from ._core import Certificate, Model, TrainingRecord
 from ._core import version as __version__
+from ._multilayer import to_sklearn
 from ._onnx import from_onnx, to_onnx
 from ._regressor import ReluRegressor
 from ._torch import from_torch, to_torch
@@ -31,6 +32,7 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "to_onnx",
+    "to_sklearn",
     "to_torch",
     "train",
 ]

@@ -1,16 +1,35 @@
 """ONNX files from the command line.
 
-python -m relufit export MODEL --onnx FILE
+python -m relufit export MODEL --onnx FILE [--bounds DATA]
 python -m relufit import FILE --model MODEL
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from collections.abc import Sequence
 
 from . import Model, from_onnx
+
+
+def box_of(path: str, names: Sequence[str]) -> list[tuple[float, float]]:
+    """The least and largest value of these columns of a CSV file."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    box = []
+    for name in names:
+        try:
+            column = [float(row[name]) for row in rows]
+        except KeyError:
+            raise ValueError(f"{path}: no column {name}, which the model has as an input") from None
+        except (TypeError, ValueError):
+            raise ValueError(f"{path}: column {name}: expected numbers alone") from None
+        if not column:
+            raise ValueError(f"{path}: no rows, expected at least one")
+        box.append((min(column), max(column)))
+    return box
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,15 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
     export.add_argument("--opset", type=int, default=13, help="default: 13")
     export.add_argument("--scores", action="store_true", help="of a classification the scores alone")
+    export.add_argument("--bounds", help="CSV file: write the smallest box that holds its rows to FILE.bounds.json")
     read = commands.add_parser("import", help="read an ONNX file as a model")
     read.add_argument("onnx", help="ONNX file")
     read.add_argument("--model", required=True, help="model file to write")
     given = parser.parse_args(arguments)
     try:
         if given.command == "export":
-            Model.load(given.model).to_onnx(
-                given.onnx, dtype=given.dtype, opset=given.opset, scores=given.scores
-            )
+            model = Model.load(given.model)
+            bounds = box_of(given.bounds, model.input_names) if given.bounds else None
+            model.to_onnx(given.onnx, dtype=given.dtype, opset=given.opset, scores=given.scores, bounds=bounds)
         else:
             from_onnx(given.onnx).save(given.model)
     except Exception as error:  # as the program relufit: one line, 2 for bad input, 1 for any other failure

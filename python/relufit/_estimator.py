@@ -13,8 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ._core import Model, TrainProgress
+from ._core import Model, RidgeChoice, TrainProgress, TrainResult
 from ._frames import texts
+from ._multilayer import to_sklearn
 from ._training import train
 
 
@@ -45,7 +46,7 @@ def _print_progress(progress: TrainProgress) -> None:
     )
 
 
-def _positive_weights(sample_weight: Any, X: np.ndarray) -> np.ndarray:
+def positive_weights(sample_weight: Any, X: np.ndarray) -> np.ndarray:
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if not weights.any():  # newer versions of scikit-learn have refused it already
         raise ValueError("sample_weight: all are zero, expected one above 0")
@@ -62,7 +63,7 @@ def merged(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray
     values: the same training set, however weights and repetitions are split. Where that changes nothing but the order,
     data are returned as they are, with weights None.
     """
-    weights = np.ones(len(X)) if sample_weight is None else _positive_weights(sample_weight, X)
+    weights = np.ones(len(X)) if sample_weight is None else positive_weights(sample_weight, X)
     kept = weights > 0
     rows, inverse = np.unique(np.hstack([X, y])[kept], axis=0, return_inverse=True)
     sums = np.bincount(inverse.ravel(), weights[kept])
@@ -71,6 +72,14 @@ def merged(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray
         return X, y, None
     features, targets = (np.ascontiguousarray(part) for part in np.hsplit(rows, [X.shape[1]]))
     return features, targets, None if even else sums * (len(sums) / sums.sum())
+
+
+def ridge_path(choice: RidgeChoice | None) -> dict[str, np.ndarray] | None:
+    return choice and {
+        "ridge": np.array(choice.ridges),
+        "held_out": np.array(choice.held_out),
+        "standard_error": np.array(choice.standard_error),
+    }
 
 
 class ReluEstimator(BaseEstimator):
@@ -84,11 +93,17 @@ class ReluEstimator(BaseEstimator):
         activation="relu",
         activation_parameter=None,
         skip_connections=False,
+        bias=True,
         ridge="auto",
         lasso=0,
         group_lasso=0,
+        nuclear=0,
         constraints=None,
+        validation_fraction=None,
         method="auto",
+        strategy=None,
+        init="random",
+        warm_start=False,
         polish=None,
         weight_grid=0,
         starts=1,
@@ -104,11 +119,17 @@ class ReluEstimator(BaseEstimator):
         self.activation = activation
         self.activation_parameter = activation_parameter
         self.skip_connections = skip_connections
+        self.bias = bias
         self.ridge = ridge
         self.lasso = lasso
         self.group_lasso = group_lasso
+        self.nuclear = nuclear
         self.constraints = constraints
+        self.validation_fraction = validation_fraction
         self.method = method
+        self.strategy = strategy
+        self.init = init
+        self.warm_start = warm_start
         self.polish = polish
         self.weight_grid = weight_grid
         self.starts = starts
@@ -122,42 +143,72 @@ class ReluEstimator(BaseEstimator):
     def _names(self, X: np.ndarray) -> list[str]:
         return texts(getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])]), "input_names")
 
+    def _start(self) -> tuple[Any, Any]:
+        """What training starts from, and the ridge: with "auto" that of the estimator which it starts from."""
+        init = self if self.warm_start and hasattr(self, "model_") else self.init
+        ridge = self.ridge
+        if isinstance(init, ReluEstimator):
+            check_is_fitted(init, msg="init: an estimator that is not fitted, expected a fitted one, or its model_ (a "
+                            "search or a pipeline clones estimators, but no models)")  # fmt: skip
+            ridge = init.ridge_ if ridge is None or ridge == "auto" else ridge
+            init = init.model_
+        return init, ridge
+
+    def _validation(self, eval_set: Any) -> Any:
+        """The fraction held out, or samples (X, y, sample_weight or None) checked as those of `fit` are, but for y."""
+        if eval_set is None:
+            return self.validation_fraction
+        if self.validation_fraction is not None:
+            raise ValueError(
+                f"eval_set: given with validation_fraction {self.validation_fraction}, expected one of them"
+            )
+        pairs = eval_set if isinstance(eval_set, list) else [eval_set]
+        if len(pairs) != 1 or not isinstance(pairs[0], tuple) or len(pairs[0]) not in (2, 3):
+            raise ValueError("eval_set: expected one tuple (X, y) or (X, y, sample_weight), alone or in a list")
+        X, y, *weights = pairs[0]
+        X = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        weights = None if not weights or weights[0] is None else positive_weights(weights[0], X)
+        return X, y, weights
+
+    def _result(self, X: np.ndarray, targets: Any, target_names: list[str], **options: Any) -> TrainResult:
+        """Trained with the estimator's parameters, but for the options."""
+        parameters = {
+            "loss": self.loss,
+            "activation": self.activation,
+            "activation_parameter": self.activation_parameter,
+            "skip_connections": self.skip_connections,
+            "bias": self.bias,
+            "method": self.method,
+            "strategy": self.strategy,
+            "polish": self.polish,
+            "weight_grid": self.weight_grid,
+            "ridge": self.ridge,
+            "lasso": self.lasso,
+            "group_lasso": self.group_lasso,
+            "nuclear": self.nuclear,
+            "constraints": self.constraints,
+            "seed": _seed(self.random_state),
+            "starts": self.starts,
+            "iterations": self.max_iter,
+            "tolerance": self.tol,
+            "time_limit": self.time_limit,
+            "threads": _threads(self.n_jobs),
+            "target_names": target_names,
+            "callback": _print_progress if self.verbose else None,
+        }
+        options = {**parameters, **options}
+        if "input_names" not in options:
+            options["input_names"] = self._names(X)
+        hidden = self.hidden if isinstance(self.hidden, str) else tuple(np.atleast_1d(self.hidden).tolist())
+        return train(X, targets, hidden, **options)
+
     def _train(self, X: np.ndarray, targets: Any, target_names: list[str], **options: Any) -> Model:
-        """Trains with the estimator's parameters and sets all attributes but the model, which is returned."""
-        result = train(
-            X,
-            targets,
-            tuple(np.atleast_1d(self.hidden).tolist()),
-            loss=self.loss,
-            activation=self.activation,
-            activation_parameter=self.activation_parameter,
-            skip_connections=self.skip_connections,
-            method=self.method,
-            polish=self.polish,
-            weight_grid=self.weight_grid,
-            ridge=self.ridge,
-            lasso=self.lasso,
-            group_lasso=self.group_lasso,
-            constraints=self.constraints,
-            seed=_seed(self.random_state),
-            starts=self.starts,
-            iterations=self.max_iter,
-            tolerance=self.tol,
-            time_limit=self.time_limit,
-            threads=_threads(self.n_jobs),
-            input_names=self._names(X),
-            target_names=target_names,
-            callback=_print_progress if self.verbose else None,
-            **options,
-        )
+        """The same; sets all attributes but the model, which is returned."""
+        result = self._result(X, targets, target_names, **options)
         self.status_, self.trace_ = result.status, result.trace
         choice = result.ridge_choice
-        self.ridge_ = choice.ridge if choice else self.ridge
-        self.ridge_path_ = choice and {
-            "ridge": np.array(choice.ridges),
-            "held_out": np.array(choice.held_out),
-            "standard_error": np.array(choice.standard_error),
-        }
+        self.ridge_ = choice.ridge if choice else options.get("ridge", self.ridge)
+        self.ridge_path_ = ridge_path(choice)
         self.n_iter_ = int(self.trace_["iteration"][-1])
         return result.model
 
@@ -175,6 +226,30 @@ class ReluEstimator(BaseEstimator):
                 stacklevel=3,
             )
 
+    def save(self, path: str | bytes | os.PathLike[Any]) -> None:
+        """Writes the network as a model file, which `Model.load` and the program read."""
+        check_is_fitted(self)
+        self.model_.save(path)
+
+    def to_c(
+        self, path: str | bytes | os.PathLike[Any] | None = None, *, name: str | None = None, dtype: str = "float64"
+    ) -> str:
+        """The network as a C99 header, which is returned and, with a path, written: see `Model.to_c`."""
+        check_is_fitted(self)
+        return self.model_.to_c(path, name=name, dtype=dtype)
+
+    def to_onnx(self, path: str | bytes | os.PathLike[Any] | None = None, **options: Any) -> Any:
+        """The network as an ONNX model, which is returned and, with a path, written: see `relufit.to_onnx`, which has
+        the options."""
+        check_is_fitted(self)
+        return self.model_.to_onnx(path, **options)
+
+    def to_sklearn(self) -> BaseEstimator:
+        """The network as a fitted MLPRegressor or MLPClassifier whose predictions are the same but for rounding: see
+        `relufit.to_sklearn`. ValueError for networks that these do not have."""
+        check_is_fitted(self)
+        return to_sklearn(self.model_, getattr(self, "classes_", None), getattr(self, "feature_names_in_", None))
+
     def _inputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, order="C", reset=False)
@@ -185,8 +260,9 @@ class ReluEstimator(BaseEstimator):
 
 
 SHARED = {
-    "parameters": """hidden : tuple of int, default=(10,)
-        Units of the hidden layers. (): a linear model, whose training problem is convex.
+    "parameters": """hidden : tuple of int, or "auto", default=(10,)
+        Units of the hidden layers. (): a linear model, whose training problem is convex. "auto": one hidden layer of 10
+        units, doubled as long as that predicts held-out samples better by 2 %, up to 160: `model_.widths` says how many.
     activation : {"relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh", "maxout"}, default="relu"
         Of the hidden units: max(z, 0); max(z, c z); |z|; z from 0 to a ceiling; z from -1 to 1; the larger of two
         arguments.
@@ -194,18 +270,34 @@ SHARED = {
         "leaky-relu": slope c, in (-1, 1); None: 0.01. "clipped-relu": ceiling, > 0, scaled units; None: 1.
     skip_connections : bool, default=False
         Whether layers after the first see the inputs as well.
+    bias : bool, default=True
+        Whether layers have biases; without, data are scaled and not centered.
     ridge : float or "auto", default="auto"
         Penalty on squared weights per target value (cross-entropy: per sample), >= 0. "auto": the one that predicts
-        held-out samples best, by 5-fold cross-validation (`ridge_`, `ridge_path_`); with the exact loss 0.
-    lasso, group_lasso : float, default=0
-        Penalties on the sizes of weights, and on the norms of the hidden units' input weights, likewise: they set
-        weights to 0, and remove units.
+        held-out samples best, by 5-fold cross-validation or on validation samples (`ridge_`, `ridge_path_`); with the
+        exact loss 0; from a fitted estimator the ridge of that, from another start 0.003.
+    lasso, group_lasso, nuclear : float, default=0
+        Penalties on the sizes of weights, on the norms of the hidden units' input weights, and on the singular values
+        of layers, likewise: they set weights to 0, remove units, and make ranks low.
     constraints : mapping or path of a file, default=None
         Hard constraints on the network for raw data, such as monotonicity in a feature: docs/constraints.md. Features
         without names are x0, x1, ...; targets y0, y1, ..., of classes "class=NAME".
+    validation_fraction : float, default=None
+        Share of the samples, in (0, 1), that is held out of training, at random (of every class), to choose by: the
+        ridge, in place of cross-validation, and of several starts the network. Training passes from large ridges, with
+        few units at work, to small ones, and ends early, where for three in a row these samples are predicted no
+        better. `fit` takes samples of your own as `eval_set`.
     method : {"auto", "relaxation", "search"}, default="auto"
         "relaxation": sequential convex relaxation. "search": exact fits by many short local fits, for the exact loss.
         "auto": the search where it applies.
+    strategy : str, default=None
+        How the relaxation's parameters follow from its solutions: "inexact" (None), "converged", "extrapolated",
+        "continuation", "reweighted", "safeguarded" or "projection" (docs/strategies.md).
+    init : {"random", "zero"}, Model or fitted estimator, default="random"
+        Start of the relaxation. A network needs the same layers. Searches clone estimators: give them its `model_`.
+    warm_start : bool, default=False
+        Whether `fit` starts from the network of the `fit` before, if there was one, and with ridge "auto" keeps its
+        ridge.
     polish : bool, default=None
         Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
         all losses but the squared one, and with "clipped-relu" and "hard-tanh".

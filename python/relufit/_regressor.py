@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from ._core import Model
 from ._estimator import ReluEstimator, documented, merged
 from ._frames import target_names
+from ._quantiles import fit_quantiles
 
 _LOSSES = ("squared", "exact", "absolute", "huber", "quantile")
 
@@ -44,6 +47,27 @@ def _with_constants(trained: Model | None, widths: list[int], kind: dict[str, An
     )
 
 
+def _of_targets(start: Any, kept: np.ndarray) -> Any:
+    """A network to start from, or validation samples, of these targets alone."""
+    if kept.all():
+        return start
+    if isinstance(start, tuple):
+        return start[0], start[1][:, kept], start[2]
+    if not isinstance(start, Model) or start.widths[-1] != len(kept):
+        return start
+    (weights, bias), (offset, scale) = start.layers[-1], start.target_scaling
+    return Model(
+        [*start.layers[:-1], (weights[kept], bias[kept])],
+        start.output_activation,
+        input_scaling=start.input_scaling,
+        target_scaling=(offset[kept], scale[kept]),
+        input_names=start.input_names,
+        activation=start.activation,
+        activation_parameter=start.activation_parameter,
+        skip_connections=start.skip_connections,
+    )
+
+
 @documented
 class ReluRegressor(RegressorMixin, ReluEstimator):
     """ReLU network for regression, trained by sequential convex relaxation.
@@ -59,15 +83,19 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         "squared": half the sum of squared errors. "exact": outputs equal targets; a ConvergenceWarning says where no
         exact fit was found. "absolute": the median. "huber": squared for small errors, linear for others. "quantile":
         that quantile.
-    loss_parameter : float, default=None
-        "huber": error from which on it is linear, in units of the targets, > 0. "quantile": the quantile, in (0, 1).
-        These need it, others have none.
+    loss_parameter : float, or list of float, default=None
+        "huber": error from which on it is linear, in units of the targets, > 0. "quantile": the quantile, in (0, 1), or
+        a rising list of several: predictions then have a column for each, and never cross, for any input, which the
+        weights of the network prove. Each quantile has `hidden` units of its own. These losses need it, others have
+        none.
     output_activation : {"linear", "relu"}, default="linear"
         "relu": predictions >= 0; no target may be negative. With the squared and the exact loss.
 
     Attributes
     ----------
     <attributes>
+        With several quantiles `ridge_` and `ridge_path_` are lists, and trace and iterations those of the one nearest
+        to the median.
 
     Examples
     --------
@@ -88,11 +116,17 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         activation="relu",
         activation_parameter=None,
         skip_connections=False,
+        bias=True,
         ridge="auto",
         lasso=0,
         group_lasso=0,
+        nuclear=0,
         constraints=None,
+        validation_fraction=None,
         method="auto",
+        strategy=None,
+        init="random",
+        warm_start=False,
         polish=None,
         weight_grid=0,
         starts=1,
@@ -110,11 +144,17 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             activation=activation,
             activation_parameter=activation_parameter,
             skip_connections=skip_connections,
+            bias=bias,
             ridge=ridge,
             lasso=lasso,
             group_lasso=group_lasso,
+            nuclear=nuclear,
             constraints=constraints,
+            validation_fraction=validation_fraction,
             method=method,
+            strategy=strategy,
+            init=init,
+            warm_start=warm_start,
             polish=polish,
             weight_grid=weight_grid,
             starts=starts,
@@ -134,11 +174,12 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         tags.target_tags.positive_only = self.output_activation == "relu"
         return tags
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, eval_set=None):
         """Trains on X (samples, features) and y (samples,) or (samples, outputs); returns self.
 
         sample_weight (samples,), >= 0, weighs the samples in the loss; only ratios matter, and a weight counts like
-        that many repetitions of the sample. Not with the exact loss.
+        that many repetitions of the sample. eval_set, a tuple (X, y) or (X, y, sample_weight), are samples to choose
+        by, as those of `validation_fraction`. Neither with the exact loss.
         """
         if self.loss not in _LOSSES:
             raise ValueError(f"loss: {self.loss!r}, expected one of {', '.join(_LOSSES)}")
@@ -155,13 +196,33 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         weights = None
         if self.loss != "exact":
             X, targets, weights = merged(X, targets, sample_weight)
-        self.model_ = self._model(X, targets, names, weights)
+        validation = self._held_out(eval_set, targets.shape[1])
+        if self.loss == "quantile" and np.ndim(self.loss_parameter) == 1:
+            self.model_ = fit_quantiles(self, X, targets, names[0], weights, validation)
+        else:
+            self.model_ = self._model(X, targets, names, weights, validation)
         self._warn()
         return self
 
-    def _model(self, X: np.ndarray, targets: np.ndarray, names: list[str], weights: np.ndarray | None) -> Model:
+    def _held_out(self, eval_set: Any, targets: int) -> Any:
+        """The samples to choose by, their targets (samples, targets)."""
+        validation = self._validation(eval_set)
+        if not isinstance(validation, tuple):
+            return validation
+        X, y, weights = validation
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="eval_set")
+        check_consistent_length(X, y)
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != targets:
+            raise ValueError(f"eval_set: {y.shape[1]} columns of targets, expected {targets}")
+        return X, y, weights
+
+    def _model(self, X: np.ndarray, targets: np.ndarray, names: list[str], weights: Any, validation: Any) -> Model:
         varying = np.ptp(targets, axis=0) > 0
+        init, ridge = self._start()
+        starts = 1 if self.warm_start and isinstance(init, Model) else self.starts
         self.n_iter_, self.status_, self.trace_, trained = 1, "converged", {}, None
+        self.ridge_, self.ridge_path_ = ridge, None
         if varying.any():
             trained = self._train(
                 X,
@@ -170,15 +231,31 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
                 loss_parameter=self.loss_parameter,
                 output_activation=self.output_activation,
                 sample_weight=weights,
+                ridge=ridge,
+                starts=starts,
+                init=_of_targets(init, varying),
+                validation=validation if not isinstance(validation, tuple) else _of_targets(validation, varying),
             )
             if varying.all():
                 return trained
-        widths = [X.shape[1], *np.atleast_1d(self.hidden).astype(int).tolist()]
+        hidden = [] if isinstance(self.hidden, str) else np.atleast_1d(self.hidden).astype(int).tolist()
+        widths = [X.shape[1], *hidden]
         names_of_kind = ("output_activation", "activation", "activation_parameter", "skip_connections")
         kind = {name: getattr(self, name) for name in names_of_kind}
         return _with_constants(trained, widths, kind, self._names(X), names, targets, varying)
 
     def predict(self, X):
-        """Predictions (samples,) or (samples, outputs), as y was in fit."""
+        """Predictions (samples,) or (samples, outputs), as y was in fit; (samples, quantiles) of several quantiles."""
         outputs = self._outputs(X)
-        return outputs[:, 0] if self._one_column else outputs
+        return outputs[:, 0] if self._one_column and np.ndim(self.loss_parameter) == 0 else outputs
+
+    def score(self, X, y, sample_weight=None):
+        """R2 of the predictions; of several quantiles the mean of D2, the share of the pinball loss of the constant
+        quantile that is explained."""
+        if np.ndim(self.loss_parameter) == 0:
+            return super().score(X, y, sample_weight)
+        outputs = self.predict(X).T
+        return float(np.mean([
+            d2_pinball_score(y, z, sample_weight=sample_weight, alpha=level)
+            for z, level in zip(outputs, self.loss_parameter)
+        ]))  # fmt: skip

@@ -19,6 +19,7 @@ from ._frames import in_order, texts
 from ._frames import input_names as found_names
 from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
+from ._validation import validation_of
 
 _REAL = "a number"
 _AUTOMATIC = 'a number or "auto"'
@@ -166,7 +167,7 @@ def _check_kept(checks: Sequence[ConstraintCheck]) -> None:
 def train(
     inputs: ArrayLike,
     targets: ArrayLike,
-    hidden: Sequence[int],
+    hidden: Sequence[int] | str,
     *,
     loss: str = "squared",
     loss_parameter: float | None = None,
@@ -181,6 +182,7 @@ def train(
     fixed_output: ArrayLike | str | None = None,
     ridge: float | str | None = "auto",
     folds: int = 5,
+    validation: float | tuple[ArrayLike, ...] | None = None,
     lasso: float = 0,
     group_lasso: float = 0,
     nuclear: float = 0,
@@ -224,8 +226,10 @@ def train(
     targets : array (samples, outputs) or (samples,)
         The latter counts as one column. For a loss of classes labels (samples,): texts, numbers or others that str()
         tells apart.
-    hidden : sequence of int
-        Units of the hidden layers. None of them, (): a linear model, whose training problem is convex.
+    hidden : sequence of int, or "auto"
+        Units of the hidden layers. None of them, (): a linear model, whose training problem is convex. "auto": one
+        hidden layer of 10 units, doubled as long as that predicts held-out samples better by 2 %, up to 160
+        (`TrainResult.width_choice`). Not with the exact loss, a model as start, and constraints that name units.
     loss : {"squared", "exact", "absolute", "huber", "quantile", "cross-entropy", "logistic", "hinge"}
         "exact": outputs equal targets. The last three are for classes: "logistic" for 2 of them, "hinge" without
         probabilities. Formulas: docs/command-line.md.
@@ -261,24 +265,31 @@ def train(
     folds : int
         Parts of the samples, each of them held out once to choose the ridge, >= 2. One of them alone is held out where
         there are more than 5000 samples.
+    validation : float in (0, 1), or tuple (inputs, targets) or (inputs, targets, sample_weight)
+        Samples to choose by, which are not trained on: that share of those given, at random (of every class), or
+        others. The ridge (with "auto", in place of cross-validation), and of several starts the network, are those that
+        predict them best. Not with the exact loss.
     lasso, group_lasso, nuclear : float
         Further penalties on the weights, likewise, >= 0; default 0 (docs/constraints.md).
     constraints : path of a file, or mapping with its members
         Hard constraints (docs/constraints.md); outputs of classes are the targets "class=NAME".
     init : "random", "zero" or Model
-        Start of the relaxation; a model with the same layers.
+        Start of the relaxation; a model with the same layers, which where there are no constraints and regularizers is
+        polished as well as what the relaxation makes of it: the better one is kept.
     random_scale : float
         Standard deviation of random guesses, > 0; default 1; exact loss 0.58, with several hidden layers or constraints
-        0.3, else where a start is no race (docs/strategies.md) 0.05; "clipped-relu" and "hard-tanh" 2, of the arguments of a random network's units.
+        0.3, else where a start is no race (docs/strategies.md) 0.05; "clipped-relu" and "hard-tanh" 2, of the
+        arguments of a random network's units.
     seed : int
         Of the random guesses, 0 to 2^32 - 1.
     starts : int
         Random starts, >= 1; the best network is kept.
     iterations : int
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000, before a
-        path of ridges (docs/strategies.md) 5, cross-entropy and logistic 60, hinge 300, a race for an exact fit
-        (docs/strategies.md) 300, exact with several hidden layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md) have at
-        most 5.
+        path of ridges (docs/strategies.md) 5, from a Model under a loss and terms that allow such a path 5,
+        cross-entropy and logistic 60, hinge 300, a race for an exact fit (docs/strategies.md) 300, exact with several
+        hidden layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md)
+        have at most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
         0).
@@ -329,7 +340,8 @@ def train(
     """
     given = dict(locals())
     options = _core.TrainOptions()
-    options.hidden = _units(hidden)
+    options.automatic_width = isinstance(hidden, str) and hidden == "auto"
+    options.hidden = [] if options.automatic_width else _units(hidden)
     _set_loss(options, loss, loss_parameter)
     _set_activation(options, activation, activation_parameter)
     options.set_output_activation(output_activation)
@@ -353,8 +365,9 @@ def train(
         ones = isinstance(fixed_output, str) and fixed_output == "ones"
         options.set_fixed_output(np.ones((given_targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
     _core.plan(options)
+    held_out = validation_of(validation, input_names, classification)
     result = _core.train(
-        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification
+        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification, held_out
     )
     _check_kept(result.constraints)
     return result

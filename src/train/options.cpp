@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "relufit/train.h"
 #include "train/problem.h"
+#include "train/width.h"
 
 namespace relufit {
 
@@ -63,6 +64,9 @@ void check_run(const TrainOptions& options) {
         std::pair{options.iterations.value_or(1), "iterations"},
         std::pair{options.record_interval, "record_interval"}}) {
     if (value < 1) fail(fmt::format("{}: {}, expected at least 1", name, value));
+  }
+  if (options.validation && options.loss == Loss::exact) {
+    fail("validation: given, expected none with the exact loss, which leaves nothing to choose");
   }
   if (options.folds < 2) fail(fmt::format("folds: {}, expected at least 2", options.folds));
   if (options.stall_window < 0) fail(fmt::format("stall_window: {}, expected at least 0", options.stall_window));
@@ -169,19 +173,26 @@ struct RelaxationConstants {
 /// h s = 0 in every iteration; products held 20 times more loosely than pairs; X and Y new in every iteration.
 constexpr RelaxationConstants kExactRace{{9.6, 0.11}, {1, 0.057, 6.8, 1}, {0.26, 0.39, 3.4}, 1.7, 1, 300, 0.58};
 
-/// Whether starts follow a path of ridges (TrainPlan::path). Losses without curvature come to rest on kinks.
-bool follows_path(const TrainOptions& options, bool polish) {
+/// Whether the polish does the work, from where the relaxation begins: the loss is curved, and nothing else is in the
+/// way. Losses without curvature come to rest on kinks.
+bool is_polish_enough(const TrainOptions& options, bool polish) {
   const Loss::Kind loss = options.loss.kind;
   const bool curved = loss == Loss::Kind::squared || loss == Loss::Kind::huber || loss == Loss::Kind::logistic ||
                       loss == Loss::Kind::cross_entropy;
-  return polish && curved && !options.hidden.empty() && options.constraints.empty() && starts_at_random(options) &&
-         options.ridge != 0. && options.lasso == 0 && options.group_lasso == 0 && options.nuclear == 0;
+  return polish && curved && !options.hidden.empty() && options.constraints.empty() && options.lasso == 0 &&
+         options.group_lasso == 0 && options.nuclear == 0;
 }
 
-/// Outer iterations of the relaxation. Before a path of ridges it need only begin. Several layers, exact loss: a short
-/// relaxation and the polish after it, from many starts, fit better than a long one.
+/// Whether starts follow a path of ridges (TrainPlan::path).
+bool follows_path(const TrainOptions& options, bool polish) {
+  return is_polish_enough(options, polish) && starts_at_random(options) && options.ridge != 0.;
+}
+
+/// Outer iterations of the relaxation. Before a path of ridges, and from a network, it need only begin. Several layers,
+/// exact loss: a short relaxation and the polish after it, from many starts, fit better than a long one.
 Index relaxation_iterations(const TrainOptions& options, bool path) {
-  if (path) return 5;
+  const bool from_network = std::holds_alternative<Model>(options.init);
+  if (path || (from_network && is_polish_enough(options, options.polish.value_or(true)))) return 5;
   const bool short_starts = options.loss == Loss::exact && options.hidden.size() > 1;
   if (options.loss == Loss::hinge) return 300;
   return is_for_classes(options.loss) ? 60 : short_starts ? 20 : 1000;
@@ -263,6 +274,13 @@ std::optional<Method> method_from(const std::string& name) {
 }
 
 TrainPlan plan(const TrainOptions& options) {
+  if (options.automatic_width) {
+    check_automatic_width(options);
+    TrainOptions usual = options;
+    usual.automatic_width = false;
+    usual.hidden = {kUsualWidth};
+    return plan(usual);
+  }
   check_network(options);
   check_objective(options);
   check_run(options);

@@ -16,21 +16,6 @@ namespace relufit {
 
 namespace {
 
-/// The network of `model`, which works on its own scaled data, in the scaled units of this problem.
-std::vector<Layer> rescaled_layers(const Model& model, const ScaledProblem& scaled) {
-  std::vector<Layer> layers = model.folded().layers();
-  for (std::size_t l = 0; l < layers.size() && (l == 0 || model.network.skip_connections()); ++l) {
-    auto of_inputs = layers[l].weights.rightCols(model.network.input_size());
-    layers[l].bias += of_inputs * scaled.input_scaling.offset;
-    of_inputs = (of_inputs * scaled.input_scaling.scale.asDiagonal()).eval();
-  }
-  Layer& last = layers.back();
-  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
-  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
-  last.weights = inverse * last.weights;
-  return layers;
-}
-
 /// On all layers but the output's, whose rows are targets and not units, for the group lasso.
 void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
   const auto layers = static_cast<Index>(problem.widths.size()) - 1;
@@ -106,6 +91,58 @@ void check_suits(const Dataset& data, const TrainOptions& options) {
     fail(fmt::format("targets: {} rows, expected {} for the {} classes", data.targets.rows(),
                      data.classification.output_count(), data.classification.class_count()));
   }
+}
+
+std::vector<Layer> scaled_layers(const Model& model, const ScaledProblem& scaled) {
+  std::vector<Layer> layers = model.folded().layers();
+  for (std::size_t l = 0; l < layers.size() && (l == 0 || model.network.skip_connections()); ++l) {
+    auto of_inputs = layers[l].weights.rightCols(model.network.input_size());
+    layers[l].bias += of_inputs * scaled.input_scaling.offset;
+    of_inputs = (of_inputs * scaled.input_scaling.scale.asDiagonal()).eval();
+  }
+  Layer& last = layers.back();
+  const auto inverse = scaled.target_scaling.scale.cwiseInverse().asDiagonal();
+  last.bias = inverse * (last.bias - scaled.target_scaling.offset);
+  last.weights = inverse * last.weights;
+  return layers;
+}
+
+void check_validation(const Dataset& data, const TrainOptions& options) {
+  if (!options.validation) return;
+  const auto fail = [](const std::string& message) { throw std::invalid_argument("validation: " + message); };
+  const Dataset& held_out = *options.validation;
+  if (held_out.samples() < 1) fail("no samples, expected at least 1");
+  if (held_out.input_names != data.input_names || held_out.inputs.rows() != data.inputs.rows()) {
+    fail(fmt::format("the inputs {}, expected {}", fmt::join(held_out.input_names, ", "),
+                     fmt::join(data.input_names, ", ")));
+  }
+  if (held_out.target_names != data.target_names || held_out.targets.rows() != data.targets.rows()) {
+    fail(fmt::format("the targets {}, expected {}", fmt::join(held_out.target_names, ", "),
+                     fmt::join(data.target_names, ", ")));
+  }
+  if (held_out.targets.cols() != held_out.samples()) {
+    fail(fmt::format("{} samples of targets, expected {}", held_out.targets.cols(), held_out.samples()));
+  }
+  if (!held_out.inputs.allFinite() || !held_out.targets.allFinite()) fail("expected finite numbers");
+  try {
+    check_targets(options.loss, held_out.targets);
+    check_sample_weights(options.loss, held_out.sample_weights, held_out.samples());
+  } catch (const std::invalid_argument& error) {
+    fail(error.what());
+  }
+}
+
+LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation) {
+  LiftedProblem problem = scaled.problem;
+  problem.inputs = scaled.input_scaling.apply(validation.inputs);
+  problem.targets = scaled.target_scaling.apply(validation.targets);
+  problem.sample_weights = validation.sample_weights;
+  problem.ridge = 0;
+  problem.weight_terms.clear();
+  problem.output_lower.resize(0, 0);
+  problem.output_upper.resize(0, 0);
+  problem.output_terms.clear();
+  return problem;
 }
 
 unsigned long long start_seed(unsigned seed, Index start) {
@@ -185,7 +222,7 @@ RelaxationParameters parameters_of(const Model& model, const ScaledProblem& scal
     throw std::invalid_argument(fmt::format("init: the model's activation is {}, expected {} with the same parameter",
                                             to_string(model.network.activation()), to_string(problem.activation)));
   }
-  return parameters_at(lift_network(problem, rescaled_layers(model, scaled)));
+  return parameters_at(lift_network(problem, scaled_layers(model, scaled)));
 }
 
 }  // namespace

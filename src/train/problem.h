@@ -22,6 +22,15 @@ SequenceOptions relaxation_for(const LiftedProblem& problem, const TrainPlan& pl
 /// output weights that do not fit the data.
 void check_suits(const Dataset& data, const TrainOptions& options);
 
+/// Throws std::invalid_argument for validation samples that are not like the data, or not finite.
+void check_validation(const Dataset& data, const TrainOptions& options);
+
+/// The loss alone of validation samples: the problem's without ridge, terms on weights and bounds.
+LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation);
+
+/// The network of a model, which works on its own scaled data, in the scaled units of this problem.
+std::vector<Layer> scaled_layers(const Model& model, const ScaledProblem& scaled);
+
 /// One stream of seeds per start; the odd constant keeps neighbouring seeds apart.
 unsigned long long start_seed(unsigned seed, Index start);
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::array kRidges = {3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
 constexpr std::size_t kPatience = 3;      // ridges in a row that are no better than the best: the path ends
+constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
+constexpr double kChoiceShare = 0.8;      // of a time limit at most for that choice
 constexpr Index kSamplesOfFolds = 5000;   // with more, one held-out part
 constexpr double kWorthwhile = 1 - 1e-3;  // a smaller ridge must predict better by this factor
 
@@ -61,13 +63,12 @@ bool counts(const LiftedProblem& problem, const std::vector<Index>& samples) {
   return weights.size() == 0 || std::any_of(samples.begin(), samples.end(), [&](Index i) { return weights(i) > 0; });
 }
 
-/// One part of the samples held out, and the path of networks on the others.
+/// Samples held out, and the path of networks on others.
 class Fold {
  public:
-  Fold(const ScaledProblem& scaled, const std::vector<Index>& trained, const std::vector<Index>& held_out,
-       const TrainOptions& options, const TrainPlan& plan, const std::function<bool()>& should_stop)
-      : test_(on_samples(scaled.problem, held_out)),
-        path_(path_of({on_samples(scaled.problem, trained), {}, {}}, options, plan, should_stop)) {
+  Fold(const LiftedProblem& trained, LiftedProblem held_out, const TrainOptions& options, const TrainPlan& plan,
+       const std::function<bool()>& should_stop)
+      : test_(std::move(held_out)), path_(path_of({trained, {}, {}}, options, plan, should_stop)) {
     test_.ridge = 0;
     test_.weight_terms.clear();
     polishing_.tolerance = kPathTolerance;
@@ -104,14 +105,20 @@ class Fold {
 
 std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
                              const TrainPlan& plan, const std::function<bool()>& should_stop) {
+  std::vector<Fold> folds;
+  if (options.validation) {
+    folds.emplace_back(on_samples(scaled.problem, others(samples, {})), validation_problem(scaled, *options.validation),
+                       options, plan, should_stop);
+    return folds;
+  }
   std::vector<std::vector<Index>> parts =
       fold_samples(samples, options.folds, options.seed, classes(scaled.problem, samples));
   if (samples > kSamplesOfFolds) parts.resize(1);
-  std::vector<Fold> folds;
   for (const std::vector<Index>& held_out : parts) {
     const std::vector<Index> trained = others(samples, held_out);
     if (!counts(scaled.problem, held_out) || !counts(scaled.problem, trained)) continue;
-    folds.emplace_back(scaled, trained, held_out, options, plan, should_stop);
+    folds.emplace_back(on_samples(scaled.problem, trained), on_samples(scaled.problem, held_out), options, plan,
+                       should_stop);
   }
   return folds;
 }
@@ -151,12 +158,14 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
                          const std::function<bool()>& should_stop, const RidgeObserver& tried) {
   std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop);
   const auto count = static_cast<Index>(folds.size());
-  RidgeChoice choice{kUsualRidge, {}, {}, {}, count};
+  RidgeChoice choice{kUsualRidge, {}, {}, {}, count, options.validation.has_value()};
   if (folds.empty()) return choice;
   Workers workers(static_cast<int>(std::min<Index>(options.threads, count)));
   Vector losses(count), values(count);
   std::size_t best = 0;
-  for (const double ridge : kRidges) {
+  const std::vector<double> ridges =
+      options.ridge ? ridges_to(*options.ridge) : std::vector<double>(kRidges.begin(), kRidges.end());
+  for (const double ridge : ridges) {
     workers.run(count, [&](Index i) {
       Fold& fold = folds[static_cast<std::size_t>(i)];
       losses(i) = fold.loss(ridge);
@@ -173,10 +182,20 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
     const bool idle = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.is_idle(); });
     if (idle || !(mean >= kWorthwhile * choice.held_out[best])) best = choice.ridges.size() - 1;
     tried(ridge, mean, choice.held_out[best]);
-    if (choice.ridges.size() - 1 - best >= kPatience) break;
+    if (!options.ridge && choice.ridges.size() - 1 - best >= kPatience) break;
   }
-  if (!choice.ridges.empty()) choice.ridge = choice.ridges[best];
+  if (!choice.ridges.empty()) choice.ridge = options.ridge ? choice.ridges.back() : choice.ridges[best];
   return choice;
+}
+
+std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
+                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried) {
+  if (!options.validation && data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
+  const auto should_stop = [&] {
+    return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
+           (options.should_stop && options.should_stop());
+  };
+  return choose_ridge(scaled, data.samples(), options, plan, should_stop, tried);
 }
 
 }  // namespace relufit

@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/clock.h"
 #include "polish/revive.h"
 #include "relufit/polish.h"
 #include "train/problem.h"
@@ -61,8 +62,14 @@ constexpr double kLastTolerance = 1e-4;
 /// Sees every ridge tried, its mean loss of held-out samples, and the least so far.
 using RidgeObserver = std::function<void(double ridge, double held_out, double least)>;
 
-/// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far.
+/// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far. With a ridge in
+/// the options that ends the path, and is chosen.
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
                          const std::function<bool()>& should_stop, const RidgeObserver& tried);
+
+/// The same within the options' time limit; nothing where there are too few samples to choose by. The clock began with
+/// the training.
+std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
+                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried);
 
 }  // namespace relufit

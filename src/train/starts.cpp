@@ -53,7 +53,9 @@ class Starts {
         clock_(clock),
         observer_(observer),
         results_(static_cast<std::size_t>(options.starts)),
-        first_solved_(options.starts) {}
+        first_solved_(options.starts) {
+    if (options.validation) validation_ = validation_problem(scaled, *options.validation);
+  }
 
   void run() {
     const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
@@ -72,7 +74,8 @@ class Starts {
 
   std::vector<SequenceResult> results() { return std::move(results_); }
 
-  /// The first start that solved the problem (later ones may have been cut short), else the one with the least value.
+  /// The first start that solved the problem (later ones may have been cut short), else the one with the least value,
+  /// with validation samples that of their loss.
   Index best() const {
     if (first_solved_ < options_.starts) return first_solved_;
     Index best = 0;
@@ -80,18 +83,23 @@ class Starts {
       const SequenceResult& candidate = results_[static_cast<std::size_t>(i)];
       const SequenceResult& kept = results_[static_cast<std::size_t>(best)];
       if (candidate.best_layers.empty()) continue;
-      if (kept.best_layers.empty() || is_better(candidate, kept)) best = i;
+      if (kept.best_layers.empty() || is_better(candidate, measure(candidate), kept, measure(kept))) best = i;
     }
     return best;
   }
 
  private:
+  /// What starts are compared by.
+  double measure(const SequenceResult& start) const {
+    return validation_ ? network_loss(*validation_, start.best_layers) : start.best_value;
+  }
+
   /// A network that keeps bounds on outputs is better than one that does not.
-  bool is_better(const SequenceResult& candidate, const SequenceResult& kept) const {
+  bool is_better(const SequenceResult& candidate, double value, const SequenceResult& kept, double kept_value) const {
     constexpr double kKept = 1e-7;  // scaled units, far above rounding
     const bool keeps = output_bound_violation(scaled_.problem, candidate.best_layers) <= kKept;
     if (keeps != (output_bound_violation(scaled_.problem, kept.best_layers) <= kKept)) return keeps;
-    return candidate.best_value < kept.best_value;
+    return value < kept_value;
   }
 
   double seconds_left() const { return options_.time_limit - clock_.seconds(); }
@@ -247,9 +255,15 @@ class Starts {
     const bool exact = problem.loss == Loss::exact;
     std::vector<std::vector<Layer>> networks;
     if (problem.constrains_outputs()) networks.push_back(within_bounds(result.best_layers));
-    if (plan_.polish) {
-      PolishResult polished = polish(problem, result.best_layers, polish_options(sequence));
-      result.polish_iterations = polished.iterations;
+    std::vector<std::vector<Layer>> begun = {result.best_layers};
+    const Model* given = std::get_if<Model>(&options_.init);
+    if (given && problem.weight_terms.empty() && !problem.constrains_outputs()) {
+      begun.push_back(scaled_layers(*given, scaled_));  // which few iterations of the relaxation may leave for worse
+    }
+    for (const std::vector<Layer>& layers : begun) {
+      if (!plan_.polish) break;
+      PolishResult polished = polish(problem, layers, polish_options(sequence));
+      result.polish_iterations += polished.iterations;
       networks.push_back(problem.constrains_outputs() ? within_bounds(polished.layers) : std::move(polished.layers));
     }
     bool first = problem.constrains_outputs();  // any that keeps them, rather than the relaxation's own
@@ -258,7 +272,7 @@ class Starts {
       SequenceResult candidate;
       candidate.best_layers = layers;
       candidate.best_value = value;
-      if (!first && !is_better(candidate, result)) continue;
+      if (!first && !is_better(candidate, value, result, result.best_value)) continue;
       keep(layers, value, result);
       first = false;
     }
@@ -302,6 +316,7 @@ class Starts {
   const TrainPlan& plan_;
   const Clock& clock_;
   const TrainObserver& observer_;
+  std::optional<LiftedProblem> validation_;
   std::vector<SequenceResult> results_;
   std::atomic<Index> first_solved_;
   std::atomic<bool> stopped_{false};

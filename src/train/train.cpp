@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "relufit/version.h"
 #include "train/ridge.h"
 #include "train/starts.h"
+#include "train/width.h"
 
 namespace relufit {
 
@@ -23,9 +25,6 @@ void move_target_scale(Model& model) {
   model.network = model.network.with_layers(std::move(layers));
   model.target_scaling = Scaling::identity(1);
 }
-
-constexpr Index kSamplesPerFold = 4;  // at least, to choose a ridge
-constexpr double kChoiceShare = 0.8;  // of a time limit at most for that choice
 
 /// Units whose incoming weights are all zero have the same value at every sample: their effect goes into the next bias.
 /// One unit per layer stays. Returns how many were removed.
@@ -86,15 +85,17 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   return record;
 }
 
-/// Nothing where there are too few samples to choose by. `tried` sees every ridge.
-std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried) {
-  if (data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
-  const auto should_stop = [&] {
-    return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
-           (options.should_stop && options.should_stop());
-  };
-  return choose_ridge(scaled, data.samples(), options, plan, should_stop, tried);
+/// Units and, where none is given, the ridge become those that are chosen.
+WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried) {
+  plan(options);
+  check_trainable(data, options.output_activation);
+  check_suits(data, options);
+  check_validation(data, options);
+  WidthChoice choice = choose_width(data, options, clock, tried);
+  options.automatic_width = false;
+  options.hidden = {choice.width};
+  if (!options.ridge && !choice.widths.empty()) options.ridge = choice.ridge.ridge;
+  return choice;
 }
 
 }  // namespace
@@ -104,22 +105,27 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
   bool stopped = false;  // by the observer of the ridges, before the first start
   TrainOptions options = asked;
   options.should_stop = [&] { return stopped || (asked.should_stop && asked.should_stop()); };
+  const RidgeObserver tried = [&](double ridge, double loss, double least) {
+    TrainProgress progress;
+    progress.tried_ridge = ridge;
+    progress.record.loss = loss;
+    progress.record.seconds = clock.seconds();
+    progress.best_value = least;
+    stopped = observer && !observer(progress);
+  };
+  TrainResult result;
+  if (options.automatic_width) {
+    result.width_choice = choose_units(data, options, clock, tried);
+    if (!asked.ridge && !result.width_choice->widths.empty()) result.ridge_choice = result.width_choice->ridge;
+  }
   TrainPlan planned = plan(options);
   check_trainable(data, options.output_activation);
   check_suits(data, options);
+  check_validation(data, options);
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
-  TrainResult result;
   if (!planned.ridge) {
-    result.ridge_choice =
-        ridge_from(data, scaled, options, planned, clock, [&](double ridge, double loss, double least) {
-          TrainProgress progress;
-          progress.tried_ridge = ridge;
-          progress.record.loss = loss;
-          progress.record.seconds = clock.seconds();
-          progress.best_value = least;
-          stopped = observer && !observer(progress);
-        });
+    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried);
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.samples(), data.targets.rows());
   }

@@ -46,6 +46,25 @@ def test_exact_fit_of_a_teacher(relufit: Program, teacher_csv: Path, method: str
     assert model["training"]["relative_residual"] == pytest.approx(residual, rel=1e-3)
 
 
+def test_validation_rows_choose(relufit: Program, diabetes: Path) -> None:
+    """Those of a file, and a fraction of the rows; the ridge is then that of the least loss on them, or nearly."""
+    names = list(read_csv(diabetes))
+    values = np.column_stack(list(read_csv(diabetes).values()))
+    write_csv(relufit.folder / "train.csv", names, values[:300])
+    write_csv(relufit.folder / "held.csv", names, values[300:])
+    train = ("train", "train.csv", "--targets", "progression", "--hidden", 4, "--model", "model.json")
+    summary = relufit.json(*train, "--validation", "held.csv")
+    chosen = summary["ridge"]["ridges"].index(summary["ridge"]["chosen"])
+    assert summary["ridge"]["held_out"][chosen] <= 1.002 * min(summary["ridge"]["held_out"])
+    model = load_model(relufit.folder / "model.json")
+    assert model["training"]["samples"] == 300
+    held = read_csv(relufit.folder / "held.csv")
+    assert summary["validation"]["all"] == pytest.approx(measures(forward(model, held), held["progression"][:, None]))
+    assert "predicts best on the validation data" in relufit(*train, "--validation", "held.csv")
+    relufit.json(*train, "--validation-fraction", 0.25, "--test-fraction", 0.2)
+    assert load_model(relufit.folder / "model.json")["training"]["samples"] == 180
+
+
 def test_held_out_round_trip(relufit: Program, diabetes: Path) -> None:
     summary = relufit.json(
         "train", diabetes, "--targets", "progression", "--hidden", 10, "--test-fraction", 0.25, "--iterations", 300,
@@ -294,3 +313,14 @@ def test_without_gnuplot_the_picture_is_missing_and_nothing_else(relufit: Progra
     assert (relufit.folder / "model.json").is_file()
     assert (relufit.folder / "plot.svg.gp").is_file()
     assert not (relufit.folder / "plot.svg").exists()
+
+
+def test_units_are_chosen(relufit: Program, diabetes: Path) -> None:
+    train = ("train", diabetes, "--targets", "progression", "--model", "model.json")
+    summary = relufit.json(*train, "--hidden", "auto", "--folds", 2)
+    assert len(load_model(relufit.folder / "model.json")["layers"][0]["bias"]) == summary["hidden"]["chosen"]
+    assert summary["hidden"]["chosen"] in summary["hidden"]["widths"]
+    assert "hidden units predict best" in relufit(*train, "--hidden", "auto", "--folds", 2)
+    refused = relufit.run(*train, "--hidden", "auto", "--loss", "exact")
+    assert refused.returncode == 2 and "--hidden: auto with the exact loss" in refused.stderr
+    assert relufit.run(*train, "--hidden", "auto,3").returncode == 2

@@ -185,6 +185,7 @@ OPTION_CASES = [
             "tolerance": ["0", "-1e-8", "nan"],
             "time-limit": ["-1", "nan"],
             "test-fraction": ["0", "1", "2", "-0.1", "nan"],
+            "validation-fraction": ["0", "1"],
             "random-scale": ["0", "-1"],
             "lambda-pair": ["0", "inf"],
             "lambda-product": ["-1"],
@@ -195,6 +196,8 @@ OPTION_CASES = [
         for value in values
     ],
     train("two kinds of held-out data", "--test-fraction 0.5 --test data.csv", "--test-fraction", "--test"),
+    train("two kinds of validation data", "--validation-fraction 0.5 --validation data.csv", "--validation-fraction"),
+    train("validation of exact fits", "--loss exact --validation data.csv", "validation", "exact loss"),
     train("hexadecimal number", "--starts 0x2", "--starts", "'0x2'", "whole number"),
     train("several starts, nothing random", "--starts 2 --init zero", "starts", "2"),
     *[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -87,6 +88,12 @@ def test_onnx_there_and_back(relufit: Program, model: Path, teacher_csv: Path, m
     for opset in (7, 8):
         assert relufit("export", model, "--onnx", f"opset{opset}.onnx", "--opset", opset) == ""
     relufit("import", "net.onnx", "--model", "again.json")
+    relufit("export", model, "--onnx", "net.onnx", "--float64", "--bounds", teacher_csv)
+    table = read_csv(teacher_csv)
+    assert json.loads((relufit.folder / "net.onnx.bounds.json").read_text()) == [
+        {"key": i, "lower_bound": table[name].min(), "upper_bound": table[name].max()}
+        for i, name in enumerate(load_model(model)["input_names"])
+    ]
     for name in (model, "again.json"):
         relufit("predict", name, teacher_csv, "--out", f"{Path(name).stem}.csv")
     first, second = (read_csv(relufit.folder / f"{stem}.csv")["y"] for stem in (model.stem, "again"))
@@ -138,7 +145,7 @@ def test_onnx_without_the_package(relufit: Program, model: Path, monkeypatch: py
     [
         ((), "--c, --onnx: expected one of them"),
         (("--c", "a.h", "--onnx", "a.onnx"), "--c, --onnx: expected one of them"),
-        (("--c", "a.h", "--opset", 13), "--opset, --float64, --scores: options of --onnx"),
+        (("--c", "a.h", "--opset", 13), "--opset, --float64, --scores, --bounds: options of --onnx"),
         (("--onnx", "a.onnx", "--float32"), "--name, --float32: options of --c"),
     ],
 )

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._core import Classification, Model, version
 from .shared import CLASSES, NAMES, OLDEST_OPSET, onnx_package
@@ -24,6 +25,7 @@ def to_onnx(
     dtype: str = "float32",
     opset: int = 13,
     scores: bool = False,
+    bounds: ArrayLike | None = None,
 ) -> onnx.ModelProto:
     """The network as an ONNX model, which is returned and, with a path, written.
 
@@ -39,7 +41,11 @@ def to_onnx(
     names of the classes, as int64 where all names are whole numbers, else as text. Label and classes are in the
     metadata, as JSON under relufit.classification. With `scores` the graph ends at "outputs", of a classification too:
     optimization tools that embed networks read such graphs alone.
+
+    `bounds` (inputs, 2) are the least and largest value of every input, finite: they are written beside the file, as
+    FILE.bounds.json, where OMLT looks for them (load_onnx_neural_network_with_bounds). It needs a path.
     """
+    box = None if bounds is None else _box(bounds, model, path)
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype: {dtype!r}, expected 'float32' or 'float64'")
     onnx = onnx_package()
@@ -71,7 +77,23 @@ def to_onnx(
     onnx.checker.check_model(proto)
     if path is not None:
         onnx.save_model(proto, os.fsdecode(path))
+        if box is not None:
+            with open(f"{os.fsdecode(path)}.bounds.json", "w", encoding="utf-8") as file:
+                json.dump(box, file)
     return proto
+
+
+def _box(bounds: ArrayLike, model: Model, path: Any) -> list[dict[str, float]]:
+    """As OMLT reads it."""
+    if path is None:
+        raise ValueError("bounds: given without a path, expected one that they are written beside")
+    box = np.asarray(bounds, dtype=float)
+    if box.shape != (model.widths[0], 2):
+        raise ValueError(f"bounds: shape {box.shape}, expected {(model.widths[0], 2)}, least and largest of each input")
+    for name, (lower, upper) in zip(model.input_names, box.tolist()):
+        if not (np.isfinite([lower, upper]).all() and lower <= upper):
+            raise ValueError(f"bounds: {lower} to {upper} of {name}, expected finite numbers, the lower one first")
+    return [{"key": i, "lower_bound": low, "upper_bound": high} for i, (low, high) in enumerate(box.tolist())]
 
 
 class _Graph:

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/random.h"
 #include "relufit/teacher.h"
@@ -89,6 +90,98 @@ TEST(RidgeChoice, NeedsSomeSamplesAndARandomStart) {
   EXPECT_FALSE(train(noisy_teacher(40, 0.3), options).ridge_choice);
   options.folds = 1;
   EXPECT_THROW(plan(options), std::invalid_argument);
+}
+
+/// As if the width that predicts best, and its ridge, had been given.
+TEST(WidthChoice, IsTheLastThatPredictsBetter) {
+  Random random(3);
+  const Matrix inputs = 2 * random.normal(2, 300);
+  const Dataset data = dataset(inputs, ((2 * inputs.row(0).array()).sin() + inputs.row(1).array().abs()).matrix());
+  TrainOptions options;
+  options.automatic_width = true;
+  options.threads = 2;
+  const TrainResult result = train(data, options);
+  ASSERT_TRUE(result.width_choice && result.ridge_choice);
+  const WidthChoice& choice = *result.width_choice;
+  EXPECT_EQ(choice.widths.front(), 10);
+  EXPECT_GE(choice.width, 20);  // of a sine
+  EXPECT_EQ(result.model.network.widths(), (std::vector<Index>{2, choice.width, 1}));
+  for (std::size_t i = 0; i < choice.widths.size(); ++i) {
+    TrainOptions given{.hidden = {choice.widths[i]}};
+    const TrainResult same = train(data, given);
+    const std::vector<double>& losses = same.ridge_choice->held_out;
+    EXPECT_NEAR(*std::min_element(losses.begin(), losses.end()), choice.held_out[i], 2e-3 * choice.held_out[i]);
+    if (i > 0 && choice.widths[i] <= choice.width) {
+      EXPECT_LT(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
+    }
+    if (choice.widths[i] > choice.width) {
+      EXPECT_GE(choice.held_out[i], 0.98 * choice.held_out[i - 1]);
+    }
+    if (choice.widths[i] == choice.width) {
+      EXPECT_EQ(same.model.predict(inputs), result.model.predict(inputs));
+    }
+  }
+}
+
+TEST(WidthChoice, IsTheUsualOneForFewSamplesAndRefusesWhatNamesUnits) {
+  TrainOptions options;
+  options.automatic_width = true;
+  const TrainResult few = train(noisy_teacher(15, 0.3), options);
+  EXPECT_TRUE(few.width_choice->widths.empty());
+  EXPECT_EQ(few.model.network.widths()[1], 10);
+  options.ridge = 0.01;
+  const TrainResult given = train(noisy_teacher(60, 0.3), options);
+  EXPECT_FALSE(given.ridge_choice);
+  EXPECT_EQ(given.width_choice->widths.size(), given.width_choice->held_out.size());
+  const auto refused = [&](const auto& change) {
+    TrainOptions changed = options;
+    change(changed);
+    EXPECT_THROW(plan(changed), std::invalid_argument);
+  };
+  refused([](TrainOptions& o) { o.loss = Loss::exact; });
+  refused([](TrainOptions& o) { o.hidden = {3}; });
+  refused([](TrainOptions& o) { o.init = Model{}; });
+  refused([](TrainOptions& o) { o.constraints.weights = {{1, 1, {}, 0, 1}}; });
+}
+
+/// Recomputed from networks trained with each ridge: what they lose on the validation samples.
+TEST(RidgeChoice, IsThatOfTheValidationSamples) {
+  const Split split = split_dataset(noisy_teacher(400, 0.5), 0.3, 1);
+  TrainOptions options{.hidden = {5}};
+  options.validation = split.test;
+  const TrainResult result = train(split.train, options);
+  ASSERT_TRUE(result.ridge_choice);
+  const RidgeChoice& choice = *result.ridge_choice;
+  EXPECT_TRUE(choice.by_validation);
+  EXPECT_EQ(result.model.training.samples, split.train.samples());
+  const double scale = result.model.target_scaling.scale(0);
+  for (std::size_t i = 0; i < choice.ridges.size(); ++i) {
+    TrainOptions given{.hidden = {5}};
+    given.ridge = choice.ridges[i];
+    const Model model = train(split.train, given).model;
+    const double error = evaluate(model.predict(split.test.inputs), split.test.targets).all.mean_squared_error;
+    EXPECT_NEAR(choice.held_out[i], 0.5 * error / (scale * scale), 0.1 * choice.held_out[i]);
+    if (choice.ridges[i] == choice.ridge) {
+      EXPECT_EQ(model.predict(split.test.inputs), result.model.predict(split.test.inputs));
+    }
+  }
+}
+
+TEST(RidgeChoice, RefusesValidationSamplesThatAreNotLikeTheData) {
+  const Dataset data = noisy_teacher(40, 0.3);
+  TrainOptions options{.hidden = {3}};
+  const auto refused = [&](const auto& change) {
+    options.validation = data;
+    change(*options.validation);
+    EXPECT_THROW(train(data, options), std::invalid_argument);
+  };
+  refused([](Dataset& d) { d.input_names[0] = "other"; });
+  refused([](Dataset& d) { d.target_names[0] = "other"; });
+  refused([](Dataset& d) { d.inputs.conservativeResize(Eigen::NoChange, 39); });
+  refused([](Dataset& d) { d.inputs(0, 0) = std::numeric_limits<double>::quiet_NaN(); });
+  refused([](Dataset& d) { d.sample_weights = -Vector::Ones(40); });
+  options.loss = Loss::exact;
+  refused([](Dataset&) {});
 }
 
 /// Every method under which a ridge is chosen: no curvature, terms, constraints, no polish, no hidden layer.

@@ -1,0 +1,56 @@
+#include "train/width.h"
+
+#include <algorithm>
+
+#include "base/refusal.h"
+
+namespace relufit {
+
+namespace {
+
+constexpr Index kMostUnits = 160;
+constexpr double kWorthDoubling = 0.98;  // twice the units must predict better by this factor
+
+/// The loss of held-out samples for the ridge given, or chosen.
+double held_out(const RidgeChoice& choice, const TrainOptions& options) {
+  if (options.ridge) return choice.held_out.back();
+  const auto chosen = std::find(choice.ridges.begin(), choice.ridges.end(), choice.ridge) - choice.ridges.begin();
+  return choice.held_out[static_cast<std::size_t>(chosen)];
+}
+
+}  // namespace
+
+void check_automatic_width(const TrainOptions& options) {
+  const auto refuse = [](const char* what) { fail(std::string("hidden: auto with ") + what + ", expected numbers"); };
+  if (!options.hidden.empty()) refuse("other layers");
+  if (options.loss == Loss::exact) refuse("the exact loss");
+  if (has_fixed_output(options)) refuse("fixed output weights");
+  if (std::holds_alternative<Model>(options.init)) refuse("a network to start from");
+  if (options.constraints.names_units()) refuse("constraints on single units");
+}
+
+WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const Clock& clock,
+                         const RidgeObserver& tried) {
+  WidthChoice choice;
+  TrainOptions options = given;
+  options.automatic_width = false;
+  for (Index width = kUsualWidth; width <= kMostUnits; width *= 2) {
+    options.hidden = {width};
+    const TrainPlan planned = plan(options);
+    options.ridge = planned.ridge;  // that of a start which is not random, too
+    const ScaledProblem scaled = scaled_problem(data, options);
+    check(scaled.problem);
+    const std::optional<RidgeChoice> ridge = ridge_from(data, scaled, options, planned, clock, tried);
+    if (!ridge || ridge->held_out.empty()) break;
+    choice.widths.push_back(width);
+    choice.held_out.push_back(held_out(*ridge, options));
+    const bool is_better =
+        choice.held_out.size() == 1 || choice.held_out.back() < kWorthDoubling * choice.held_out.rbegin()[1];
+    if (!is_better) break;
+    choice.width = width;
+    choice.ridge = *ridge;
+  }
+  return choice;
+}
+
+}  // namespace relufit
