@@ -70,16 +70,16 @@ class SubproblemSolver::Impl {
         units_(problem.activation),
         chunks_(problem.samples()),
         workers_(threads),
-        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_)
-                                                : make_linear_affine_step(problem_, chunks_)),
+        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_, workers_.size())
+                                                : make_linear_affine_step(problem_, chunks_, workers_.size())),
         affine_(structured_.get()),
         state_(problem),
         reflected_(problem),
-        image_(problem),
         proximal_(problem_, state_, chunks_),
         point_(zero_point(problem)),
         norms_(static_cast<std::size_t>(chunks_.count())),
         anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
+    for (Index i = 0; i < workers_.size(); ++i) images_.push_back(std::make_unique<Copies>(problem, Chunks::block));
     set_relaxation(parameters_at(point_), weights_);
     set_point(point_);
   }
@@ -143,7 +143,7 @@ class SubproblemSolver::Impl {
       }
       if (options.adapt_penalties && !last) adapt(residuals);
     }
-    extract_point();
+    point_.layers = affine_->layers();
     return result;
   }
 
@@ -163,26 +163,48 @@ class SubproblemSolver::Impl {
   const Penalties& penalties() const { return penalties_; }
 
  private:
-  /// One iteration of the method.
+  /// One iteration of the method. Each half of it passes once over the samples, a block of them at a time, with what is
+  /// summed over them for the next. Where `checking`, measures residuals and keeps the unknowns.
   void iterate(const SubproblemOptions& options, bool checking) {
-    for_each_chunk([&](Range samples, Index slot) {
-      proximal_.reflect(state_, samples, slot, reflected_);
-      affine_->accumulate(reflected_, samples, slot);
-    });
+    const bool accelerate = options.accelerate && anderson_.active();
+    for_each_block_of_samples([&](Index chunk) { affine_->clear(chunk); },
+                              [&](const Block& block) {
+                                proximal_.reflect(state_, block, reflected_);
+                                affine_->accumulate(reflected_, block);
+                              });
+    proximal_.reflect_shared(state_, reflected_);
     affine_->solve(reflected_);
-    if (options.accelerate) previous_state_ = state_.data();
-    for_each_chunk([&](Range samples, Index slot) {
-      affine_->recover(reflected_, samples, slot, image_);
-      if (checking) norms_[static_cast<std::size_t>(slot)] = measure_chunk(samples, slot);
-      relax(samples, slot, options.over_relaxation);
+
+    if (accelerate) previous_state_ = state_.data();
+    const auto clear = [&](Index chunk) {
+      proximal_.clear(chunk);
+      norms_[static_cast<std::size_t>(chunk)] = {};
+    };
+    for_each_block_of_samples(clear, [&](const Block& block) {
+      Copies& image = *images_[static_cast<std::size_t>(block.worker)];
+      affine_->recover(reflected_, block, image);
+      if (checking) keep(image, block);
+      relax(image, block, options.over_relaxation);
+      if (!accelerate) proximal_.accumulate(state_, block);
     });
-    if (options.accelerate) anderson_.step(previous_state_, metric_, state_.data());
-    update_thresholds();
+    affine_->recover_shared(*images_.front());
+    if (checking) measure_shared(*images_.front());
+    relax_shared(*images_.front(), options.over_relaxation);
+    if (accelerate) {
+      anderson_.step(previous_state_, metric_, state_.data());
+      update_thresholds();
+    } else {
+      proximal_.set_thresholds(state_);
+    }
   }
 
-  template <class Work>
-  void for_each_chunk(Work&& work) {
-    workers_.run(chunks_.count(), [&](Index slot) { work(chunks_[slot], slot); });
+  /// Calls begin(chunk), then work(block) for its blocks in order; chunks by several threads.
+  template <class Begin, class Work>
+  void for_each_block_of_samples(Begin&& begin, Work&& work) {
+    workers_.run(chunks_.count(), [&](Index chunk, Index worker) {
+      begin(chunk);
+      for_each_block(chunks_[chunk], [&](Range samples) { work(Block{samples, chunk, worker}); });
+    });
   }
 
   /// The block of the current point under the current parameters becomes the state.
@@ -207,6 +229,7 @@ class SubproblemSolver::Impl {
   void prepare() {
     affine_->prepare(parameters_, penalties_);
     proximal_.prepare(parameters_, weights_, penalties_);
+    if (!anderson_.active()) return;
     anderson_.reset();
     metric_.setConstant(state_.data().size(), penalties_.pair);
     const auto set = [&](const Copies::Part& part, double penalty) {
@@ -231,42 +254,31 @@ class SubproblemSolver::Impl {
   }
 
   void update_thresholds() {
-    for_each_chunk([&](Range samples, Index slot) { proximal_.accumulate(state_, samples, slot); });
+    for_each_block_of_samples([&](Index chunk) { proximal_.clear(chunk); },
+                              [&](const Block& block) { proximal_.accumulate(state_, block); });
     proximal_.set_thresholds(state_);
   }
 
   /// state += alpha (image - z) with z = (state + reflected) / 2
-  void relax(Range samples, Index slot, double alpha) {
-    const auto update = [alpha](auto&& state, const auto& reflected, const auto& image) {
-      state += alpha * (image - 0.5 * (state + reflected));
+  void relax(const Copies& image, Range block, double alpha) {
+    const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& part) {
+      if (!by_sample) return;
+      const auto columns = [&](auto& of) { return of.middleCols(block.begin, block.size); };
+      columns(state) += alpha * (part.leftCols(block.size) - 0.5 * (columns(state) + columns(reflected)));
     };
-    for_each_block(samples, [&](Range block) {
-      const bool shared = slot == 0 && block.begin == 0;
-      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
-      const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& image) {
-        if (by_sample) {
-          update(columns(state), columns(reflected), columns(image));
-        } else if (shared) {
-          update(state, reflected, image);
-        }
-      };
-      for_each_part(output_is_copied(problem_), visit, state_, reflected_, image_);
-    });
+    for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
+  }
+  void relax_shared(const Copies& image, double alpha) {
+    const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& part) {
+      if (!by_sample) state += alpha * (part - 0.5 * (state + reflected));
+    };
+    for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
   }
 
-  ResidualSums measure_chunk(Range samples, Index slot) const;
+  void keep(const Copies& image, const Block& block);
+  void measure_shared(const Copies& image);
   Residuals measure() const;
   void adapt(const Residuals& residuals);
-
-  void extract_point() {
-    point_.layers = affine_->layers();
-    for (std::size_t i = 0; i < image_.hidden_layers(); ++i) {
-      point_.active[i] = image_.active[i];
-      point_.slack[i] = image_.slack[i];
-      if (image_.linear[i].size() > 0) point_.linear[i] = image_.linear[i];
-    }
-    point_.output = image_.output();
-  }
 
   LiftedProblem problem_;
   RelaxationWeights weights_;
@@ -277,26 +289,38 @@ class SubproblemSolver::Impl {
   Workers workers_;
   std::unique_ptr<AffineStep> structured_, dense_;
   AffineStep* affine_;
-  Copies state_, reflected_, image_;
+  Copies state_, reflected_;
+  std::vector<std::unique_ptr<Copies>> images_;  // one block of samples per thread
   ProximalStep proximal_;
   LiftedPoint point_;
   std::vector<ResidualSums> norms_;  // per chunk
+  ResidualSums shared_norms_;
   Anderson anderson_;
   Vector metric_;  // penalty of every copy
   Vector previous_state_;
 };
 
-ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) const {
-  ResidualSums sums;
-  for_each_block(samples, [&](Range block) {
-    const bool shared = slot == 0 && block.begin == 0;
-    add_norms(output_is_copied(problem_), state_, reflected_, image_, block, shared, sums);
-  });
-  return sums;
+void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
+  add_norms(output_is_copied(problem_), state_, reflected_, image, block,
+            norms_[static_cast<std::size_t>(block.chunk)]);
+  const auto copy = [&](const Copies::Part& from, Matrix& to) {
+    to.middleCols(block.begin, block.size) = from.leftCols(block.size);
+  };
+  for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
+    copy(image.active[i], point_.active[i]);
+    copy(image.slack[i], point_.slack[i]);
+    if (image.linear[i].size() > 0) copy(image.linear[i], point_.linear[i]);
+  }
+  copy(image.output(), point_.output);
+}
+
+void SubproblemSolver::Impl::measure_shared(const Copies& image) {
+  shared_norms_ = {};
+  add_shared_norms(output_is_copied(problem_), state_, reflected_, image, shared_norms_);
 }
 
 Residuals SubproblemSolver::Impl::measure() const {
-  ResidualSums total;
+  ResidualSums total = shared_norms_;
   for (const ResidualSums& sums : norms_) total += sums;
   return Residuals(total, penalties_, problem_.samples());
 }
@@ -307,7 +331,8 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
       next.weight == penalties_.weight) {
     return;
   }
-  for_each_chunk([&](Range samples, Index slot) { proximal_.reflect(state_, samples, slot, reflected_); });
+  for_each_block_of_samples([](Index) {}, [&](const Block& block) { proximal_.reflect(state_, block, reflected_); });
+  proximal_.reflect_shared(state_, reflected_);
   // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
   const auto rescale = [&](Family family, bool, auto& state, const auto& reflected) {
     const double factor = of(penalties_, family) / of(next, family);

@@ -90,7 +90,8 @@ class DenseAffineStep final : public AffineStep {
     factor_.compute(normal);
   }
 
-  void accumulate(const Copies& /*target*/, Range /*samples*/, Index /*slot*/) override {}
+  void clear(Index /*chunk*/) override {}
+  void accumulate(const Copies& /*target*/, const Block& /*block*/) override {}
 
   void solve(const Copies& target) override {
     const Vector right = weighted_map_.transpose() * (stack(target) - constant_) + loss_target_;
@@ -98,18 +99,21 @@ class DenseAffineStep final : public AffineStep {
     image();
   }
 
-  void recover(const Copies& /*target*/, Range samples, Index slot, Copies& image) override {
+  void recover(const Copies& /*target*/, const Block& block, Copies& image) override {
     const auto copy = [&](const Copies::Part& from, Copies::Part& to) {
-      if (from.size() > 0) to.middleCols(samples.begin, samples.size) = from.middleCols(samples.begin, samples.size);
+      if (from.size() > 0) to.leftCols(block.size) = from.middleCols(block.begin, block.size);
     };
     for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
       copy(image_.active[i], image.active[i]);
       copy(image_.values[i], image.values[i]);
       copy(image_.slack[i], image.slack[i]);
       copy(image_.block_left[i], image.block_left[i]);
-      if (slot == 0) image.block_right[i] = image_.block_right[i];
     }
     for (std::size_t i = 0; i < image.outputs.size(); ++i) copy(image_.outputs[i], image.outputs[i]);
+  }
+
+  void recover_shared(Copies& image) override {
+    for (std::size_t i = 0; i < image.hidden_layers(); ++i) image.block_right[i] = image_.block_right[i];
   }
 
   const std::vector<Layer>& layers() const override { return unknowns_.layers; }

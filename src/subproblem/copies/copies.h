@@ -35,9 +35,10 @@ class Copies {
   std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
   std::vector<Part> outputs;      ///< Z, nL x N, as many as output_copies
 
-  explicit Copies(const LiftedProblem& problem) {
+  explicit Copies(const LiftedProblem& problem) : Copies(problem, problem.samples()) {}
+  /// For some samples only.
+  Copies(const LiftedProblem& problem, Index samples) {
     const auto& n = problem.widths;
-    const Index samples = problem.samples();
     const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
     const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
     const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;

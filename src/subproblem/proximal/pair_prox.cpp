@@ -252,6 +252,13 @@ HWY_INLINE Pair make_pair(Vec step, Vec h_in, Vec s_in, Vec x, Vec y, Vec w) {
   return {h_in, s_in, x, y, w, step, hn::Mul(w, w)};
 }
 
+// What is made of the minimizers z: z, or 2 z - in.
+enum class Result { minimizer, reflection };
+
+HWY_INLINE Vec made(Result result, Vec z, Vec in) {
+  return result == Result::minimizer ? z : hn::Sub(hn::Add(z, z), in);
+}
+
 struct Arrays {
   const double *h_in, *s_in, *x, *y, *w;
   double *h_out, *s_out;
@@ -260,7 +267,7 @@ struct Arrays {
 // Places of pairs that wait for a vector of their own.
 class Queue {
  public:
-  Queue(double step, const Arrays& arrays) : step_(step), arrays_(arrays) {}
+  Queue(double step, Result result, const Arrays& arrays) : step_(step), result_(result), arrays_(arrays) {}
 
   HWY_INLINE bool full() const { return size_ > kCapacity - kMaxLanes; }
   HWY_INLINE void add(Index place) { place_[size_++] = place; }
@@ -286,8 +293,8 @@ class Queue {
       const auto load = [&](int k) HWY_ATTR { return hn::LoadU(tag, data[k]); };
       Vec h, s;
       solve_signed(make_pair(hn::Set(tag, step_), load(0), load(1), load(2), load(3), load(4)), h, s);
-      hn::StoreU(h, tag, h_out);
-      hn::StoreU(s, tag, s_out);
+      hn::StoreU(made(result_, h, load(0)), tag, h_out);
+      hn::StoreU(made(result_, s, load(1)), tag, s_out);
       for (std::size_t j = 0; j < std::min(lanes, size_ - i); ++j) {
         arrays_.h_out[place_[i + j]] = h_out[j];
         arrays_.s_out[place_[i + j]] = s_out[j];
@@ -301,32 +308,42 @@ class Queue {
   static constexpr std::size_t kCapacity = 8 * kMaxLanes;
 
   double step_;
+  Result result_;
   const Arrays& arrays_;
   std::size_t size_ = 0;
   Index place_[kCapacity];
 };
 
-void ProxReluPairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
-                   const double* w, double* h_out, double* s_out) {
+HWY_INLINE void solve_pairs(Index count, double step, Result result, const Arrays& arrays) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   const Index whole = count / lanes * lanes;
-  const Arrays arrays{h_in, s_in, x, y, w, h_out, s_out};
-  Queue queue(step, arrays);
+  Queue queue(step, result, arrays);
   for (Index i = 0; i < whole; i += lanes) {
     const auto load = [&](const double* from) HWY_ATTR { return hn::LoadU(tag, from + i); };
-    const Pair pair = make_pair(hn::Set(tag, step), load(h_in), load(s_in), load(x), load(y), load(w));
+    const Pair pair = make_pair(hn::Set(tag, step), load(arrays.h_in), load(arrays.s_in), load(arrays.x),
+                                load(arrays.y), load(arrays.w));
     Vec h, s;
     const Mask solved = solve_larger(pair, h, s);
     // The inputs of the others stay, which outputs in their place would lose.
-    hn::BlendedStore(h, solved, tag, h_out + i);
-    hn::BlendedStore(s, solved, tag, s_out + i);
+    hn::BlendedStore(made(result, h, pair.h_in), solved, tag, arrays.h_out + i);
+    hn::BlendedStore(made(result, s, pair.s_in), solved, tag, arrays.s_out + i);
     if (hn::AllTrue(tag, solved)) continue;
     queue.add(hn::Not(solved), i);
     if (queue.full()) queue.solve();
   }
   for (Index i = whole; i < count; ++i) queue.add(i);
   queue.solve();
+}
+
+void ProxReluPairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
+                   const double* w, double* h_out, double* s_out) {
+  solve_pairs(count, step, Result::minimizer, {h_in, s_in, x, y, w, h_out, s_out});
+}
+
+void ReflectReluPairs(Index count, double step, const double* h_in, const double* s_in, const double* x,
+                      const double* y, const double* w, double* h_out, double* s_out) {
+  solve_pairs(count, step, Result::reflection, {h_in, s_in, x, y, w, h_out, s_out});
 }
 
 }  // namespace HWY_NAMESPACE
@@ -337,10 +354,16 @@ HWY_AFTER_NAMESPACE();
 namespace relufit {
 
 HWY_EXPORT(ProxReluPairs);
+HWY_EXPORT(ReflectReluPairs);
 
 void prox_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
                      const double* w, double* h_out, double* s_out) {
   HWY_DYNAMIC_DISPATCH(ProxReluPairs)(count, step, h_in, s_in, x, y, w, h_out, s_out);
+}
+
+void reflect_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x,
+                        const double* y, const double* w, double* h_out, double* s_out) {
+  HWY_DYNAMIC_DISPATCH(ReflectReluPairs)(count, step, h_in, s_in, x, y, w, h_out, s_out);
 }
 
 void project_relu_pairs(Index count, const double* h_in, const double* s_in, double* h_out, double* s_out) {

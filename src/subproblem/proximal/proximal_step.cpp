@@ -24,14 +24,14 @@ void ProximalStep::prepare(const RelaxationParameters& parameters, const Relaxat
   penalties_ = penalties;
 }
 
-void ProximalStep::accumulate(const Copies& state, Range samples, Index slot) {
+void ProximalStep::clear(Index chunk) {
+  for (auto& grams : partial_grams_) grams[static_cast<std::size_t>(chunk)].setZero();
+}
+
+void ProximalStep::accumulate(const Copies& state, const Block& block) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
-    Matrix& gram = partial_grams_[i][static_cast<std::size_t>(slot)];
-    gram.setZero();
-    for_each_block(samples, [&](Range block) {
-      const auto columns = state.block_left[i].middleCols(block.begin, block.size);
-      add_product(gram, columns, columns.transpose());
-    });
+    const auto columns = state.block_left[i].middleCols(block.begin, block.size);
+    add_product(partial_grams_[i][static_cast<std::size_t>(block.chunk)], columns, columns.transpose());
   }
 }
 
@@ -52,16 +52,20 @@ void ProximalStep::set_threshold(const Copies& state, std::size_t i) {
   reflections_[i].diagonal().array() -= 1;
 }
 
-void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copies& reflected) const {
-  for_each_block(samples, [&](Range block) {
-    for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+void ProximalStep::reflect(const Copies& state, Range block, Copies& reflected) const {
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    if (state.values[i].size() == 0 && !project_pairs_) {
+      reflect_shared_pairs(state, i, block, reflected);
+    } else {
       reflect_pairs(state, i, block, reflected);
-      set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
-                  state.block_left[i].middleCols(block.begin, block.size));
     }
-    if (output_is_copied(problem_)) reflect_output(state, block, reflected);
-  });
-  if (slot != 0) return;
+    set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
+                state.block_left[i].middleCols(block.begin, block.size));
+  }
+  if (output_is_copied(problem_)) reflect_output(state, block, reflected);
+}
+
+void ProximalStep::reflect_shared(const Copies& state, Copies& reflected) const {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     set_product(reflected.block_right[i], reflections_[i], state.block_right[i]);
   }
@@ -69,6 +73,15 @@ void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copie
     reflected.weights[i] = weights(state, i);
     reflected.weights[i] = 2 * reflected.weights[i] - state.weights[i];
   }
+}
+
+// The pairs whose H serves both sides, in one pass.
+void ProximalStep::reflect_shared_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
+  const PairParameters& pair = parameters_->pair[i];
+  const Index rows = state.active[i].rows();
+  const auto at = [&](auto& part) { return part.data() + block.begin * rows; };
+  reflect_relu_pairs(block.size * rows, weights_.pair / penalties_.pair, at(state.active[i]), at(state.slack[i]),
+                     at(pair.x), at(pair.y), at(pair.scale), at(reflected.active[i]), at(reflected.slack[i]));
 }
 
 void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
