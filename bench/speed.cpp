@@ -129,8 +129,9 @@ relufit::SequenceOptions sequence_options(int threads, Index iterations) {
 }
 
 double run_sequence(const relufit::LiftedProblem& problem, int threads, Index iterations) {
-  const auto start = relufit::random_parameters(problem, 0.5, 2);
-  return relufit::run_sequence(problem, start, sequence_options(threads, iterations)).best_value;
+  return relufit::run_sequence(problem, relufit::random_parameters(problem, 0.5, 2),
+                               sequence_options(threads, iterations))
+      .best_value;
 }
 
 double floor_seconds(const Size& size, double per_number, double per_multiply_add, bool products) {

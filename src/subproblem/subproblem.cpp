@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"
 #include "subproblem/proximal/proximal_step.h"
@@ -74,53 +75,49 @@ class SubproblemSolver::Impl {
                                                 : make_linear_affine_step(problem_, chunks_, workers_.size())),
         affine_(structured_.get()),
         state_(problem),
-        reflected_(problem),
-        proximal_(problem_, state_, chunks_),
         point_(zero_point(problem)),
+        reflected_(problem, point_),
+        proximal_(problem_, state_, chunks_),
         norms_(static_cast<std::size_t>(chunks_.count())),
         anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
     for (Index i = 0; i < workers_.size(); ++i) images_.push_back(std::make_unique<Copies>(problem, Chunks::block));
-    set_relaxation(parameters_at(point_), weights_);
-    set_point(point_);
+    proximal_.prepare(nullptr, weights_, penalties_);
+    take_over_point();
   }
 
   void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
     check(parameters, problem_);
+    own_parameters_ = parameters;
+    refer_to(own_parameters_, weights);
+  }
+
+  void refer_to(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
     check(weights);
     weights_ = weights;
-    parameters_ = parameters;
-    const bool general = std::any_of(parameters_.product.begin(), parameters_.product.end(),
-                                     [](const ProductParameters& product) { return product.has_matrices(); });
+    parameters_ = &parameters;
+    const bool general = has_general_scales();
     if (general && !dense_) dense_ = make_dense_affine_step(problem_);
     affine_ = general ? dense_.get() : structured_.get();
-    prepare();
-    // The block of the same point has moved; its multiplier, state - z = (I - T) state, stays.
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      proximal_.set_block_multiplier(state_, i, reflected_);
-      set_block(i);
-      state_.block_left[i] += reflected_.block_left[i];
-      state_.block_right[i] += reflected_.block_right[i];
-    }
-    update_thresholds();
+    prepare([&](const Block& block) { set_blocks(block, true); });
+    set_right_blocks(true);
+    proximal_.set_thresholds(state_);
   }
 
   void set_point(const LiftedPoint& point) {
-    point_ = point;
+    if (parameters_ == nullptr) start_at_zero();
+    point_.layers = point.layers;
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      state_.active[i] = point.active[i];
-      if (state_.values[i].size() > 0) state_.values[i] = point.values(i);
-      state_.slack[i] = point.slack[i];
-      if (state_.linear[i].size() > 0) state_.linear[i] = point.linear[i];
-      set_block(i);
+      reflected_.active[i] = point.active[i];  // the point's own
+      reflected_.slack[i] = point.slack[i];
     }
-    state_.output() = point.output;
-    state_.share_output({0, problem_.samples()});
-    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point.layers[term_layer(i)].weights;
-    update_thresholds();
+    point_.linear = point.linear;
+    point_.output = point.output;
+    take_over_point();
   }
 
   SubproblemResult solve(const SubproblemOptions& options) {
     check(options);
+    if (parameters_ == nullptr) start_at_zero();
     proximal_.project_pairs(options.project_pairs);
     SubproblemResult result;
     while (result.iterations < options.max_iterations) {
@@ -183,8 +180,9 @@ class SubproblemSolver::Impl {
     for_each_block_of_samples(clear, [&](const Block& block) {
       Copies& image = *images_[static_cast<std::size_t>(block.worker)];
       affine_->recover(reflected_, block, image);
-      if (checking) keep(image, block);
+      if (checking) measure(image, block);
       relax(image, block, options.over_relaxation);
+      if (checking) keep(image, block);
       if (!accelerate) proximal_.accumulate(state_, block);
     });
     affine_->recover_shared(*images_.front());
@@ -207,28 +205,116 @@ class SubproblemSolver::Impl {
     });
   }
 
-  /// The block of the current point under the current parameters becomes the state.
-  void set_block(std::size_t i) {
-    const ProductParameters& product = parameters_.product[i];
-    const BilinearTerms terms = bilinear_terms(point_, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
-    const Index inner = product.x.cols();
-    Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
-    Matrix lower = terms.b + product.y;
-    if (product.has_matrices()) {
-      upper = product.left_matrix * upper * product.right_matrix;
-      lower = lower * product.right_matrix;
-    } else {
-      upper *= product.left_scale * product.right_scale;
-      lower *= product.right_scale;
-    }
-    state_.block_left[i] << upper, lower;
-    state_.block_right[i] << product.left() * (terms.a + product.x), Matrix::Identity(inner, inner);
+  bool has_general_scales() const {
+    return parameters_ != nullptr &&
+           std::any_of(parameters_->product.begin(), parameters_->product.end(),
+                       [](const ProductParameters& product) { return product.has_matrices(); });
   }
 
-  /// For new parameters or penalties.
-  void prepare() {
-    affine_->prepare(parameters_, penalties_);
+  void start_at_zero() {
+    own_parameters_ = parameters_at(zero_point(problem_));
+    parameters_ = &own_parameters_;
+    prepare([](const Block&) {});
+    proximal_.set_thresholds(state_);
+  }
+
+  /// The current point becomes the state, without multipliers.
+  void take_over_point() {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      state_.active[i] = point_.active[i];
+      if (state_.values[i].size() > 0) state_.values[i] = point_.values(i);
+      state_.slack[i] = point_.slack[i];
+      if (state_.linear[i].size() > 0) state_.linear[i] = point_.linear[i];
+    }
+    state_.output() = point_.output;
+    state_.share_output({0, problem_.samples()});
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point_.layers[term_layer(i)].weights;
+    for_each_block_of_samples([](Index) {}, [&](const Block& block) { set_blocks(block, false); });
+    set_right_blocks(false);
+    update_thresholds();
+  }
+
+  /// The rank blocks of the current point under the current parameters become the state, on a block of samples. Where
+  /// asked with their multipliers so far, state - z = (I - T) state = (state - reflected) / 2.
+  void set_blocks(const Block& block, bool keep_multipliers) {
+    if (has_general_scales()) return;  // set_right_blocks does it: V2 couples the samples
+    const LiftedPoint part = samples_of(point_, block.begin, block.size);
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      auto state = state_.block_left[i].middleCols(block.begin, block.size);
+      subtract_reflected(i, state, images_[static_cast<std::size_t>(block.worker)]->block_left[i].leftCols(block.size),
+                         keep_multipliers);
+      const BilinearTerms terms = product_terms(part, i);
+      auto upper = state.topRows(terms.c.rows());
+      auto lower = state.bottomRows(terms.b.rows());
+      if (parameters_ == nullptr) {  // the zero point under parameters at it: A = X = 0, B + Y = 0
+        upper += terms.c;
+        continue;
+      }
+      const ProductParameters& product = parameters_->product[i];
+      const auto y = product.y.middleCols(block.begin, block.size);
+      Matrix inner = terms.c;
+      add_product(inner, Matrix(terms.a + product.x), y);
+      add_product(inner, product.x, terms.b);
+      upper += product.left_scale * product.right_scale * inner;
+      lower += product.right_scale * (terms.b + y);
+    }
+  }
+
+  /// Likewise the parts whose columns are not samples; under general scales all.
+  void set_right_blocks(bool keep_multipliers) {
+    const bool general = has_general_scales();
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      subtract_reflected(i, state_.block_right[i], images_.front()->block_right[i], keep_multipliers);
+      if (general) subtract_reflected(i, state_.block_left[i], reflected_.block_left[i], keep_multipliers);
+      const Index inner = state_.block_right[i].cols();
+      state_.block_right[i].bottomRows(inner).diagonal().array() += 1;
+      if (parameters_ == nullptr) continue;
+      const Matrix weights = point_.unit_weights(i + 1);
+      const ProductParameters& product = parameters_->product[i];
+      state_.block_right[i].topRows(weights.rows()) += product.left() * (weights + product.x);
+      if (!general) continue;
+      const BilinearTerms terms = product_terms(point_, i);
+      const Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
+      state_.block_left[i].topRows(weights.rows()) += product.left() * upper * product.right();
+      state_.block_left[i].bottomRows(inner) += (terms.b + product.y) * product.right();
+    }
+    if (general) update_thresholds();
+  }
+
+  static BilinearTerms product_terms(const LiftedPoint& point, std::size_t i) {
+    return bilinear_terms(point, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
+  }
+
+  /// state = (state - reflected) / 2, or zero.
+  template <class State, class Scratch>
+  void subtract_reflected(std::size_t i, State&& state, Scratch&& reflected, bool keep_multipliers) {
+    if (!keep_multipliers) {
+      state.setZero();
+      return;
+    }
+    set_product(reflected, proximal_.reflection(i), state);
+    state = 0.5 * (state - reflected);
+  }
+
+  /// For new parameters or penalties. also(block) for all blocks of samples, whose rank blocks are summed up after it.
+  template <class Also>
+  void prepare(Also&& also) {
+    affine_->set(*parameters_, penalties_);
     proximal_.prepare(parameters_, weights_, penalties_);
+    const auto clear = [&](Index chunk) {
+      affine_->clear(chunk);
+      proximal_.clear(chunk);
+    };
+    for_each_block_of_samples(clear, [&](const Block& block) {
+      affine_->accumulate_parameters(block);
+      also(block);
+      proximal_.accumulate(state_, block);
+    });
+    affine_->factorize();
+    reset_acceleration();
+  }
+
+  void reset_acceleration() {
     if (!anderson_.active()) return;
     anderson_.reset();
     metric_.setConstant(state_.data().size(), penalties_.pair);
@@ -275,6 +361,7 @@ class SubproblemSolver::Impl {
     for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
   }
 
+  void measure(const Copies& image, const Block& block);
   void keep(const Copies& image, const Block& block);
   void measure_shared(const Copies& image);
   Residuals measure() const;
@@ -283,16 +370,18 @@ class SubproblemSolver::Impl {
   LiftedProblem problem_;
   RelaxationWeights weights_;
   Penalties penalties_;
-  RelaxationParameters parameters_;
+  const RelaxationParameters* parameters_ = nullptr;  // none yet: those at the zero point
+  RelaxationParameters own_parameters_;               // where they were to be copied
   UnitCopies units_;
   Chunks chunks_;
   Workers workers_;
   std::unique_ptr<AffineStep> structured_, dense_;
   AffineStep* affine_;
-  Copies state_, reflected_;
+  Copies state_;
+  LiftedPoint point_;
+  Copies reflected_;                             // its pairs lie in the point's, which is none while iterating
   std::vector<std::unique_ptr<Copies>> images_;  // one block of samples per thread
   ProximalStep proximal_;
-  LiftedPoint point_;
   std::vector<ResidualSums> norms_;  // per chunk
   ResidualSums shared_norms_;
   Anderson anderson_;
@@ -300,9 +389,13 @@ class SubproblemSolver::Impl {
   Vector previous_state_;
 };
 
-void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
+void SubproblemSolver::Impl::measure(const Copies& image, const Block& block) {
   add_norms(output_is_copied(problem_), state_, reflected_, image, block,
             norms_[static_cast<std::size_t>(block.chunk)]);
+}
+
+// The unknowns of a block take the place of its reflections, which have served.
+void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
   const auto copy = [&](const Copies::Part& from, Matrix& to) {
     to.middleCols(block.begin, block.size) = from.leftCols(block.size);
   };
@@ -340,8 +433,8 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
   };
   for_each_part(output_is_copied(problem_), rescale, state_, reflected_);
   penalties_ = next;
-  prepare();
-  update_thresholds();
+  prepare([](const Block&) {});
+  proximal_.set_thresholds(state_);
 }
 
 SubproblemSolver::SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights,
@@ -360,6 +453,9 @@ void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) {
 }
 void SubproblemSolver::set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
   impl_->set_relaxation(parameters, weights);
+}
+void SubproblemSolver::refer_to(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+  impl_->refer_to(parameters, weights);
 }
 void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
 SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }

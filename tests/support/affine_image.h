@@ -5,6 +5,17 @@
 
 namespace relufit::testing_affine {
 
+/// Factorizes for these parameters and penalties.
+inline void prepare(AffineStep& step, const Chunks& chunks, const RelaxationParameters& parameters,
+                    const Penalties& penalties) {
+  step.set(parameters, penalties);
+  for (Index i = 0; i < chunks.count(); ++i) {
+    step.clear(i);
+    for_each_block(chunks[i], [&](Range samples) { step.accumulate_parameters(Block{samples, i, 0}); });
+  }
+  step.factorize();
+}
+
 /// Solves for the target and sets `image`, of all samples, to A x.
 inline void solve(AffineStep& step, const LiftedProblem& problem, const Chunks& chunks, const Copies& target,
                   Copies& image) {

@@ -20,13 +20,16 @@ class AffineStep {
  public:
   virtual ~AffineStep() = default;
 
-  /// Factorizes for new parameters or penalties. Keeps a reference to the parameters.
-  virtual void prepare(const RelaxationParameters& parameters, const Penalties& penalties) = 0;
+  /// New parameters or penalties: set(), clear() for all chunks and accumulate_parameters() for all their blocks, then
+  /// factorize(). Keeps a reference to the parameters.
+  virtual void set(const RelaxationParameters& parameters, const Penalties& penalties) = 0;
+  virtual void accumulate_parameters(const Block& block) = 0;
+  virtual void factorize() = 0;
 
-  /// Forgets what the samples of a chunk contributed to the equations of the weights.
+  /// Forgets what the samples of a chunk contributed.
   virtual void clear(Index chunk) = 0;
 
-  /// Adds what a block of samples contributes.
+  /// Adds what a block of samples contributes to the equations of the weights.
   virtual void accumulate(const Copies& target, const Block& block) = 0;
 
   /// Solves for weights and biases.

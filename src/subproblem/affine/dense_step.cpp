@@ -65,8 +65,12 @@ class DenseAffineStep final : public AffineStep {
     size_ = unknowns_.size();
   }
 
-  void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
+  void set(const RelaxationParameters& parameters, const Penalties& penalties) override {
     parameters_ = &parameters;
+    penalties_ = penalties;
+  }
+  void accumulate_parameters(const Block& /*block*/) override {}
+  void factorize() override {
     set_unknowns(Vector::Zero(size_));
     constant_ = image();
     map_.resize(constant_.size(), size_);
@@ -77,7 +81,7 @@ class DenseAffineStep final : public AffineStep {
       // Different unknowns belong to orthogonal weights.
       for (const Layer& layer : unknowns_.layers) ridge(j) += problem_.ridge * layer.weights.squaredNorm();
     }
-    weights_ = penalty_vector(penalties);
+    weights_ = penalty_vector(penalties_);
     weighted_map_ = weights_.asDiagonal() * map_;
     Matrix normal = map_.transpose() * weighted_map_;
     normal.diagonal() += ridge;
@@ -198,6 +202,7 @@ class DenseAffineStep final : public AffineStep {
 
   const LiftedProblem& problem_;
   const RelaxationParameters* parameters_ = nullptr;
+  Penalties penalties_;
   RowSpace rows_;
   Unknowns unknowns_;
   Copies image_;

@@ -16,10 +16,12 @@ class LinearAffineStep final : public AffineStep {
         outputs_(static_cast<std::size_t>(workers), Matrix(problem.widths.back(), Chunks::block)),
         layers_{fit_.layer()} {}
 
-  void prepare(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {
+  void set(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {
     fit_.prepare(copies_ * penalties.output, penalties);
   }
 
+  void accumulate_parameters(const Block& /*block*/) override {}
+  void factorize() override {}
   void clear(Index chunk) override { fit_.clear(chunk); }
 
   void accumulate(const Copies& target, const Block& block) override {

@@ -91,13 +91,10 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
   if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
 }
 
-void ProductStep::prepare(const ProductParameters& parameters, const Penalties& penalties) {
+void ProductStep::set(const ProductParameters& parameters, const Penalties& penalties) {
   parameters_ = &parameters;
   set_weights(penalties);
   const Matrix& x = parameters.x;
-  const Matrix& y = parameters.y;
-  set_product(xy_, x, y);
-
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(product(x, x.transpose()));
   v_ = eigen.eigenvectors();
   const Vector sigma = eigen.eigenvalues().cwiseMax(0.0);
@@ -109,7 +106,18 @@ void ProductStep::prepare(const ProductParameters& parameters, const Penalties& 
     g_rows_.col(j) = kappa_ / (d_rows_(j) + kappa_ * sigma.array());
   }
   gain_.noalias() = xhat_.transpose() * g_.asDiagonal() * v_.transpose();
-  factorize(y);
+}
+
+// X Y, and what Y contributes to Y Y~' and Y Q, which take the places of full's.
+void ProductStep::accumulate_parameters(const Block& block) {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
+  const auto y = columns(parameters_->y);
+  set_product(columns(xy_), parameters_->x, y);
+  Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
+  add_product(sums.full_y.leftCols(k_), y, y.transpose());
+  sums.full_y.col(k_) -= y.rowwise().sum();
+  if (skips()) subtract_product(sums.full_y.rightCols(skipped_), y, columns(rows_->input_basis()).transpose());
+  if (coupled()) add_product(sums.full_q, y, columns(rows_->basis()).transpose());
 }
 
 void ProductStep::accumulate(const Copies& target, const Block& block) {
@@ -187,21 +195,21 @@ void ProductStep::set_weights(const Penalties& penalties) {
   d_rows_ = (d_ - slack_penalty_ * gamma_.array()).matrix();
 }
 
-void ProductStep::factorize(const Matrix& y) {
+void ProductStep::factorize() {
+  sums_.set_zero();
+  for (const Sums& sums : sums_by_chunk_) sums_.add(sums);
   Matrix gram = Matrix::Zero(features(), features());
-  set_product(gram.topLeftCorner(k_, k_), y, y.transpose());
-  gram.col(k_).head(k_) = -y.rowwise().sum();
-  gram.row(k_).head(k_) = gram.col(k_).head(k_).transpose();
-  gram(k_, k_) = static_cast<double>(y.cols());
+  gram.topRows(k_) = sums_.full_y;
+  gram.leftCols(k_).bottomRows(features() - k_) = sums_.full_y.rightCols(features() - k_).transpose();
+  gram(k_, k_) = static_cast<double>(problem_.samples());
   if (skips()) {
-    subtract_product(gram.topRightCorner(k_, skipped_), y, rows_->input_basis().transpose());
-    gram.row(k_).tail(skipped_) = rows_->input_basis().rowwise().sum().transpose();
-    gram.bottomLeftCorner(skipped_, k_ + 1) = gram.topRightCorner(k_ + 1, skipped_).transpose();
+    gram.row(k_).tail(skipped_) = rows_->input_basis_sums().transpose();
+    gram.col(k_).tail(skipped_) = rows_->input_basis_sums();
     gram.bottomRightCorner(skipped_, skipped_).setIdentity();
   }
   if (coupled()) {
-    set_product(y_rows_.topRows(k_), y, rows_->basis().transpose());
-    y_rows_.row(k_) = -rows_->basis().rowwise().sum().transpose();
+    y_rows_.topRows(k_) = sums_.full_q;
+    y_rows_.row(k_) = -rows_->basis_sums().transpose();
     y_rows_.bottomRows(skipped_).setZero();
     y_rows_.bottomRightCorner(skipped_, skipped_) = -Matrix::Identity(skipped_, skipped_);
   }

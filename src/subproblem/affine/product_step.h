@@ -18,7 +18,9 @@ class ProductStep {
   ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
               Index chunks, Index workers);
 
-  void prepare(const ProductParameters& parameters, const Penalties& penalties);
+  void set(const ProductParameters& parameters, const Penalties& penalties);
+  void accumulate_parameters(const Block& block);
+  void factorize();
   void clear(Index chunk) { sums_by_chunk_[static_cast<std::size_t>(chunk)].set_zero(); }
   void accumulate(const Copies& target, const Block& block);
   void solve(const Copies& target);
@@ -55,7 +57,6 @@ class ProductStep {
   bool skips() const { return problem_.skip_connections; }
   Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
-  void factorize(const Matrix& y);
   template <class Columns>
   void set_full(const Copies& target, Range block, Columns& full) const;
   template <class Columns>

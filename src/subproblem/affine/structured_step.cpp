@@ -30,9 +30,17 @@ class StructuredAffineStep final : public AffineStep {
     copy_layers();
   }
 
-  void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
+  void set(const RelaxationParameters& parameters, const Penalties& penalties) override {
     if (first_) first_->prepare(penalties.pair * units_.argument_penalty(), penalties);
-    for (std::size_t i = 0; i < products_.size(); ++i) products_[i].prepare(parameters.product[i], penalties);
+    for (std::size_t i = 0; i < products_.size(); ++i) products_[i].set(parameters.product[i], penalties);
+  }
+
+  void accumulate_parameters(const Block& block) override {
+    for (ProductStep& product : products_) product.accumulate_parameters(block);
+  }
+
+  void factorize() override {
+    for (ProductStep& product : products_) product.factorize();
   }
 
   void clear(Index chunk) override {

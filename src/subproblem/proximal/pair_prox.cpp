@@ -5,7 +5,8 @@
 //
 // that is the scalar secular equation |(nu I + K)^{-1} e| = 1 of trust-region methods: 1 / |q(nu)| is increasing and
 // concave, so Newton's method on it from the left increases monotonically to the root and converges quadratically. The
-// start nu = |e| - lambda_max(K) is to the left. If |q(0)| < 1 then v = 0 at the minimum, nu = 0.
+// start nu = |e| - e'K e / |e|^2 is to the left, since the squares |e_i / (nu + K_i)|^2 are convex in K_i. If |q(0)| <
+// 1 then v = 0 at the minimum, nu = 0.
 //
 // K is far from small or regular for large values, so nothing is computed from it that cancels. With
 //
@@ -94,15 +95,16 @@ HWY_INLINE Minimizer solve_free(const Pair& pair) {
   const Vec g1 = hn::NegMulAdd(jh2, c2, hn::Mul(js2, c1));  // step adj(J)' c
   const Vec g2 = hn::NegMulAdd(js1, c1, hn::Mul(jh1, c2));
 
-  const Vec half = hn::Set(tag, 0.5);
   const Vec trace = hn::Add(hh, ss);
-  const Vec gap = hn::Mul(half, hn::Sub(hh, ss));
-  const Vec largest = hn::MulAdd(half, trace, hn::Sqrt(hn::MulAdd(gap, gap, hn::Mul(hs, hs))));
   const Vec length = hn::Sqrt(hn::MulAdd(e1, e1, hn::Mul(e2, e2)));
   // Where v = 0, Newton's method would go below zero.
   const Vec floor = hn::MulAdd(hn::Set(tag, 1e-24), length, tiny);
   const Vec volume2 = hn::MulAdd(volume, volume, tiny);
-  Vec nu = hn::Max(hn::Sub(length, largest), floor);
+  const Vec je1 = hn::MulAdd(jh1, e1, hn::Mul(jh2, e2));  // J'e
+  const Vec je2 = hn::MulAdd(js1, e1, hn::Mul(js2, e2));
+  const Vec mean = hn::Div(hn::Mul(pair.step, hn::MulAdd(je1, je1, hn::Mul(je2, je2))),
+                           hn::Max(hn::MulAdd(e1, e1, hn::Mul(e2, e2)), tiny));
+  Vec nu = hn::Max(hn::Sub(length, mean), floor);
   Mask moving = hn::Eq(nu, nu);  // a lane that is done stays: its steps are its own, whatever its neighbours need
 
   for (int i = 0; i < kMaxNewton; ++i) {
@@ -118,7 +120,7 @@ HWY_INLINE Minimizer solve_free(const Pair& pair) {
     const Vec change = hn::Div(hn::Mul(hn::Sub(hn::Sqrt(square), one), square), hn::Max(curvature, tiny));
     const Vec next = hn::Max(hn::Add(nu, change), floor);
     // The step after this one would be about the square of it, relative to nu.
-    const Mask done = hn::Le(hn::Abs(hn::Sub(next, nu)), hn::Mul(hn::Set(tag, 1e-9), nu));
+    const Mask done = hn::Le(hn::Abs(hn::Sub(next, nu)), hn::Mul(hn::Set(tag, 1e-8), nu));
     nu = hn::IfThenElse(moving, next, nu);
     moving = hn::AndNot(done, moving);
     if (hn::AllFalse(tag, moving)) break;
@@ -186,9 +188,12 @@ HWY_INLINE EdgeRoot edge_root(Vec t, Vec p) {
   return {beta, sine, stiff};
 }
 
-// On the edge where only `kept` may be positive.
-HWY_INLINE EdgeMinimizer solve_edge(const Pair& pair, const Side& kept, const Side& zero) {
+// On the edge where only h, or only s, may be positive.
+HWY_INLINE EdgeMinimizer solve_edge(const Pair& pair, Mask keeps_h) {
   const Tag tag;
+  const auto choose = [&](Vec a, Vec b) HWY_ATTR { return hn::IfThenElse(keeps_h, a, b); };
+  const Side kept{choose(pair.h_in, pair.s_in), choose(pair.x, pair.y)};
+  const Side zero{choose(pair.s_in, pair.h_in), choose(pair.y, pair.x)};
   const Vec one = hn::Set(tag, 1.0);
   const Vec weight = hn::Mul(pair.step, pair.w2);
   const Vec stretch = hn::MulAdd(pair.w2, hn::Mul(zero.parameter, zero.parameter), one);
@@ -216,36 +221,28 @@ HWY_INLINE EdgeMinimizer solve_edge(const Pair& pair, const Side& kept, const Si
 
 // On the edge of the larger input. Returns where this is the minimizer.
 HWY_INLINE Mask solve_larger(const Pair& pair, Vec& h, Vec& s) {
-  const Tag tag;
-  const Vec zero = hn::Zero(tag);
   const Mask keeps_h = hn::Ge(pair.h_in, pair.s_in);
-  const auto choose = [&](Vec a, Vec b) HWY_ATTR { return hn::IfThenElse(keeps_h, a, b); };
-  const EdgeMinimizer edge = solve_edge(pair, {choose(pair.h_in, pair.s_in), choose(pair.x, pair.y)},
-                                        {choose(pair.s_in, pair.h_in), choose(pair.y, pair.x)});
-  h = choose(edge.value, zero);
-  s = choose(zero, edge.value);
+  const EdgeMinimizer edge = solve_edge(pair, keeps_h);
+  h = hn::IfThenElseZero(keeps_h, edge.value);
+  s = hn::IfThenZeroElse(keeps_h, edge.value);
   return edge.optimal;
 }
 
-HWY_INLINE void solve_signed(const Pair& pair, Vec& h, Vec& s) {
+// Where the minimizer is not on the edge of the larger input: the free one, or the one on the other edge.
+HWY_INLINE void solve_others(const Pair& pair, Vec& h, Vec& s) {
   const Tag tag;
   const Vec zero = hn::Zero(tag);
-  const Mask first = solve_larger(pair, h, s);
-  if (hn::AllTrue(tag, first)) return;
+  const Minimizer free = solve_free(pair);
+  const Mask negative = hn::Or(hn::Lt(free.h, zero), hn::Lt(free.s, zero));
+  h = hn::Max(free.h, zero);
+  s = hn::Max(free.s, zero);
+  if (hn::AllFalse(tag, negative)) return;
 
   const Mask keeps_h = hn::Lt(pair.h_in, pair.s_in);
-  const auto choose = [&](Vec a, Vec b) HWY_ATTR { return hn::IfThenElse(keeps_h, a, b); };
-  const EdgeMinimizer edge = solve_edge(pair, {choose(pair.h_in, pair.s_in), choose(pair.x, pair.y)},
-                                        {choose(pair.s_in, pair.h_in), choose(pair.y, pair.x)});
-  const Mask second = hn::AndNot(first, edge.optimal);
-  h = hn::IfThenElse(second, choose(edge.value, zero), h);
-  s = hn::IfThenElse(second, choose(zero, edge.value), s);
-  const Mask solved = hn::Or(first, second);
-  if (hn::AllTrue(tag, solved)) return;
-
-  const Minimizer free = solve_free(pair);
-  h = hn::IfThenElse(solved, h, hn::Max(free.h, zero));
-  s = hn::IfThenElse(solved, s, hn::Max(free.s, zero));
+  const EdgeMinimizer edge = solve_edge(pair, keeps_h);
+  const Mask on_edge = hn::And(negative, edge.optimal);
+  h = hn::IfThenElse(on_edge, hn::IfThenElseZero(keeps_h, edge.value), h);
+  s = hn::IfThenElse(on_edge, hn::IfThenZeroElse(keeps_h, edge.value), s);
 }
 
 HWY_INLINE Pair make_pair(Vec step, Vec h_in, Vec s_in, Vec x, Vec y, Vec w) {
@@ -259,6 +256,15 @@ HWY_INLINE Vec made(Result result, Vec z, Vec in) {
   return result == Result::minimizer ? z : hn::Sub(hn::Add(z, z), in);
 }
 
+constexpr std::size_t kMaxLanes = HWY_MAX_BYTES / sizeof(double);
+
+// One bit per lane, of the first `count`.
+HWY_INLINE unsigned bits_of(Mask mask, Index count) {
+  std::uint8_t bytes[8] = {};
+  hn::StoreMaskBits(Tag(), mask, bytes);
+  return bytes[0] & ((1U << count) - 1);
+}
+
 struct Arrays {
   const double *h_in, *s_in, *x, *y, *w;
   double *h_out, *s_out;
@@ -270,11 +276,11 @@ class Queue {
   Queue(double step, Result result, const Arrays& arrays) : step_(step), result_(result), arrays_(arrays) {}
 
   HWY_INLINE bool full() const { return size_ > kCapacity - kMaxLanes; }
-  HWY_INLINE void add(Index place) { place_[size_++] = place; }
-  HWY_INLINE void add(Mask mask, Index begin) {
-    std::uint8_t bytes[8] = {};
-    hn::StoreMaskBits(Tag(), mask, bytes);
-    for (unsigned bits = bytes[0]; bits != 0; bits &= bits - 1) add(begin + std::countr_zero(bits));
+  // The first `count` lanes of a vector of pairs from `begin` on, where asked.
+  HWY_INLINE void add(Mask mask, Index count, Index begin) {
+    for (unsigned bits = bits_of(mask, count); bits != 0; bits &= bits - 1) {
+      place_[size_++] = begin + std::countr_zero(bits);
+    }
   }
 
   void solve() {
@@ -292,7 +298,7 @@ class Queue {
       }
       const auto load = [&](int k) HWY_ATTR { return hn::LoadU(tag, data[k]); };
       Vec h, s;
-      solve_signed(make_pair(hn::Set(tag, step_), load(0), load(1), load(2), load(3), load(4)), h, s);
+      solve_others(make_pair(hn::Set(tag, step_), load(0), load(1), load(2), load(3), load(4)), h, s);
       hn::StoreU(made(result_, h, load(0)), tag, h_out);
       hn::StoreU(made(result_, s, load(1)), tag, s_out);
       for (std::size_t j = 0; j < std::min(lanes, size_ - i); ++j) {
@@ -304,7 +310,6 @@ class Queue {
   }
 
  private:
-  static constexpr std::size_t kMaxLanes = HWY_MAX_BYTES / sizeof(double);
   static constexpr std::size_t kCapacity = 8 * kMaxLanes;
 
   double step_;
@@ -314,25 +319,47 @@ class Queue {
   Index place_[kCapacity];
 };
 
+// A vector of pairs, where their minimizer is on the edge of the larger input. Returns where it is not: there the
+// outputs stay as they are, so that inputs in their place are not lost.
+HWY_INLINE Mask solve_vector(double step, Result result, const Arrays& arrays, Index begin) {
+  const Tag tag;
+  const auto load = [&](const double* from) HWY_ATTR { return hn::LoadU(tag, from + begin); };
+  const Pair pair = make_pair(hn::Set(tag, step), load(arrays.h_in), load(arrays.s_in), load(arrays.x), load(arrays.y),
+                              load(arrays.w));
+  Vec h, s;
+  const Mask solved = solve_larger(pair, h, s);
+  hn::BlendedStore(made(result, h, pair.h_in), solved, tag, arrays.h_out + begin);
+  hn::BlendedStore(made(result, s, pair.s_in), solved, tag, arrays.s_out + begin);
+  return hn::Not(solved);
+}
+
 HWY_INLINE void solve_pairs(Index count, double step, Result result, const Arrays& arrays) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   const Index whole = count / lanes * lanes;
   Queue queue(step, result, arrays);
   for (Index i = 0; i < whole; i += lanes) {
-    const auto load = [&](const double* from) HWY_ATTR { return hn::LoadU(tag, from + i); };
-    const Pair pair = make_pair(hn::Set(tag, step), load(arrays.h_in), load(arrays.s_in), load(arrays.x),
-                                load(arrays.y), load(arrays.w));
-    Vec h, s;
-    const Mask solved = solve_larger(pair, h, s);
-    // The inputs of the others stay, which outputs in their place would lose.
-    hn::BlendedStore(made(result, h, pair.h_in), solved, tag, arrays.h_out + i);
-    hn::BlendedStore(made(result, s, pair.s_in), solved, tag, arrays.s_out + i);
-    if (hn::AllTrue(tag, solved)) continue;
-    queue.add(hn::Not(solved), i);
+    const Mask others = solve_vector(step, result, arrays, i);
+    if (hn::AllFalse(tag, others)) continue;
+    queue.add(others, lanes, i);
     if (queue.full()) queue.solve();
   }
-  for (Index i = whole; i < count; ++i) queue.add(i);
+  if (whole < count) {
+    // The rest in a vector of its own, so that every entry sees the same arithmetic.
+    double pad[5][kMaxLanes];
+    const double* in[5] = {arrays.h_in, arrays.s_in, arrays.x, arrays.y, arrays.w};
+    for (std::size_t k = 0; k < 5; ++k) {
+      for (Index j = 0; j < lanes; ++j) pad[k][j] = in[k][std::min(whole + j, count - 1)];
+    }
+    double h_out[kMaxLanes] = {}, s_out[kMaxLanes] = {};
+    const Mask others = solve_vector(step, result, {pad[0], pad[1], pad[2], pad[3], pad[4], h_out, s_out}, 0);
+    queue.add(others, count - whole, whole);
+    for (unsigned bits = bits_of(hn::Not(others), count - whole); bits != 0; bits &= bits - 1) {
+      const int lane = std::countr_zero(bits);
+      arrays.h_out[whole + lane] = h_out[lane];
+      arrays.s_out[whole + lane] = s_out[lane];
+    }
+  }
   queue.solve();
 }
 

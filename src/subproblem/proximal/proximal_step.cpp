@@ -17,9 +17,9 @@ ProximalStep::ProximalStep(const LiftedProblem& problem, const Copies& state, co
   }
 }
 
-void ProximalStep::prepare(const RelaxationParameters& parameters, const RelaxationWeights& weights,
+void ProximalStep::prepare(const RelaxationParameters* parameters, const RelaxationWeights& weights,
                            const Penalties& penalties) {
-  parameters_ = &parameters;
+  parameters_ = parameters;
   weights_ = weights;
   penalties_ = penalties;
 }
@@ -31,7 +31,7 @@ void ProximalStep::clear(Index chunk) {
 void ProximalStep::accumulate(const Copies& state, const Block& block) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     const auto columns = state.block_left[i].middleCols(block.begin, block.size);
-    add_product(partial_grams_[i][static_cast<std::size_t>(block.chunk)], columns, columns.transpose());
+    partial_grams_[i][static_cast<std::size_t>(block.chunk)].selfadjointView<Eigen::Lower>().rankUpdate(columns);
   }
 }
 
@@ -129,13 +129,6 @@ void ProximalStep::reflect_output(const Copies& state, Range block, Copies& refl
     }
     out = 2 * out - in;
   }
-}
-
-void ProximalStep::set_block_multiplier(const Copies& state, std::size_t index, Copies& block) const {
-  block.block_left[index] = state.block_left[index];
-  subtract_product(block.block_left[index], thresholds_[index].matrix(), state.block_left[index]);
-  block.block_right[index] = state.block_right[index];
-  subtract_product(block.block_right[index], thresholds_[index].matrix(), state.block_right[index]);
 }
 
 Matrix ProximalStep::weights(const Copies& state, std::size_t term) const {

@@ -21,8 +21,8 @@ class ProximalStep {
  public:
   ProximalStep(const LiftedProblem& problem, const Copies& state, const Chunks& chunks);
 
-  /// Keeps a reference to the parameters.
-  void prepare(const RelaxationParameters& parameters, const RelaxationWeights& weights, const Penalties& penalties);
+  /// Keeps a reference to the parameters of pairs; null until there are any.
+  void prepare(const RelaxationParameters* parameters, const RelaxationWeights& weights, const Penalties& penalties);
   /// Whether pairs are projected instead (SubproblemOptions::project_pairs).
   void project_pairs(bool project) { project_pairs_ = project; }
 
@@ -35,8 +35,8 @@ class ProximalStep {
   /// Likewise the parts whose columns are not samples.
   void reflect_shared(const Copies& state, Copies& reflected) const;
 
-  /// block = state - z of one rank block: its multiplier over the penalty.
-  void set_block_multiplier(const Copies& state, std::size_t index, Copies& block) const;
+  /// 2 T - I of one rank block, by which its parts are reflected from the left.
+  const Matrix& reflection(std::size_t index) const { return reflections_[index]; }
 
   /// W_l of one of the problem's weight terms, which satisfies it.
   Matrix weights(const Copies& state, std::size_t term) const;
@@ -54,7 +54,7 @@ class ProximalStep {
   Penalties penalties_;
   bool project_pairs_ = false;
   std::vector<ThresholdMap> thresholds_;
-  std::vector<Matrix> reflections_, grams_;         // 2 T - I, M M'
+  std::vector<Matrix> reflections_, grams_;         // 2 T - I, lower triangle of M M'
   std::vector<std::vector<Matrix>> partial_grams_;  // per product, per chunk
 };
 

@@ -260,7 +260,7 @@ TEST_P(EveryActivation, AffineStepIsOptimal) {
     Copies target(lifted), image(lifted);
     target.data() = normal_matrix(random, target.data().size(), 1);
     const auto step = make_structured_affine_step(lifted, chunks, 1);
-    step->prepare(parameters, rho);
+    testing_affine::prepare(*step, chunks, parameters, rho);
     testing_affine::solve(*step, lifted, chunks, target, image);
     const std::vector<Layer>& layers = step->layers();
 

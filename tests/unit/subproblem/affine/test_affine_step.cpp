@@ -120,7 +120,7 @@ struct Setting {
 };
 
 void run(AffineStep& step, const Setting& setting, const Chunks& chunks, Copies& image) {
-  step.prepare(setting.parameters, setting.penalties);
+  testing_affine::prepare(step, chunks, setting.parameters, setting.penalties);
   testing_affine::solve(step, setting.problem, chunks, *setting.target, image);
 }
 
