@@ -167,11 +167,17 @@ void print_memory(const Size& size, int threads) {
   fmt::print(" {:6.0f}", (peak_bytes() - before) / size.pairs());
 }
 
-void print_times(const Size& size, int threads) {
+void print_times(const Size& size, int threads, Index changes) {
   const relufit::LiftedProblem problem = make_problem(size);
   relufit::SubproblemSolver solver(problem, {}, {}, threads);
-  solver.set_parameters(relufit::random_parameters(problem, 0.5, 2));
+  relufit::RelaxationParameters parameters = relufit::random_parameters(problem, 0.5, 2);
+  solver.refer_to(parameters, {});
   relufit::SubproblemOptions options = sequence_options(threads, 1).subproblem;
+  for (Index i = 0; i < changes; ++i) {
+    solver.solve(options);
+    move_parameters(solver.point(), parameters);
+    solver.refer_to(parameters, {});
+  }
   const auto repeats = std::max<Index>(1, 500000 / (size.hidden * size.samples));
   options.max_iterations = 5 * repeats;
   solver.solve(options);
@@ -202,13 +208,14 @@ void print_times(const Size& size, int threads) {
 
 int main(int argc, char** argv) {
   CLI::App app("Cost of an iteration of the subproblem solver per pair, beside the machine's floor");
-  Index inputs = 0, hidden = 0;
+  Index inputs = 0, hidden = 0, changes = 0;
   std::vector<Index> samples{1000, 10000, 100000, 200000};
   std::vector<int> threads{1, 2};
   app.add_option("--inputs", inputs, "width of the data; with --hidden, in place of 10-20-1 and 50-100-1");
   app.add_option("--hidden", hidden, "hidden units");
   app.add_option("--samples", samples, "numbers of samples");
   app.add_option("--threads", threads, "numbers of threads");
+  app.add_option("--changes", changes, "of the parameters before they are fixed: the later, the nearer to a solution");
   CLI11_PARSE(app, argc, argv);
 
   std::vector<std::pair<Index, Index>> networks{{10, 20}, {50, 100}};
@@ -221,7 +228,7 @@ int main(int argc, char** argv) {
         const Size size{n0, k, n};
         fmt::print("{:>10} {:>8} {:>7}", fmt::format("{}-{}-1", n0, k), n, count);
         isolate([&] { print_memory(size, count); });
-        isolate([&] { print_times(size, count); });
+        isolate([&] { print_times(size, count, changes); });
       }
     }
   }

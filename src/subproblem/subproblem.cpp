@@ -9,6 +9,7 @@
 #include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"
+#include "subproblem/copies/point_blocks.h"
 #include "subproblem/proximal/proximal_step.h"
 #include "subproblem/residuals.h"
 
@@ -243,20 +244,7 @@ class SubproblemSolver::Impl {
       auto state = state_.block_left[i].middleCols(block.begin, block.size);
       subtract_reflected(i, state, images_[static_cast<std::size_t>(block.worker)]->block_left[i].leftCols(block.size),
                          keep_multipliers);
-      const BilinearTerms terms = product_terms(part, i);
-      auto upper = state.topRows(terms.c.rows());
-      auto lower = state.bottomRows(terms.b.rows());
-      if (parameters_ == nullptr) {  // the zero point under parameters at it: A = X = 0, B + Y = 0
-        upper += terms.c;
-        continue;
-      }
-      const ProductParameters& product = parameters_->product[i];
-      const auto y = product.y.middleCols(block.begin, block.size);
-      Matrix inner = terms.c;
-      add_product(inner, Matrix(terms.a + product.x), y);
-      add_product(inner, product.x, terms.b);
-      upper += product.left_scale * product.right_scale * inner;
-      lower += product.right_scale * (terms.b + y);
+      add_left_block(part, i, product_parameters(i), block, state);
     }
   }
 
@@ -265,29 +253,22 @@ class SubproblemSolver::Impl {
     const bool general = has_general_scales();
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
       subtract_reflected(i, state_.block_right[i], images_.front()->block_right[i], keep_multipliers);
-      if (general) subtract_reflected(i, state_.block_left[i], reflected_.block_left[i], keep_multipliers);
-      const Index inner = state_.block_right[i].cols();
-      state_.block_right[i].bottomRows(inner).diagonal().array() += 1;
-      if (parameters_ == nullptr) continue;
-      const Matrix weights = point_.unit_weights(i + 1);
-      const ProductParameters& product = parameters_->product[i];
-      state_.block_right[i].topRows(weights.rows()) += product.left() * (weights + product.x);
+      add_right_block(point_, i, product_parameters(i), state_.block_right[i]);
       if (!general) continue;
-      const BilinearTerms terms = product_terms(point_, i);
-      const Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
-      state_.block_left[i].topRows(weights.rows()) += product.left() * upper * product.right();
-      state_.block_left[i].bottomRows(inner) += (terms.b + product.y) * product.right();
+      subtract_reflected(i, state_.block_left[i], reflected_.block_left[i], keep_multipliers);
+      add_general_left_block(point_, i, parameters_->product[i], state_.block_left[i]);
     }
     if (general) update_thresholds();
   }
 
-  static BilinearTerms product_terms(const LiftedPoint& point, std::size_t i) {
-    return bilinear_terms(point, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
+  /// Null where there are none yet.
+  const ProductParameters* product_parameters(std::size_t i) const {
+    return parameters_ == nullptr ? nullptr : &parameters_->product[i];
   }
 
   /// state = (state - reflected) / 2, or zero.
-  template <class State, class Scratch>
-  void subtract_reflected(std::size_t i, State&& state, Scratch&& reflected, bool keep_multipliers) {
+  void subtract_reflected(std::size_t i, Eigen::Ref<Matrix> state, Eigen::Ref<Matrix> reflected,
+                          bool keep_multipliers) {
     if (!keep_multipliers) {
       state.setZero();
       return;

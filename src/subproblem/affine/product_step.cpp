@@ -126,7 +126,7 @@ void ProductStep::accumulate(const Copies& target, const Block& block) {
   Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
   auto full = my.inner.leftCols(block.size);
   auto r = my.outer.leftCols(block.size);
-  set_full(target, block, full);
+  set_full(target, block, 1, full);
   set_r(target, block, r);
   const auto y = columns(parameters_->y);
   add_product(sums.full_y.leftCols(k_), full, y.transpose());
@@ -231,15 +231,20 @@ void ProductStep::factorize() {
   }
 }
 
-// full = d0 q + rho_s s
+// factor full = factor (d0 q + rho_s s)
 template <class Columns>
-void ProductStep::set_full(const Copies& target, Range block, Columns& full) const {
+void ProductStep::set_full(const Copies& target, Range block, double factor, Columns& full) const {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   const double v2 = parameters_->right_scale;
-  const Copies::Part& h = coupled() ? target.active[index_] : target.values[index_];
-  full = h_penalty_ * h.middleCols(block.begin, block.size) +
-         (product_ * v2) * target.block_left[index_].middleCols(block.begin, block.size).bottomRows(k_) -
-         (product_ * v2 * v2) * parameters_->y.middleCols(block.begin, block.size);
-  if (coupled()) full += slack_penalty_ * target.slack[index_].middleCols(block.begin, block.size);
+  const double below = factor * product_ * v2;
+  const auto left = columns(target.block_left[index_]).bottomRows(k_);
+  const auto y = columns(parameters_->y);
+  if (coupled()) {
+    full = (factor * h_penalty_) * columns(target.active[index_]) +
+           (factor * slack_penalty_) * columns(target.slack[index_]) + below * (left - v2 * y);
+  } else {
+    full = (factor * h_penalty_) * columns(target.values[index_]) + below * (left - v2 * y);
+  }
 }
 
 // R = T11 / c - X Y - D~
@@ -339,11 +344,10 @@ void ProductStep::recover(const Copies& target, const Block& block, Copies& imag
   const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   const auto first = [&](auto&& matrix) { return matrix.leftCols(block.size); };
   Scratch& my = scratch_[static_cast<std::size_t>(block.worker)];
-  auto full = first(my.inner);
+  auto h = first(coupled() ? image.active[index_] : image.values[index_]);
   auto e = first(my.outer);
   auto rest = first(my.rest);  // F Y~ - R
-  set_full(target, block, full);
-  full /= d_;
+  set_full(target, block, 1 / d_, h);
   set_r(target, block, rest);
 
   const Matrix& x = parameters_->x;
@@ -353,11 +357,9 @@ void ProductStep::recover(const Copies& target, const Block& block, Copies& imag
   rest.colwise() -= f_.col(k_);
   if (skips()) subtract_product(rest, f_.rightCols(skipped_), columns(rows_->input_basis()));
   e = rest;
-  add_product(e, x, full);
+  add_product(e, x, h);
   if (coupled()) add_product(e, correction_x_, columns(rows_->basis()));
 
-  auto h = first(coupled() ? image.active[index_] : image.values[index_]);
-  h = full;
   subtract_product(h, gain_, e);
   if (coupled()) {
     add_product(h, shift_, columns(rows_->basis()));

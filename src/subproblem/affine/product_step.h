@@ -58,7 +58,7 @@ class ProductStep {
   Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
   template <class Columns>
-  void set_full(const Copies& target, Range block, Columns& full) const;
+  void set_full(const Copies& target, Range block, double factor, Columns& full) const;
   template <class Columns>
   void set_r(const Copies& target, Range block, Columns& r) const;
   void set_pulls(const Copies& target);
