@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build libeigen3-dev libfmt-dev libhwy-dev liblbfgs-dev nlohmann-json3-dev libcli11-dev
-       libgtest-dev libbenchmark-dev gnuplot-nox)
+       libgtest-dev gnuplot-nox)
 python=(python3 python3-dev python3-venv)
 checks=(coinor-csdp clang clang-format clang-tidy)
 docs=(doxygen)

@@ -89,6 +89,9 @@ struct LiftedPoint {
   Matrix values(std::size_t layer) const;
 };
 
+/// The values at consecutive samples.
+LiftedPoint samples_of(const LiftedPoint& point, Index begin, Index size);
+
 /// All zero, of the problem's shapes.
 LiftedPoint zero_point(const LiftedProblem& problem);
 

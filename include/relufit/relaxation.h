@@ -60,6 +60,9 @@ struct RelaxationParameters {
 /// X = -A, Y = -B at the point, unit scales: at a feasible point the relaxation is then exact (method of the source).
 RelaxationParameters parameters_at(const LiftedPoint& point);
 
+/// Likewise into parameters of the same shapes, whose scales stay.
+void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters);
+
 /// Parameters at a random guess. W, H and S are independent and normal with standard deviation `scale`; for activations
 /// of several pieces, where such a guess mostly leads to units that stay between their thresholds, they are the values
 /// of a random network whose units' arguments have that standard deviation. The same seed gives the same guess on every

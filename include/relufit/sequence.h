@@ -78,7 +78,7 @@ void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_itera
 Index default_inner_iterations(Strategy strategy);
 
 /// Throws std::invalid_argument for options out of range, or parameters that do not fit the problem.
-SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
-                            const SequenceOptions& options, const SequenceObserver& observer = {});
+SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters start, const SequenceOptions& options,
+                            const SequenceObserver& observer = {});
 
 }  // namespace relufit

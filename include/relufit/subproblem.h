@@ -73,6 +73,10 @@ class SubproblemSolver {
   /// Likewise, with new weights. Throws std::invalid_argument.
   void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights);
 
+  /// Likewise without a copy, and without the check: the parameters must suit the problem and stay alive and unchanged
+  /// until others take their place or the solver ends.
+  void refer_to(const RelaxationParameters& parameters, const RelaxationWeights& weights);
+
   /// Starts from the image of this point with zero multipliers (after set_parameters).
   void set_point(const LiftedPoint& point);
 

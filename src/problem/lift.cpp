@@ -151,6 +151,15 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
   return point;
 }
 
+LiftedPoint samples_of(const LiftedPoint& point, Index begin, Index size) {
+  const auto columns = [&](const Matrix& of) { return of.size() > 0 ? Matrix(of.middleCols(begin, size)) : of; };
+  LiftedPoint part{point.layers, {}, {}, columns(point.output), point.activation, columns(point.skipped), {}};
+  for (const Matrix& active : point.active) part.active.push_back(columns(active));
+  for (const Matrix& slack : point.slack) part.slack.push_back(columns(slack));
+  for (const Matrix& linear : point.linear) part.linear.push_back(columns(linear));
+  return part;
+}
+
 Matrix LiftedPoint::unit_weights(std::size_t layer) const {
   const Matrix& weights = layers[layer].weights;
   return weights.leftCols(layer == 0 ? weights.cols() : weights.cols() - skipped.rows());
@@ -209,11 +218,11 @@ namespace {
 
 double largest(const Matrix& values) { return values.size() > 0 ? values.cwiseAbs().maxCoeff() : 0.0; }
 
-double output_violation(const LiftedProblem& problem, const Matrix& output) {
+double output_violation(const LiftedProblem& problem, const Matrix& output, const Matrix& targets) {
   if (problem.loss != Loss::exact) return 0;
-  const Matrix difference = output - problem.targets;
+  const Matrix difference = output - targets;
   if (problem.output == OutputActivation::linear) return largest(difference);
-  const auto positive = problem.targets.array() > 0;
+  const auto positive = targets.array() > 0;
   return largest(positive.select(difference.array(), difference.array().max(0.0)).matrix());
 }
 
@@ -235,18 +244,24 @@ double piece_violation(const LiftedPoint& point, std::size_t layer) {
 }  // namespace
 
 Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
+  constexpr Index kBlock = 1024;  // samples at a time, so that no array is as large as the point
   Violations result;
-  const Layer& first = point.layers.front();
-  const Matrix z = (first.weights * problem.inputs).colwise() + first.bias;
-  result.affine = point.active.empty() ? largest(z - point.output) : largest(z - point.arguments(0));
-  for (std::size_t l = 0; l < point.active.size(); ++l) {
-    result.affine = std::max(result.affine, piece_violation(point, l));
-    result.sign = std::max({result.sign, -point.active[l].minCoeff(), -point.slack[l].minCoeff()});
-  }
-  result.output = output_violation(problem, point.output);
-  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-    double& family = equality.kind == BilinearEquality::Kind::pair ? result.pair : result.product;
-    family = std::max(family, largest(bilinear_residual(point, equality)));
+  for (Index begin = 0; begin < problem.samples(); begin += kBlock) {
+    const Index size = std::min(kBlock, problem.samples() - begin);
+    const LiftedPoint part = samples_of(point, begin, size);
+    const Layer& first = part.layers.front();
+    const Matrix z = (first.weights * problem.inputs.middleCols(begin, size)).colwise() + first.bias;
+    const Matrix& last = part.output;
+    result.affine = std::max(result.affine, part.active.empty() ? largest(z - last) : largest(z - part.arguments(0)));
+    for (std::size_t l = 0; l < part.active.size(); ++l) {
+      result.affine = std::max(result.affine, piece_violation(part, l));
+      result.sign = std::max({result.sign, -part.active[l].minCoeff(), -part.slack[l].minCoeff()});
+    }
+    result.output = std::max(result.output, output_violation(problem, last, problem.targets.middleCols(begin, size)));
+    for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+      double& family = equality.kind == BilinearEquality::Kind::pair ? result.pair : result.product;
+      family = std::max(family, largest(bilinear_residual(part, equality)));
+    }
   }
   return result;
 }

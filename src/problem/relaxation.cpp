@@ -76,6 +76,15 @@ RelaxationParameters parameters_at(const LiftedPoint& point) {
   return parameters;
 }
 
+void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters) {
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    parameters.pair[l].x = -point.active[l];
+    parameters.pair[l].y = -point.slack[l];
+    parameters.product[l].x = -point.unit_weights(l + 1);
+    parameters.product[l].y = point.activation == Activation::relu ? -point.active[l] : -point.values(l);
+  }
+}
+
 void check(const RelaxationParameters& parameters, const LiftedProblem& problem) {
   const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
   require(parameters.pair.size() == hidden && parameters.product.size() == hidden,
@@ -118,23 +127,57 @@ double loss_value(const LiftedProblem& problem, const Matrix& output) {
 
 namespace {
 
-/// The rank block of a product, P = I. Scalar scales are not made into matrices: V2 would be N x N.
-Matrix product_block(const BilinearTerms& terms, const ProductParameters& product) {
-  const Index outer = terms.c.rows();
-  const Index inner = terms.b.rows();
-  const Matrix identity = Matrix::Identity(inner, inner);
-  if (product.has_matrices()) {
-    return rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right());
-  }
+/// The upper left and lower left parts of the rank block of a product with scalar scales, P = I.
+Matrix left_block(const BilinearTerms& terms, const ProductParameters& product, const Matrix& y) {
   const double v1 = product.left_scale;
   const double v2 = product.right_scale;
-  Matrix block(outer + inner, terms.c.cols() + inner);
-  block.topRightCorner(outer, inner) = v1 * (terms.a + product.x);
-  block.topLeftCorner(outer, terms.c.cols()) =
-      v1 * v2 * (terms.c + (terms.a + product.x) * product.y + product.x * terms.b);
-  block.bottomLeftCorner(inner, terms.c.cols()) = v2 * (terms.b + product.y);
-  block.bottomRightCorner(inner, inner) = identity;
+  Matrix block(terms.c.rows() + terms.b.rows(), terms.c.cols());
+  block << v1 * v2 * (terms.c + (terms.a + product.x) * y + product.x * terms.b), v2 * (terms.b + y);
   return block;
+}
+
+/// The triangular factor of a QR factorization, at most square.
+Matrix triangle_of(const Matrix& tall) {
+  const Eigen::HouseholderQR<Matrix> qr(tall);
+  return qr.matrixQR().topRows(std::min(tall.rows(), tall.cols())).triangularView<Eigen::Upper>();
+}
+
+/// ||M||_* of a product's rank block. Scalar scales are not made into matrices (V2 would be N x N), and M not put
+/// together: its singular values are those of a triangular factor of M', to which rows can be added.
+double product_norm(const LiftedPoint& point, const BilinearEquality& equality, const ProductParameters& product) {
+  const Index inner = product.x.cols();
+  const Matrix identity = Matrix::Identity(inner, inner);
+  if (product.has_matrices()) {
+    const BilinearTerms terms = bilinear_terms(point, equality);
+    return nuclear_norm(
+        rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right()));
+  }
+  constexpr Index kBlock = 1024;
+  Matrix right(product.x.rows() + inner, inner);
+  right << product.left_scale * (point.unit_weights(static_cast<std::size_t>(equality.layer - 1)) + product.x),
+      identity;
+  Matrix factor = right.transpose();
+  for (Index begin = 0; begin < product.y.cols(); begin += kBlock) {
+    const Index size = std::min(kBlock, product.y.cols() - begin);
+    const BilinearTerms terms = bilinear_terms(samples_of(point, begin, size), equality);
+    Matrix tall(factor.rows() + size, right.rows());
+    tall << factor, left_block(terms, product, product.y.middleCols(begin, size)).transpose();
+    factor = triangle_of(tall);
+  }
+  return Eigen::JacobiSVD<Matrix>(factor).singularValues().sum();
+}
+
+/// Sum of ||M||_* - 1 over the pairs of a layer.
+double pair_norms(const Matrix& active, const Matrix& slack, const PairParameters& parameters) {
+  double sum = 0;
+  for (Index i = 0; i < active.size(); ++i) {
+    const double x = parameters.x(i);
+    const double y = parameters.y(i);
+    const double w = parameters.scale(i);
+    const double r = active(i) * y + x * slack(i) + x * y;
+    sum += nuclear_norm(w * w * r, w * (active(i) + x), w * (slack(i) + y), 1.0) - 1.0;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -147,21 +190,13 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
     objective += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
   }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-    const BilinearTerms terms = bilinear_terms(point, equality);
     if (equality.kind == BilinearEquality::Kind::pair) {
-      const auto& [x, y, w] = parameters.pair[static_cast<std::size_t>(equality.layer - 1)];
-      double sum = 0;
-      for (Index i = 0; i < x.size(); ++i) {
-        const double a = terms.a(i) + x(i);
-        const double b = terms.b(i) + y(i);
-        const double r = terms.a(i) * y(i) + x(i) * terms.b(i) + x(i) * y(i);
-        sum += nuclear_norm(w(i) * w(i) * r, w(i) * a, w(i) * b, 1.0) - 1.0;
-      }
-      objective += weights.pair * sum;
+      const auto l = static_cast<std::size_t>(equality.layer - 1);
+      objective += weights.pair * pair_norms(point.active[l], point.slack[l], parameters.pair[l]);
     } else {
       const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
-      const double constant = static_cast<double>(terms.b.rows());  // ||P||_*
-      objective += weights.product * (nuclear_norm(product_block(terms, product)) - constant);
+      const double constant = static_cast<double>(product.x.cols());  // ||P||_*
+      objective += weights.product * (product_norm(point, equality, product) - constant);
     }
   }
   return objective;

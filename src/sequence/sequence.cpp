@@ -170,13 +170,14 @@ void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_itera
   options.weights.product = 0.003;
 }
 
-SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParameters& start,
-                            const SequenceOptions& options, const SequenceObserver& observer) {
+SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters start, const SequenceOptions& options,
+                            const SequenceObserver& observer) {
   check(options);
-  Relaxation relaxation{start, options.weights};
+  Relaxation relaxation{std::move(start), options.weights};
   const std::unique_ptr<UpdateRule> rule = make_update_rule(problem, options, relaxation);
   const Clock clock;
   SubproblemSolver solver(problem, options.weights, options.penalties, options.threads);
+  check(relaxation.parameters, problem);
   SequenceResult result;
   SubproblemOptions inner_options = options.subproblem;
   inner_options.should_stop = [&] {
@@ -187,7 +188,7 @@ SequenceResult run_sequence(const LiftedProblem& problem, const RelaxationParame
   Index inner_iterations = 0;
   std::vector<Layer> network;
   for (Index iteration = 1;; ++iteration) {
-    solver.set_relaxation(relaxation.parameters, relaxation.weights);
+    solver.refer_to(relaxation.parameters, relaxation.weights);
     const SubproblemResult inner = solver.solve(inner_options);
     inner_iterations += inner.iterations;
     const bool cut_short = inner.status == SubproblemStatus::interrupted;

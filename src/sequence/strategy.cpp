@@ -52,11 +52,11 @@ double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weig
     penalty += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
   }
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-    const Matrix residual = bilinear_residual(point, equality);
     if (equality.kind == BilinearEquality::Kind::pair) {
-      penalty += weights.pair * scales.pair * scales.pair * residual.lpNorm<1>();
+      const auto l = static_cast<std::size_t>(equality.layer - 1);
+      penalty += weights.pair * scales.pair * scales.pair * point.active[l].cwiseProduct(point.slack[l]).lpNorm<1>();
     } else {
-      penalty += weights.product * scales.left * scales.right * nuclear_norm(residual);
+      penalty += weights.product * scales.left * scales.right * nuclear_norm(bilinear_residual(point, equality));
     }
   }
   return penalty;

@@ -17,12 +17,15 @@ class PlainUpdate : public UpdateRule {
   explicit PlainUpdate(const SequenceOptions& options) : scales_(options.scales) {}
 
   const LiftedPoint& update(const LiftedPoint& solution, Relaxation& relaxation) override {
-    relaxation.parameters = with_scales(parameters_at(solution), scales_);
+    move_parameters(solution, relaxation.parameters);
+    if (!scaled_) relaxation.parameters = with_scales(std::move(relaxation.parameters), scales_);
+    scaled_ = true;
     return solution;
   }
 
  private:
   RelaxationScales scales_;
+  bool scaled_ = false;  // the parameters have the scales, which stay
 };
 
 /// X = -(A + m (A - A_before)), Y likewise.

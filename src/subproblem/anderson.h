@@ -19,6 +19,8 @@ class Anderson {
   /// For vectors of `size` entries; memory 0 switches acceleration off.
   Anderson(Index size, Index memory);
 
+  bool active() const { return memory_ > 0; }
+
   /// Forgets everything: to be called when F changes.
   void reset();
 

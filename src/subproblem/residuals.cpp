@@ -36,22 +36,33 @@ FamilyNorms& ResidualSums::of(Family family) {
   return weight;
 }
 
+namespace {
+
+template <class Part>
+void add(FamilyNorms& norms, const Part& state, const Part& reflected, const Part& image) {
+  norms.gap += (image - 0.5 * (state + reflected)).squaredNorm();
+  norms.copy += 0.25 * (state + reflected).squaredNorm();
+  norms.image += image.squaredNorm();
+  norms.multiplier += 0.25 * (state - reflected).squaredNorm();
+  norms.count += static_cast<double>(state.size());
+}
+
+}  // namespace
+
 void add_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image, Range samples,
-               bool shared, ResidualSums& sums) {
-  const auto add = [](FamilyNorms& norms, const auto& s, const auto& r, const auto& x) {
-    norms.gap += (x - 0.5 * (s + r)).squaredNorm();
-    norms.copy += 0.25 * (s + r).squaredNorm();
-    norms.image += x.squaredNorm();
-    norms.multiplier += 0.25 * (s - r).squaredNorm();
-    norms.count += static_cast<double>(s.size());
-  };
+               ResidualSums& sums) {
   const auto visit = [&](Family family, bool by_sample, const auto& s, const auto& r, const auto& x) {
-    if (by_sample) {
-      const auto columns = [&](const auto& part) { return part.middleCols(samples.begin, samples.size); };
-      add(sums.of(family), columns(s), columns(r), columns(x));
-    } else if (shared) {
-      add(sums.of(family), s, r, x);
-    }
+    if (!by_sample) return;
+    const auto columns = [&](const auto& part, Index begin) { return part.middleCols(begin, samples.size); };
+    add(sums.of(family), columns(s, samples.begin), columns(r, samples.begin), columns(x, 0));
+  };
+  for_each_part(with_output, visit, state, reflected, image);
+}
+
+void add_shared_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image,
+                      ResidualSums& sums) {
+  const auto visit = [&](Family family, bool by_sample, const auto& s, const auto& r, const auto& x) {
+    if (!by_sample) add(sums.of(family), s, r, x);
   };
   for_each_part(with_output, visit, state, reflected, image);
 }

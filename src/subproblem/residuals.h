@@ -29,9 +29,12 @@ struct ResidualSums {
   ResidualSums& operator+=(const ResidualSums& other);
 };
 
-/// Adds what the columns of some samples contribute, and, where `shared`, the parts whose columns are not samples.
+/// Adds what the columns of some samples contribute; those of `image` are its first.
 void add_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image, Range samples,
-               bool shared, ResidualSums& sums);
+               ResidualSums& sums);
+/// Likewise the parts whose columns are not samples.
+void add_shared_norms(bool with_output, const Copies& state, const Copies& reflected, const Copies& image,
+                      ResidualSums& sums);
 
 /// Relative residuals per family: gap / (sqrt(count) + norm), the norm being that of the copies (primal) or of the
 /// multipliers (dual).

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"
+#include "subproblem/copies/point_blocks.h"
 #include "subproblem/proximal/proximal_step.h"
 #include "subproblem/residuals.h"
 
@@ -70,57 +72,53 @@ class SubproblemSolver::Impl {
         units_(problem.activation),
         chunks_(problem.samples()),
         workers_(threads),
-        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_)
-                                                : make_linear_affine_step(problem_, chunks_)),
+        structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_, workers_.size())
+                                                : make_linear_affine_step(problem_, chunks_, workers_.size())),
         affine_(structured_.get()),
         state_(problem),
-        reflected_(problem),
-        image_(problem),
-        proximal_(problem_, state_, chunks_),
         point_(zero_point(problem)),
+        reflected_(problem, point_),
+        proximal_(problem_, state_, chunks_),
         norms_(static_cast<std::size_t>(chunks_.count())),
         anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
-    set_relaxation(parameters_at(point_), weights_);
-    set_point(point_);
+    for (Index i = 0; i < workers_.size(); ++i) images_.push_back(std::make_unique<Copies>(problem, Chunks::block));
+    proximal_.prepare(nullptr, weights_, penalties_);
+    take_over_point();
   }
 
   void set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
     check(parameters, problem_);
+    own_parameters_ = parameters;
+    refer_to(own_parameters_, weights);
+  }
+
+  void refer_to(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
     check(weights);
     weights_ = weights;
-    parameters_ = parameters;
-    const bool general = std::any_of(parameters_.product.begin(), parameters_.product.end(),
-                                     [](const ProductParameters& product) { return product.has_matrices(); });
+    parameters_ = &parameters;
+    const bool general = has_general_scales();
     if (general && !dense_) dense_ = make_dense_affine_step(problem_);
     affine_ = general ? dense_.get() : structured_.get();
-    prepare();
-    // The block of the same point has moved; its multiplier, state - z = (I - T) state, stays.
-    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      proximal_.set_block_multiplier(state_, i, reflected_);
-      set_block(i);
-      state_.block_left[i] += reflected_.block_left[i];
-      state_.block_right[i] += reflected_.block_right[i];
-    }
-    update_thresholds();
+    prepare([&](const Block& block) { set_blocks(block, true); });
+    set_right_blocks(true);
+    proximal_.set_thresholds(state_);
   }
 
   void set_point(const LiftedPoint& point) {
-    point_ = point;
+    if (parameters_ == nullptr) start_at_zero();
+    point_.layers = point.layers;
     for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
-      state_.active[i] = point.active[i];
-      if (state_.values[i].size() > 0) state_.values[i] = point.values(i);
-      state_.slack[i] = point.slack[i];
-      if (state_.linear[i].size() > 0) state_.linear[i] = point.linear[i];
-      set_block(i);
+      reflected_.active[i] = point.active[i];  // the point's own
+      reflected_.slack[i] = point.slack[i];
     }
-    state_.output() = point.output;
-    state_.share_output({0, problem_.samples()});
-    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point.layers[term_layer(i)].weights;
-    update_thresholds();
+    point_.linear = point.linear;
+    point_.output = point.output;
+    take_over_point();
   }
 
   SubproblemResult solve(const SubproblemOptions& options) {
     check(options);
+    if (parameters_ == nullptr) start_at_zero();
     proximal_.project_pairs(options.project_pairs);
     SubproblemResult result;
     while (result.iterations < options.max_iterations) {
@@ -143,7 +141,7 @@ class SubproblemSolver::Impl {
       }
       if (options.adapt_penalties && !last) adapt(residuals);
     }
-    extract_point();
+    point_.layers = affine_->layers();
     return result;
   }
 
@@ -163,50 +161,142 @@ class SubproblemSolver::Impl {
   const Penalties& penalties() const { return penalties_; }
 
  private:
-  /// One iteration of the method.
+  /// One iteration of the method. Each half of it passes once over the samples, a block of them at a time, with what is
+  /// summed over them for the next. Where `checking`, measures residuals and keeps the unknowns.
   void iterate(const SubproblemOptions& options, bool checking) {
-    for_each_chunk([&](Range samples, Index slot) {
-      proximal_.reflect(state_, samples, slot, reflected_);
-      affine_->accumulate(reflected_, samples, slot);
-    });
+    const bool accelerate = options.accelerate && anderson_.active();
+    for_each_block_of_samples([&](Index chunk) { affine_->clear(chunk); },
+                              [&](const Block& block) {
+                                proximal_.reflect(state_, block, reflected_);
+                                affine_->accumulate(reflected_, block);
+                              });
+    proximal_.reflect_shared(state_, reflected_);
     affine_->solve(reflected_);
-    if (options.accelerate) previous_state_ = state_.data();
-    for_each_chunk([&](Range samples, Index slot) {
-      affine_->recover(reflected_, samples, slot, image_);
-      if (checking) norms_[static_cast<std::size_t>(slot)] = measure_chunk(samples, slot);
-      relax(samples, slot, options.over_relaxation);
+
+    if (accelerate) previous_state_ = state_.data();
+    const auto clear = [&](Index chunk) {
+      proximal_.clear(chunk);
+      norms_[static_cast<std::size_t>(chunk)] = {};
+    };
+    for_each_block_of_samples(clear, [&](const Block& block) {
+      Copies& image = *images_[static_cast<std::size_t>(block.worker)];
+      affine_->recover(reflected_, block, image);
+      if (checking) measure(image, block);
+      relax(image, block, options.over_relaxation);
+      if (checking) keep(image, block);
+      if (!accelerate) proximal_.accumulate(state_, block);
     });
-    if (options.accelerate) anderson_.step(previous_state_, metric_, state_.data());
+    affine_->recover_shared(*images_.front());
+    if (checking) measure_shared(*images_.front());
+    relax_shared(*images_.front(), options.over_relaxation);
+    if (accelerate) {
+      anderson_.step(previous_state_, metric_, state_.data());
+      update_thresholds();
+    } else {
+      proximal_.set_thresholds(state_);
+    }
+  }
+
+  /// Calls begin(chunk), then work(block) for its blocks in order; chunks by several threads.
+  template <class Begin, class Work>
+  void for_each_block_of_samples(Begin&& begin, Work&& work) {
+    workers_.run(chunks_.count(), [&](Index chunk, Index worker) {
+      begin(chunk);
+      for_each_block(chunks_[chunk], [&](Range samples) { work(Block{samples, chunk, worker}); });
+    });
+  }
+
+  bool has_general_scales() const {
+    return parameters_ != nullptr &&
+           std::any_of(parameters_->product.begin(), parameters_->product.end(),
+                       [](const ProductParameters& product) { return product.has_matrices(); });
+  }
+
+  void start_at_zero() {
+    own_parameters_ = parameters_at(zero_point(problem_));
+    parameters_ = &own_parameters_;
+    prepare([](const Block&) {});
+    proximal_.set_thresholds(state_);
+  }
+
+  /// The current point becomes the state, without multipliers.
+  void take_over_point() {
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      state_.active[i] = point_.active[i];
+      if (state_.values[i].size() > 0) state_.values[i] = point_.values(i);
+      state_.slack[i] = point_.slack[i];
+      if (state_.linear[i].size() > 0) state_.linear[i] = point_.linear[i];
+    }
+    state_.output() = point_.output;
+    state_.share_output({0, problem_.samples()});
+    for (std::size_t i = 0; i < state_.weights.size(); ++i) state_.weights[i] = point_.layers[term_layer(i)].weights;
+    for_each_block_of_samples([](Index) {}, [&](const Block& block) { set_blocks(block, false); });
+    set_right_blocks(false);
     update_thresholds();
   }
 
-  template <class Work>
-  void for_each_chunk(Work&& work) {
-    workers_.run(chunks_.count(), [&](Index slot) { work(chunks_[slot], slot); });
-  }
-
-  /// The block of the current point under the current parameters becomes the state.
-  void set_block(std::size_t i) {
-    const ProductParameters& product = parameters_.product[i];
-    const BilinearTerms terms = bilinear_terms(point_, {BilinearEquality::Kind::product, static_cast<Index>(i) + 2});
-    const Index inner = product.x.cols();
-    Matrix upper = terms.c + (terms.a + product.x) * product.y + product.x * terms.b;
-    Matrix lower = terms.b + product.y;
-    if (product.has_matrices()) {
-      upper = product.left_matrix * upper * product.right_matrix;
-      lower = lower * product.right_matrix;
-    } else {
-      upper *= product.left_scale * product.right_scale;
-      lower *= product.right_scale;
+  /// The rank blocks of the current point under the current parameters become the state, on a block of samples. Where
+  /// asked with their multipliers so far, state - z = (I - T) state = (state - reflected) / 2.
+  void set_blocks(const Block& block, bool keep_multipliers) {
+    if (has_general_scales()) return;  // set_right_blocks does it: V2 couples the samples
+    const LiftedPoint part = samples_of(point_, block.begin, block.size);
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      auto state = state_.block_left[i].middleCols(block.begin, block.size);
+      subtract_reflected(i, state, images_[static_cast<std::size_t>(block.worker)]->block_left[i].leftCols(block.size),
+                         keep_multipliers);
+      add_left_block(part, i, product_parameters(i), block, state);
     }
-    state_.block_left[i] << upper, lower;
-    state_.block_right[i] << product.left() * (terms.a + product.x), Matrix::Identity(inner, inner);
   }
 
-  /// For new parameters or penalties.
-  void prepare() {
-    affine_->prepare(parameters_, penalties_);
+  /// Likewise the parts whose columns are not samples; under general scales all.
+  void set_right_blocks(bool keep_multipliers) {
+    const bool general = has_general_scales();
+    for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
+      subtract_reflected(i, state_.block_right[i], images_.front()->block_right[i], keep_multipliers);
+      add_right_block(point_, i, product_parameters(i), state_.block_right[i]);
+      if (!general) continue;
+      subtract_reflected(i, state_.block_left[i], reflected_.block_left[i], keep_multipliers);
+      add_general_left_block(point_, i, parameters_->product[i], state_.block_left[i]);
+    }
+    if (general) update_thresholds();
+  }
+
+  /// Null where there are none yet.
+  const ProductParameters* product_parameters(std::size_t i) const {
+    return parameters_ == nullptr ? nullptr : &parameters_->product[i];
+  }
+
+  /// state = (state - reflected) / 2, or zero.
+  void subtract_reflected(std::size_t i, Eigen::Ref<Matrix> state, Eigen::Ref<Matrix> reflected,
+                          bool keep_multipliers) {
+    if (!keep_multipliers) {
+      state.setZero();
+      return;
+    }
+    set_product(reflected, proximal_.reflection(i), state);
+    state = 0.5 * (state - reflected);
+  }
+
+  /// For new parameters or penalties. also(block) for all blocks of samples, whose rank blocks are summed up after it.
+  template <class Also>
+  void prepare(Also&& also) {
+    affine_->set(*parameters_, penalties_);
     proximal_.prepare(parameters_, weights_, penalties_);
+    const auto clear = [&](Index chunk) {
+      affine_->clear(chunk);
+      proximal_.clear(chunk);
+    };
+    for_each_block_of_samples(clear, [&](const Block& block) {
+      affine_->accumulate_parameters(block);
+      also(block);
+      proximal_.accumulate(state_, block);
+    });
+    affine_->factorize();
+    reset_acceleration();
+  }
+
+  void reset_acceleration() {
+    if (!anderson_.active()) return;
     anderson_.reset();
     metric_.setConstant(state_.data().size(), penalties_.pair);
     const auto set = [&](const Copies::Part& part, double penalty) {
@@ -231,72 +321,80 @@ class SubproblemSolver::Impl {
   }
 
   void update_thresholds() {
-    for_each_chunk([&](Range samples, Index slot) { proximal_.accumulate(state_, samples, slot); });
+    for_each_block_of_samples([&](Index chunk) { proximal_.clear(chunk); },
+                              [&](const Block& block) { proximal_.accumulate(state_, block); });
     proximal_.set_thresholds(state_);
   }
 
   /// state += alpha (image - z) with z = (state + reflected) / 2
-  void relax(Range samples, Index slot, double alpha) {
-    const auto update = [alpha](auto&& state, const auto& reflected, const auto& image) {
-      state += alpha * (image - 0.5 * (state + reflected));
+  void relax(const Copies& image, Range block, double alpha) {
+    const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& part) {
+      if (!by_sample) return;
+      const auto columns = [&](auto& of) { return of.middleCols(block.begin, block.size); };
+      columns(state) += alpha * (part.leftCols(block.size) - 0.5 * (columns(state) + columns(reflected)));
     };
-    for_each_block(samples, [&](Range block) {
-      const bool shared = slot == 0 && block.begin == 0;
-      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
-      const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& image) {
-        if (by_sample) {
-          update(columns(state), columns(reflected), columns(image));
-        } else if (shared) {
-          update(state, reflected, image);
-        }
-      };
-      for_each_part(output_is_copied(problem_), visit, state_, reflected_, image_);
-    });
+    for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
+  }
+  void relax_shared(const Copies& image, double alpha) {
+    const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& part) {
+      if (!by_sample) state += alpha * (part - 0.5 * (state + reflected));
+    };
+    for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
   }
 
-  ResidualSums measure_chunk(Range samples, Index slot) const;
+  void measure(const Copies& image, const Block& block);
+  void keep(const Copies& image, const Block& block);
+  void measure_shared(const Copies& image);
   Residuals measure() const;
   void adapt(const Residuals& residuals);
-
-  void extract_point() {
-    point_.layers = affine_->layers();
-    for (std::size_t i = 0; i < image_.hidden_layers(); ++i) {
-      point_.active[i] = image_.active[i];
-      point_.slack[i] = image_.slack[i];
-      if (image_.linear[i].size() > 0) point_.linear[i] = image_.linear[i];
-    }
-    point_.output = image_.output();
-  }
 
   LiftedProblem problem_;
   RelaxationWeights weights_;
   Penalties penalties_;
-  RelaxationParameters parameters_;
+  const RelaxationParameters* parameters_ = nullptr;  // none yet: those at the zero point
+  RelaxationParameters own_parameters_;               // where they were to be copied
   UnitCopies units_;
   Chunks chunks_;
   Workers workers_;
   std::unique_ptr<AffineStep> structured_, dense_;
   AffineStep* affine_;
-  Copies state_, reflected_, image_;
-  ProximalStep proximal_;
+  Copies state_;
   LiftedPoint point_;
+  Copies reflected_;                             // its pairs lie in the point's, which is none while iterating
+  std::vector<std::unique_ptr<Copies>> images_;  // one block of samples per thread
+  ProximalStep proximal_;
   std::vector<ResidualSums> norms_;  // per chunk
+  ResidualSums shared_norms_;
   Anderson anderson_;
   Vector metric_;  // penalty of every copy
   Vector previous_state_;
 };
 
-ResidualSums SubproblemSolver::Impl::measure_chunk(Range samples, Index slot) const {
-  ResidualSums sums;
-  for_each_block(samples, [&](Range block) {
-    const bool shared = slot == 0 && block.begin == 0;
-    add_norms(output_is_copied(problem_), state_, reflected_, image_, block, shared, sums);
-  });
-  return sums;
+void SubproblemSolver::Impl::measure(const Copies& image, const Block& block) {
+  add_norms(output_is_copied(problem_), state_, reflected_, image, block,
+            norms_[static_cast<std::size_t>(block.chunk)]);
+}
+
+// The unknowns of a block take the place of its reflections, which have served.
+void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
+  const auto copy = [&](const Copies::Part& from, Matrix& to) {
+    to.middleCols(block.begin, block.size) = from.leftCols(block.size);
+  };
+  for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
+    copy(image.active[i], point_.active[i]);
+    copy(image.slack[i], point_.slack[i]);
+    if (image.linear[i].size() > 0) copy(image.linear[i], point_.linear[i]);
+  }
+  copy(image.output(), point_.output);
+}
+
+void SubproblemSolver::Impl::measure_shared(const Copies& image) {
+  shared_norms_ = {};
+  add_shared_norms(output_is_copied(problem_), state_, reflected_, image, shared_norms_);
 }
 
 Residuals SubproblemSolver::Impl::measure() const {
-  ResidualSums total;
+  ResidualSums total = shared_norms_;
   for (const ResidualSums& sums : norms_) total += sums;
   return Residuals(total, penalties_, problem_.samples());
 }
@@ -307,7 +405,8 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
       next.weight == penalties_.weight) {
     return;
   }
-  for_each_chunk([&](Range samples, Index slot) { proximal_.reflect(state_, samples, slot, reflected_); });
+  for_each_block_of_samples([](Index) {}, [&](const Block& block) { proximal_.reflect(state_, block, reflected_); });
+  proximal_.reflect_shared(state_, reflected_);
   // The multipliers rho (state - z) stay: state = z + (old rho / new rho) (state - z).
   const auto rescale = [&](Family family, bool, auto& state, const auto& reflected) {
     const double factor = of(penalties_, family) / of(next, family);
@@ -315,8 +414,8 @@ void SubproblemSolver::Impl::adapt(const Residuals& residuals) {
   };
   for_each_part(output_is_copied(problem_), rescale, state_, reflected_);
   penalties_ = next;
-  prepare();
-  update_thresholds();
+  prepare([](const Block&) {});
+  proximal_.set_thresholds(state_);
 }
 
 SubproblemSolver::SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights,
@@ -335,6 +434,9 @@ void SubproblemSolver::set_parameters(const RelaxationParameters& parameters) {
 }
 void SubproblemSolver::set_relaxation(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
   impl_->set_relaxation(parameters, weights);
+}
+void SubproblemSolver::refer_to(const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+  impl_->refer_to(parameters, weights);
 }
 void SubproblemSolver::set_point(const LiftedPoint& point) { impl_->set_point(point); }
 SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { return impl_->solve(options); }

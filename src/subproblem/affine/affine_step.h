@@ -13,35 +13,47 @@
 
 namespace relufit {
 
-/// Contract of all implementations. Per iteration: accumulate() for all chunks of samples, solve() once, recover() for
-/// all chunks. Chunks may run concurrently; sums over chunks are taken in their order.
+/// Contract of all implementations. Per iteration: clear() for all chunks of samples and accumulate() for all their
+/// blocks, solve() once, recover() for all blocks. Chunks may run concurrently; sums over chunks are taken in their
+/// order.
 class AffineStep {
  public:
   virtual ~AffineStep() = default;
 
-  /// Factorizes for new parameters or penalties. Keeps a reference to the parameters.
-  virtual void prepare(const RelaxationParameters& parameters, const Penalties& penalties) = 0;
+  /// New parameters or penalties: set(), clear() for all chunks and accumulate_parameters() for all their blocks, then
+  /// factorize(). Keeps a reference to the parameters.
+  virtual void set(const RelaxationParameters& parameters, const Penalties& penalties) = 0;
+  virtual void accumulate_parameters(const Block& block) = 0;
+  virtual void factorize() = 0;
 
-  /// What the samples of chunk `slot` contribute to the equations of the weights.
-  virtual void accumulate(const Copies& target, Range samples, Index slot) = 0;
+  /// Forgets what the samples of a chunk contributed.
+  virtual void clear(Index chunk) = 0;
+
+  /// Adds what a block of samples contributes to the equations of the weights.
+  virtual void accumulate(const Copies& target, const Block& block) = 0;
 
   /// Solves for weights and biases.
   virtual void solve(const Copies& target) = 0;
 
-  /// The image A x on the samples of a chunk.
-  virtual void recover(const Copies& target, Range samples, Index slot, Copies& image) = 0;
+  /// The image A x on a block of samples, in the first columns of `image`.
+  virtual void recover(const Copies& target, const Block& block, Copies& image) = 0;
+
+  /// The parts of A x whose columns are not samples.
+  virtual void recover_shared(Copies& image) = 0;
 
   /// Weights and biases, layers 1..L.
   virtual const std::vector<Layer>& layers() const = 0;
 };
 
-/// Constant factorizations, linear in the samples; scalar scales V1, V2. See affine_step_structured.cpp.
-std::unique_ptr<AffineStep> make_structured_affine_step(const LiftedProblem& problem, const Chunks& chunks);
+/// `workers`: as many threads may call it at once. Constant factorizations, linear in the samples; scalar scales V1,
+/// V2. See structured_step.cpp.
+std::unique_ptr<AffineStep> make_structured_affine_step(const LiftedProblem& problem, const Chunks& chunks,
+                                                        Index workers);
 
-/// No hidden layer. See affine_step_linear.cpp.
-std::unique_ptr<AffineStep> make_linear_affine_step(const LiftedProblem& problem, const Chunks& chunks);
+/// No hidden layer. See linear_step.cpp.
+std::unique_ptr<AffineStep> make_linear_affine_step(const LiftedProblem& problem, const Chunks& chunks, Index workers);
 
-/// Any V1, V2, through a Cholesky factorization of all unknowns. See affine_step_dense.cpp.
+/// Any V1, V2, through a Cholesky factorization of all unknowns. See dense_step.cpp.
 std::unique_ptr<AffineStep> make_dense_affine_step(const LiftedProblem& problem);
 
 }  // namespace relufit

@@ -65,8 +65,12 @@ class DenseAffineStep final : public AffineStep {
     size_ = unknowns_.size();
   }
 
-  void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
+  void set(const RelaxationParameters& parameters, const Penalties& penalties) override {
     parameters_ = &parameters;
+    penalties_ = penalties;
+  }
+  void accumulate_parameters(const Block& /*block*/) override {}
+  void factorize() override {
     set_unknowns(Vector::Zero(size_));
     constant_ = image();
     map_.resize(constant_.size(), size_);
@@ -77,7 +81,7 @@ class DenseAffineStep final : public AffineStep {
       // Different unknowns belong to orthogonal weights.
       for (const Layer& layer : unknowns_.layers) ridge(j) += problem_.ridge * layer.weights.squaredNorm();
     }
-    weights_ = penalty_vector(penalties);
+    weights_ = penalty_vector(penalties_);
     weighted_map_ = weights_.asDiagonal() * map_;
     Matrix normal = map_.transpose() * weighted_map_;
     normal.diagonal() += ridge;
@@ -90,7 +94,8 @@ class DenseAffineStep final : public AffineStep {
     factor_.compute(normal);
   }
 
-  void accumulate(const Copies& /*target*/, Range /*samples*/, Index /*slot*/) override {}
+  void clear(Index /*chunk*/) override {}
+  void accumulate(const Copies& /*target*/, const Block& /*block*/) override {}
 
   void solve(const Copies& target) override {
     const Vector right = weighted_map_.transpose() * (stack(target) - constant_) + loss_target_;
@@ -98,18 +103,21 @@ class DenseAffineStep final : public AffineStep {
     image();
   }
 
-  void recover(const Copies& /*target*/, Range samples, Index slot, Copies& image) override {
+  void recover(const Copies& /*target*/, const Block& block, Copies& image) override {
     const auto copy = [&](const Copies::Part& from, Copies::Part& to) {
-      if (from.size() > 0) to.middleCols(samples.begin, samples.size) = from.middleCols(samples.begin, samples.size);
+      if (from.size() > 0) to.leftCols(block.size) = from.middleCols(block.begin, block.size);
     };
     for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
       copy(image_.active[i], image.active[i]);
       copy(image_.values[i], image.values[i]);
       copy(image_.slack[i], image.slack[i]);
       copy(image_.block_left[i], image.block_left[i]);
-      if (slot == 0) image.block_right[i] = image_.block_right[i];
     }
     for (std::size_t i = 0; i < image.outputs.size(); ++i) copy(image_.outputs[i], image.outputs[i]);
+  }
+
+  void recover_shared(Copies& image) override {
+    for (std::size_t i = 0; i < image.hidden_layers(); ++i) image.block_right[i] = image_.block_right[i];
   }
 
   const std::vector<Layer>& layers() const override { return unknowns_.layers; }
@@ -194,6 +202,7 @@ class DenseAffineStep final : public AffineStep {
 
   const LiftedProblem& problem_;
   const RelaxationParameters* parameters_ = nullptr;
+  Penalties penalties_;
   RowSpace rows_;
   Unknowns unknowns_;
   Copies image_;

@@ -21,12 +21,12 @@ class LinearFit {
   LinearFit(const LiftedProblem& problem, Index chunks);
 
   void prepare(double weight, const Penalties& penalties);
-  void clear(Index slot) { partial_[static_cast<std::size_t>(slot)].setZero(); }
+  void clear(Index chunk) { partial_[static_cast<std::size_t>(chunk)].setZero(); }
 
   /// The targets T of a block of samples.
-  template <class Block>
-  void add(const Block& targets, Range block, Index slot) {
-    add_product(partial_[static_cast<std::size_t>(slot)], targets,
+  template <class Columns>
+  void add(const Columns& targets, const Block& block) {
+    add_product(partial_[static_cast<std::size_t>(block.chunk)], targets,
                 rows_.basis().middleCols(block.begin, block.size).transpose());
   }
 
@@ -34,8 +34,8 @@ class LinearFit {
   void solve(const Copies& copies);
 
   /// W U + b 1' for a block of samples.
-  template <class Block>
-  void evaluate(Range block, Block&& values) const {
+  template <class Columns>
+  void evaluate(Range block, Columns&& values) const {
     set_product(values, shrunk_, rows_.basis().middleCols(block.begin, block.size));
   }
 

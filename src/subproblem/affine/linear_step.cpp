@@ -10,24 +10,25 @@ namespace {
 
 class LinearAffineStep final : public AffineStep {
  public:
-  LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks)
+  LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
       : copies_(static_cast<double>(output_copies(problem))),
         fit_(problem, chunks.count()),
-        outputs_(static_cast<std::size_t>(chunks.count()), Matrix(problem.widths.back(), Chunks::block)),
+        outputs_(static_cast<std::size_t>(workers), Matrix(problem.widths.back(), Chunks::block)),
         layers_{fit_.layer()} {}
 
-  void prepare(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {
+  void set(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {
     fit_.prepare(copies_ * penalties.output, penalties);
   }
 
-  void accumulate(const Copies& target, Range samples, Index slot) override {
-    fit_.clear(slot);
-    for_each_block(samples, [&](Range block) {
-      auto outputs = outputs_[static_cast<std::size_t>(slot)].leftCols(block.size);
-      outputs.setZero();
-      target.add_mean_output(block, 1, outputs);
-      fit_.add(outputs, block, slot);
-    });
+  void accumulate_parameters(const Block& /*block*/) override {}
+  void factorize() override {}
+  void clear(Index chunk) override { fit_.clear(chunk); }
+
+  void accumulate(const Copies& target, const Block& block) override {
+    auto outputs = outputs_[static_cast<std::size_t>(block.worker)].leftCols(block.size);
+    outputs.setZero();
+    target.add_mean_output(block, 1, outputs);
+    fit_.add(outputs, block);
   }
 
   void solve(const Copies& target) override {
@@ -35,14 +36,13 @@ class LinearAffineStep final : public AffineStep {
     layers_.front() = fit_.layer();
   }
 
-  void recover(const Copies& /*target*/, Range samples, Index slot, Copies& image) override {
-    if (slot == 0) {
-      for (Copies::Part& weights : image.weights) weights = layers_.front().weights;
-    }
-    for_each_block(samples, [&](Range block) {
-      fit_.evaluate(block, image.output().middleCols(block.begin, block.size));
-      image.share_output(block);
-    });
+  void recover(const Copies& /*target*/, const Block& block, Copies& image) override {
+    fit_.evaluate(block, image.output().leftCols(block.size));
+    image.share_output({0, block.size});
+  }
+
+  void recover_shared(Copies& image) override {
+    for (Copies::Part& weights : image.weights) weights = layers_.front().weights;
   }
 
   const std::vector<Layer>& layers() const override { return layers_; }
@@ -50,14 +50,14 @@ class LinearAffineStep final : public AffineStep {
  private:
   double copies_;  // of Z
   LinearFit fit_;
-  std::vector<Matrix> outputs_;  // one block of samples per chunk
+  std::vector<Matrix> outputs_;  // one block of samples per thread
   std::vector<Layer> layers_;
 };
 
 }  // namespace
 
-std::unique_ptr<AffineStep> make_linear_affine_step(const LiftedProblem& problem, const Chunks& chunks) {
-  return std::make_unique<LinearAffineStep>(problem, chunks);
+std::unique_ptr<AffineStep> make_linear_affine_step(const LiftedProblem& problem, const Chunks& chunks, Index workers) {
+  return std::make_unique<LinearAffineStep>(problem, chunks, workers);
 }
 
 }  // namespace relufit

@@ -44,7 +44,7 @@
 namespace relufit {
 
 ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
-                         Index chunks)
+                         Index chunks, Index workers)
     : problem_(problem),
       units_(units),
       index_(index),
@@ -55,6 +55,9 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       rank_(coupled_ ? rows->rank() : 0),
       skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
       last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
+      sums_by_chunk_(static_cast<std::size_t>(chunks), Sums(m_, k_, features(), rank_)),
+      scratch_(static_cast<std::size_t>(workers),
+               {Matrix(k_, Chunks::block), Matrix(m_, Chunks::block), Matrix(m_, Chunks::block)}),
       sums_(m_, k_, features(), rank_),
       correction_(k_, rank_),
       correction_x_(m_, rank_),
@@ -82,22 +85,16 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       omega_rows_(m_, rank_),
       g_(m_),
       g_rows_(m_, rank_) {
-  for (Index i = 0; i < chunks; ++i) {
-    slots_.push_back({Sums(m_, k_, features(), rank_), Matrix(k_, Chunks::block), Matrix(m_, Chunks::block)});
-  }
   layer_.weights = Matrix::Zero(m_, problem.shapes()[index + 1].columns);
   layer_.bias = Vector::Zero(m_);
   pull_q_.setZero(k_, rank_);
   if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
 }
 
-void ProductStep::prepare(const ProductParameters& parameters, const Penalties& penalties) {
+void ProductStep::set(const ProductParameters& parameters, const Penalties& penalties) {
   parameters_ = &parameters;
   set_weights(penalties);
   const Matrix& x = parameters.x;
-  const Matrix& y = parameters.y;
-  set_product(xy_, x, y);
-
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(product(x, x.transpose()));
   v_ = eigen.eigenvectors();
   const Vector sigma = eigen.eigenvalues().cwiseMax(0.0);
@@ -109,38 +106,48 @@ void ProductStep::prepare(const ProductParameters& parameters, const Penalties& 
     g_rows_.col(j) = kappa_ / (d_rows_(j) + kappa_ * sigma.array());
   }
   gain_.noalias() = xhat_.transpose() * g_.asDiagonal() * v_.transpose();
-  factorize(y);
 }
 
-void ProductStep::accumulate(const Copies& target, Range samples, Index slot) {
-  Slot& my = slots_[static_cast<std::size_t>(slot)];
-  my.sums.set_zero();
-  for_each_block(samples, [&](Range block) {
-    auto full = my.inner.leftCols(block.size);
-    auto r = my.outer.leftCols(block.size);
-    set_full(target, block, full);
-    set_r(target, block, r);
-    const auto y = parameters_->y.middleCols(block.begin, block.size);
-    add_product(my.sums.full_y.leftCols(k_), full, y.transpose());
-    my.sums.full_y.col(k_) -= full.rowwise().sum();
-    add_product(my.sums.r_y.leftCols(k_), r, y.transpose());
-    my.sums.r_y.col(k_) -= r.rowwise().sum();
-    if (skips()) {
-      const auto inputs = rows_->input_basis().middleCols(block.begin, block.size);
-      subtract_product(my.sums.full_y.rightCols(skipped_), full, inputs.transpose());
-      subtract_product(my.sums.r_y.rightCols(skipped_), r, inputs.transpose());
-    }
-    if (!coupled()) return;
-    const auto basis = rows_->basis().middleCols(block.begin, block.size);
-    add_product(my.sums.full_q, full, basis.transpose());
-    add_product(my.sums.slack_q, target.slack[index_].middleCols(block.begin, block.size), basis.transpose());
-    add_product(my.sums.r_q, r, basis.transpose());
-  });
+// X Y, and what Y contributes to Y Y~' and Y Q, which take the places of full's.
+void ProductStep::accumulate_parameters(const Block& block) {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
+  const auto y = columns(parameters_->y);
+  set_product(columns(xy_), parameters_->x, y);
+  Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
+  add_product(sums.full_y.leftCols(k_), y, y.transpose());
+  sums.full_y.col(k_) -= y.rowwise().sum();
+  if (skips()) subtract_product(sums.full_y.rightCols(skipped_), y, columns(rows_->input_basis()).transpose());
+  if (coupled()) add_product(sums.full_q, y, columns(rows_->basis()).transpose());
+}
+
+void ProductStep::accumulate(const Copies& target, const Block& block) {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
+  Scratch& my = scratch_[static_cast<std::size_t>(block.worker)];
+  Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
+  auto full = my.inner.leftCols(block.size);
+  auto r = my.outer.leftCols(block.size);
+  set_full(target, block, 1, full);
+  set_r(target, block, r);
+  const auto y = columns(parameters_->y);
+  add_product(sums.full_y.leftCols(k_), full, y.transpose());
+  sums.full_y.col(k_) -= full.rowwise().sum();
+  add_product(sums.r_y.leftCols(k_), r, y.transpose());
+  sums.r_y.col(k_) -= r.rowwise().sum();
+  if (skips()) {
+    const auto inputs = columns(rows_->input_basis());
+    subtract_product(sums.full_y.rightCols(skipped_), full, inputs.transpose());
+    subtract_product(sums.r_y.rightCols(skipped_), r, inputs.transpose());
+  }
+  if (!coupled()) return;
+  const auto basis = columns(rows_->basis());
+  add_product(sums.full_q, full, basis.transpose());
+  add_product(sums.slack_q, columns(target.slack[index_]), basis.transpose());
+  add_product(sums.r_q, r, basis.transpose());
 }
 
 void ProductStep::solve(const Copies& target) {
   sums_.set_zero();
-  for (const Slot& slot : slots_) sums_.add(slot.sums);
+  for (const Sums& sums : sums_by_chunk_) sums_.add(sums);
   set_pulls(target);
   // With P: the targets that full stands for have moved by rho_s P Q', which goes into the correction.
   for (Index j = 0; j < rank_; ++j) {
@@ -156,13 +163,9 @@ void ProductStep::solve(const Copies& target) {
   if (coupled()) solve_first_layer();
 }
 
-void ProductStep::recover(const Copies& target, Range samples, Index slot, Copies& image) {
-  Slot& my = slots_[static_cast<std::size_t>(slot)];
-  for_each_block(samples, [&](Range block) { recover_block(target, block, my, image); });
-  if (slot == 0) {
-    image.block_right[index_].topRows(m_) = parameters_->left_scale * (layer_.weights.leftCols(k_) + parameters_->x);
-    image.block_right[index_].bottomRows(k_).setIdentity();
-  }
+void ProductStep::recover_shared(Copies& image) const {
+  image.block_right[index_].topRows(m_) = parameters_->left_scale * (layer_.weights.leftCols(k_) + parameters_->x);
+  image.block_right[index_].bottomRows(k_).setIdentity();
 }
 
 void ProductStep::set_weights(const Penalties& penalties) {
@@ -192,21 +195,21 @@ void ProductStep::set_weights(const Penalties& penalties) {
   d_rows_ = (d_ - slack_penalty_ * gamma_.array()).matrix();
 }
 
-void ProductStep::factorize(const Matrix& y) {
+void ProductStep::factorize() {
+  sums_.set_zero();
+  for (const Sums& sums : sums_by_chunk_) sums_.add(sums);
   Matrix gram = Matrix::Zero(features(), features());
-  set_product(gram.topLeftCorner(k_, k_), y, y.transpose());
-  gram.col(k_).head(k_) = -y.rowwise().sum();
-  gram.row(k_).head(k_) = gram.col(k_).head(k_).transpose();
-  gram(k_, k_) = static_cast<double>(y.cols());
+  gram.topRows(k_) = sums_.full_y;
+  gram.leftCols(k_).bottomRows(features() - k_) = sums_.full_y.rightCols(features() - k_).transpose();
+  gram(k_, k_) = static_cast<double>(problem_.samples());
   if (skips()) {
-    subtract_product(gram.topRightCorner(k_, skipped_), y, rows_->input_basis().transpose());
-    gram.row(k_).tail(skipped_) = rows_->input_basis().rowwise().sum().transpose();
-    gram.bottomLeftCorner(skipped_, k_ + 1) = gram.topRightCorner(k_ + 1, skipped_).transpose();
+    gram.row(k_).tail(skipped_) = rows_->input_basis_sums().transpose();
+    gram.col(k_).tail(skipped_) = rows_->input_basis_sums();
     gram.bottomRightCorner(skipped_, skipped_).setIdentity();
   }
   if (coupled()) {
-    set_product(y_rows_.topRows(k_), y, rows_->basis().transpose());
-    y_rows_.row(k_) = -rows_->basis().rowwise().sum().transpose();
+    y_rows_.topRows(k_) = sums_.full_q;
+    y_rows_.row(k_) = -rows_->basis_sums().transpose();
     y_rows_.bottomRows(skipped_).setZero();
     y_rows_.bottomRightCorner(skipped_, skipped_) = -Matrix::Identity(skipped_, skipped_);
   }
@@ -228,20 +231,25 @@ void ProductStep::factorize(const Matrix& y) {
   }
 }
 
-// full = d0 q + rho_s s
-template <class Block>
-void ProductStep::set_full(const Copies& target, Range block, Block& full) const {
+// factor full = factor (d0 q + rho_s s)
+template <class Columns>
+void ProductStep::set_full(const Copies& target, Range block, double factor, Columns& full) const {
+  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   const double v2 = parameters_->right_scale;
-  const Copies::Part& h = coupled() ? target.active[index_] : target.values[index_];
-  full = h_penalty_ * h.middleCols(block.begin, block.size) +
-         (product_ * v2) * target.block_left[index_].middleCols(block.begin, block.size).bottomRows(k_) -
-         (product_ * v2 * v2) * parameters_->y.middleCols(block.begin, block.size);
-  if (coupled()) full += slack_penalty_ * target.slack[index_].middleCols(block.begin, block.size);
+  const double below = factor * product_ * v2;
+  const auto left = columns(target.block_left[index_]).bottomRows(k_);
+  const auto y = columns(parameters_->y);
+  if (coupled()) {
+    full = (factor * h_penalty_) * columns(target.active[index_]) +
+           (factor * slack_penalty_) * columns(target.slack[index_]) + below * (left - v2 * y);
+  } else {
+    full = (factor * h_penalty_) * columns(target.values[index_]) + below * (left - v2 * y);
+  }
 }
 
 // R = T11 / c - X Y - D~
-template <class Block>
-void ProductStep::set_r(const Copies& target, Range block, Block& r) const {
+template <class Columns>
+void ProductStep::set_r(const Copies& target, Range block, Columns& r) const {
   r = target.block_left[index_].middleCols(block.begin, block.size).topRows(m_) / c_ -
       xy_.middleCols(block.begin, block.size);
   if (!last_) {
@@ -332,38 +340,38 @@ void ProductStep::solve_first_layer() {
   set_product(correction_x_, parameters_->x, correction_);
 }
 
-void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Copies& image) const {
+void ProductStep::recover(const Copies& target, const Block& block, Copies& image) const {
   const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
-  auto full = my.inner.leftCols(block.size);
-  auto e = my.outer.leftCols(block.size);
-  set_full(target, block, full);
-  full /= d_;
-  set_r(target, block, e);
+  const auto first = [&](auto&& matrix) { return matrix.leftCols(block.size); };
+  Scratch& my = scratch_[static_cast<std::size_t>(block.worker)];
+  auto h = first(coupled() ? image.active[index_] : image.values[index_]);
+  auto e = first(my.outer);
+  auto rest = first(my.rest);  // F Y~ - R
+  set_full(target, block, 1 / d_, h);
+  set_r(target, block, rest);
 
   const Matrix& x = parameters_->x;
   const auto y = columns(parameters_->y);
-  e = -e;
-  add_product(e, x, full);
-  add_product(e, f_.leftCols(k_), y);
-  e.colwise() -= f_.col(k_);
-  if (skips()) subtract_product(e, f_.rightCols(skipped_), columns(rows_->input_basis()));
+  rest = -rest;
+  add_product(rest, f_.leftCols(k_), y);
+  rest.colwise() -= f_.col(k_);
+  if (skips()) subtract_product(rest, f_.rightCols(skipped_), columns(rows_->input_basis()));
+  e = rest;
+  add_product(e, x, h);
   if (coupled()) add_product(e, correction_x_, columns(rows_->basis()));
 
-  auto h = columns(coupled() ? image.active[index_] : image.values[index_]);
-  h = full;
   subtract_product(h, gain_, e);
   if (coupled()) {
     add_product(h, shift_, columns(rows_->basis()));
-    auto slack = columns(image.slack[index_]);
+    auto slack = first(image.slack[index_]);
     slack = h;
     subtract_product(slack, shrunk_q_, columns(rows_->basis()));
   }
   // The residual of the upper left part at the solution: X H + F Y~ - R.
-  full -= h;
-  if (coupled()) add_product(full, correction_, columns(rows_->basis()));
-  subtract_product(e, x, full);
+  e = rest;
+  add_product(e, x, h);
 
-  auto left = columns(image.block_left[index_]);
+  auto left = first(image.block_left[index_]);
   left.topRows(m_) = columns(target.block_left[index_]).topRows(m_) + (c_ * (1 - eta_)) * e;
   left.bottomRows(k_) = parameters_->right_scale * (h + y);
   if (!last_) {
@@ -371,16 +379,16 @@ void ProductStep::recover_block(const Copies& target, Range block, Slot& my, Cop
     const auto slack = columns(target.slack[index_ + 1]);
     e *= -eta_;
     units_.add_arguments(active, slack, linear_of(target, index_ + 1, block), 1, e);
-    units_.follow(active, slack, e, columns(image.active[index_ + 1]), columns(image.slack[index_ + 1]),
-                  linear_of(image, index_ + 1, block));
+    units_.follow(active, slack, e, first(image.active[index_ + 1]), first(image.slack[index_ + 1]),
+                  linear_of(image, index_ + 1, {0, block.size}));
   } else if (output_is_copied(problem_)) {
-    auto output = columns(image.output());
+    auto output = first(image.output());
     output.setZero();
     target.add_mean_output(block, 1, output);
     output -= eta_ * e;
-    image.share_output(block);
+    image.share_output({0, block.size});
   } else {
-    columns(image.output()) = columns(problem_.targets) - eta_ * e;
+    first(image.output()) = columns(problem_.targets) - eta_ * e;
   }
 }
 

@@ -10,19 +10,22 @@
 
 namespace relufit {
 
-/// Of layers index + 1 -> index + 2. Per iteration, as an AffineStep: accumulate() for all chunks, solve(), recover()
-/// for all chunks.
+/// Of layers index + 1 -> index + 2. Per iteration as an AffineStep.
 class ProductStep {
  public:
   /// `rows`: the row space of the data, where they are part of the step: the inner units are those of a first hidden
   /// layer whose H is shared (values_are_shared), or there are skip connections; else null.
   ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
-              Index chunks);
+              Index chunks, Index workers);
 
-  void prepare(const ProductParameters& parameters, const Penalties& penalties);
-  void accumulate(const Copies& target, Range samples, Index slot);
+  void set(const ProductParameters& parameters, const Penalties& penalties);
+  void accumulate_parameters(const Block& block);
+  void factorize();
+  void clear(Index chunk) { sums_by_chunk_[static_cast<std::size_t>(chunk)].set_zero(); }
+  void accumulate(const Copies& target, const Block& block);
   void solve(const Copies& target);
-  void recover(const Copies& target, Range samples, Index slot, Copies& image);
+  void recover(const Copies& target, const Block& block, Copies& image) const;
+  void recover_shared(Copies& image) const;
 
   const Layer& layer() const { return layer_; }
   const Layer& first_layer() const { return first_layer_; }
@@ -46,25 +49,22 @@ class ProductStep {
       r_q += other.r_q;
     }
   };
-  struct Slot {
-    Sums sums;
-    Matrix inner, outer;  // one block of samples, k and m rows
+  struct Scratch {
+    Matrix inner, outer, rest;  // one block of samples, k, m and m rows
   };
 
   bool coupled() const { return coupled_; }
   bool skips() const { return problem_.skip_connections; }
   Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
-  void factorize(const Matrix& y);
-  template <class Block>
-  void set_full(const Copies& target, Range block, Block& full) const;
-  template <class Block>
-  void set_r(const Copies& target, Range block, Block& r) const;
+  template <class Columns>
+  void set_full(const Copies& target, Range block, double factor, Columns& full) const;
+  template <class Columns>
+  void set_r(const Copies& target, Range block, Columns& r) const;
   void set_pulls(const Copies& target);
   void solve_weights(const Copies& target);
   void set_layer();
   void solve_first_layer();
-  void recover_block(const Copies& target, Range block, Slot& my, Copies& image) const;
 
   const LiftedProblem& problem_;
   const UnitCopies& units_;
@@ -80,7 +80,8 @@ class ProductStep {
   double mu_ = 0, kappa_ = 0, shrinkage_ = 0;
   double eta_ = 0;  // how much of the residual the eliminated unknown of C takes
 
-  std::vector<Slot> slots_;
+  std::vector<Sums> sums_by_chunk_;
+  mutable std::vector<Scratch> scratch_;  // by thread
   Sums sums_;
   Matrix correction_, correction_x_, gain_, shift_, residual_q_, rotated_residual_q_, preactivation_q_, shrunk_q_;
   Matrix minimizer_y_, minimizer_q_, rotated_y_, rotated_r_y_, rotated_q_, rotated_r_q_;

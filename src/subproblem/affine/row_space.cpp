@@ -22,6 +22,7 @@ RowSpace::RowSpace(const Matrix& inputs, bool bias)
   const Matrix orthonormal = qr.householderQ() * Matrix::Identity(samples, size);
 
   basis_ = Matrix::Constant(constants_, samples, 1.0 / std::sqrt(static_cast<double>(samples)));
+  sums_ = basis_.rowwise().sum();
   left_.resize(inputs.rows(), 0);
   if (size == constants_) return;
   const Eigen::JacobiSVD<Matrix> svd(triangle.bottomRightCorner(size - constants_, inputs.rows()),
@@ -34,6 +35,7 @@ RowSpace::RowSpace(const Matrix& inputs, bool bias)
   singular_ = s.head(rank);
   basis_.conservativeResize(rank + constants_, samples);
   basis_.bottomRows(rank) = (orthonormal.rightCols(size - constants_) * svd.matrixU().leftCols(rank)).transpose();
+  sums_ = basis_.rowwise().sum();
 }
 
 void RowSpace::shrinkage(double alpha, Vector& gamma) const {

@@ -25,6 +25,9 @@ class RowSpace {
   const Vector& singular_values() const { return singular_; }
   /// Q' (rank x N): orthonormal rows, with biases the first constant.
   const Matrix& basis() const { return basis_; }
+  /// Q' 1, and the entries of it that are the inputs'.
+  const Vector& basis_sums() const { return sums_; }
+  auto input_basis_sums() const { return sums_.tail(singular_.size()); }
   /// u, the mean of the inputs.
   const Vector& mean() const { return mean_; }
   /// gamma for a ridge alpha >= 0 (into a vector of `rank` entries).
@@ -42,6 +45,7 @@ class RowSpace {
   Matrix left_;      // L, n0 x (rank - constants_)
   Vector singular_;
   Matrix basis_;
+  Vector sums_;
 };
 
 }  // namespace relufit

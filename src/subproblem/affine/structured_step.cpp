@@ -14,30 +14,43 @@ namespace {
 
 class StructuredAffineStep final : public AffineStep {
  public:
-  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks)
+  StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
       : problem_(problem), units_(problem.activation) {
     const bool shared = values_are_shared(problem, 1);
     if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias);
     if (!shared) {
       first_.emplace(problem, chunks.count());
-      arguments_.assign(static_cast<std::size_t>(chunks.count()), Matrix(problem.shapes()[0].rows, Chunks::block));
+      arguments_.assign(static_cast<std::size_t>(workers), Matrix(problem.shapes()[0].rows, Chunks::block));
     }
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
-      products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks.count());
+      products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks.count(), workers);
     }
     layers_.resize(hidden + 1);
     copy_layers();
   }
 
-  void prepare(const RelaxationParameters& parameters, const Penalties& penalties) override {
+  void set(const RelaxationParameters& parameters, const Penalties& penalties) override {
     if (first_) first_->prepare(penalties.pair * units_.argument_penalty(), penalties);
-    for (std::size_t i = 0; i < products_.size(); ++i) products_[i].prepare(parameters.product[i], penalties);
+    for (std::size_t i = 0; i < products_.size(); ++i) products_[i].set(parameters.product[i], penalties);
   }
 
-  void accumulate(const Copies& target, Range samples, Index slot) override {
-    if (first_) accumulate_first(target, samples, slot);
-    for (ProductStep& product : products_) product.accumulate(target, samples, slot);
+  void accumulate_parameters(const Block& block) override {
+    for (ProductStep& product : products_) product.accumulate_parameters(block);
+  }
+
+  void factorize() override {
+    for (ProductStep& product : products_) product.factorize();
+  }
+
+  void clear(Index chunk) override {
+    if (first_) first_->clear(chunk);
+    for (ProductStep& product : products_) product.clear(chunk);
+  }
+
+  void accumulate(const Copies& target, const Block& block) override {
+    if (first_) accumulate_first(target, block);
+    for (ProductStep& product : products_) product.accumulate(target, block);
   }
 
   void solve(const Copies& target) override {
@@ -46,10 +59,13 @@ class StructuredAffineStep final : public AffineStep {
     copy_layers();
   }
 
-  void recover(const Copies& target, Range samples, Index slot, Copies& image) override {
-    if (first_) recover_first(target, samples, slot, image);
-    for (ProductStep& product : products_) product.recover(target, samples, slot, image);
-    if (slot != 0) return;
+  void recover(const Copies& target, const Block& block, Copies& image) override {
+    if (first_) recover_first(target, block, image);
+    for (const ProductStep& product : products_) product.recover(target, block, image);
+  }
+
+  void recover_shared(Copies& image) override {
+    for (const ProductStep& product : products_) product.recover_shared(image);
     for (std::size_t i = 0; i < image.weights.size(); ++i) {
       image.weights[i] = layers_[static_cast<std::size_t>(problem_.weight_terms[i].layer) - 1].weights;
     }
@@ -58,26 +74,23 @@ class StructuredAffineStep final : public AffineStep {
   const std::vector<Layer>& layers() const override { return layers_; }
 
  private:
-  void accumulate_first(const Copies& target, Range samples, Index slot) {
-    first_->clear(slot);
-    for_each_block(samples, [&](Range block) {
-      auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
-      arguments.setZero();
-      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
-      units_.add_arguments(columns(target.active[0]), columns(target.slack[0]), linear_of(target, 0, block), 1,
-                           arguments);
-      first_->add(arguments, block, slot);
-    });
+  auto arguments(const Block& block) { return arguments_[static_cast<std::size_t>(block.worker)].leftCols(block.size); }
+
+  void accumulate_first(const Copies& target, const Block& block) {
+    auto sums = arguments(block);
+    sums.setZero();
+    const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+    units_.add_arguments(columns(target.active[0]), columns(target.slack[0]), linear_of(target, 0, block), 1, sums);
+    first_->add(sums, block);
   }
 
-  void recover_first(const Copies& target, Range samples, Index slot, Copies& image) {
-    for_each_block(samples, [&](Range block) {
-      const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
-      auto arguments = arguments_[static_cast<std::size_t>(slot)].leftCols(block.size);
-      first_->evaluate(block, arguments);
-      units_.follow(columns(target.active[0]), columns(target.slack[0]), arguments, columns(image.active[0]),
-                    columns(image.slack[0]), linear_of(image, 0, block));
-    });
+  void recover_first(const Copies& target, const Block& block, Copies& image) {
+    const auto columns = [&](auto& part) { return part.middleCols(block.begin, block.size); };
+    const auto first = [&](auto& part) { return part.leftCols(block.size); };
+    auto values = arguments(block);
+    first_->evaluate(block, values);
+    units_.follow(columns(target.active[0]), columns(target.slack[0]), values, first(image.active[0]),
+                  first(image.slack[0]), linear_of(image, 0, {0, block.size}));
   }
 
   void copy_layers() {
@@ -89,15 +102,16 @@ class StructuredAffineStep final : public AffineStep {
   UnitCopies units_;
   std::optional<RowSpace> rows_;    // where the first layer's H is shared, or the inputs skip to later layers
   std::optional<LinearFit> first_;  // where it is not
-  std::vector<Matrix> arguments_;   // of the first layer's units, one block of samples per chunk
+  std::vector<Matrix> arguments_;   // of the first layer's units, one block of samples per thread
   std::vector<ProductStep> products_;
   std::vector<Layer> layers_;
 };
 
 }  // namespace
 
-std::unique_ptr<AffineStep> make_structured_affine_step(const LiftedProblem& problem, const Chunks& chunks) {
-  return std::make_unique<StructuredAffineStep>(problem, chunks);
+std::unique_ptr<AffineStep> make_structured_affine_step(const LiftedProblem& problem, const Chunks& chunks,
+                                                        Index workers) {
+  return std::make_unique<StructuredAffineStep>(problem, chunks, workers);
 }
 
 }  // namespace relufit

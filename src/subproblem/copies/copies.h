@@ -35,36 +35,15 @@ class Copies {
   std::vector<Part> weights;      ///< W_l of each of the problem's weight terms
   std::vector<Part> outputs;      ///< Z, nL x N, as many as output_copies
 
-  explicit Copies(const LiftedProblem& problem) {
-    const auto& n = problem.widths;
-    const Index samples = problem.samples();
-    const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
-    const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
-    const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;
-    const std::vector<LayerShape> shapes = problem.shapes();
-    Index size = output_copies(problem) * n.back() * samples;
-    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
-      size += (2 * pieces * n[l] + value_rows(l)) * samples + n[l] * linear_samples +
-              (shapes[l].rows + n[l]) * (samples + n[l]);
+  explicit Copies(const LiftedProblem& problem) : Copies(problem, problem.samples()) {}
+  /// For some samples only.
+  Copies(const LiftedProblem& problem, Index samples) : Copies(problem, samples, true) {}
+  /// H_l and S_l lie in the point's own, which must have the problem's shapes.
+  Copies(const LiftedProblem& problem, LiftedPoint& point) : Copies(problem, problem.samples(), false) {
+    for (std::size_t i = 0; i < point.active.size(); ++i) {
+      active.emplace_back(point.active[i].data(), point.active[i].rows(), point.active[i].cols());
+      slack.emplace_back(point.slack[i].data(), point.slack[i].rows(), point.slack[i].cols());
     }
-    const auto shape_of = [&](const WeightTerm& term) { return shapes[static_cast<std::size_t>(term.layer) - 1]; };
-    for (const WeightTerm& term : problem.weight_terms) size += shape_of(term).rows * shape_of(term).columns;
-    data_.setZero(size);
-    double* at = data_.data();
-    const auto take = [&at](std::vector<Part>& family, Index rows, Index cols) {
-      family.emplace_back(at, rows, cols);
-      at += rows * cols;
-    };
-    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
-      take(active, pieces * n[l], samples);
-      take(values, value_rows(l), value_rows(l) == 0 ? 0 : samples);
-      take(slack, pieces * n[l], samples);
-      take(linear, linear_samples > 0 ? n[l] : 0, linear_samples);
-      take(block_left, shapes[l].rows + n[l], samples);
-      take(block_right, shapes[l].rows + n[l], n[l]);
-    }
-    for (const WeightTerm& term : problem.weight_terms) take(weights, shape_of(term).rows, shape_of(term).columns);
-    for (Index i = 0; i < output_copies(problem); ++i) take(outputs, n.back(), samples);
   }
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
@@ -89,6 +68,37 @@ class Copies {
   const Vector& data() const { return data_; }
 
  private:
+  Copies(const LiftedProblem& problem, Index samples, bool own_pairs) {
+    const auto& n = problem.widths;
+    const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
+    const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
+    const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;
+    const std::vector<LayerShape> shapes = problem.shapes();
+    Index size = output_copies(problem) * n.back() * samples;
+    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
+      size += ((own_pairs ? 2 : 0) * pieces * n[l] + value_rows(l)) * samples + n[l] * linear_samples +
+              (shapes[l].rows + n[l]) * (samples + n[l]);
+    }
+    const auto shape_of = [&](const WeightTerm& term) { return shapes[static_cast<std::size_t>(term.layer) - 1]; };
+    for (const WeightTerm& term : problem.weight_terms) size += shape_of(term).rows * shape_of(term).columns;
+    data_.setZero(size);
+    double* at = data_.data();
+    const auto take = [&at](std::vector<Part>& family, Index rows, Index cols) {
+      family.emplace_back(at, rows, cols);
+      at += rows * cols;
+    };
+    for (std::size_t l = 1; l + 1 < n.size(); ++l) {
+      if (own_pairs) take(active, pieces * n[l], samples);
+      take(values, value_rows(l), value_rows(l) == 0 ? 0 : samples);
+      if (own_pairs) take(slack, pieces * n[l], samples);
+      take(linear, linear_samples > 0 ? n[l] : 0, linear_samples);
+      take(block_left, shapes[l].rows + n[l], samples);
+      take(block_right, shapes[l].rows + n[l], n[l]);
+    }
+    for (const WeightTerm& term : problem.weight_terms) take(weights, shape_of(term).rows, shape_of(term).columns);
+    for (Index i = 0; i < output_copies(problem); ++i) take(outputs, n.back(), samples);
+  }
+
   Vector data_;
 };
 

@@ -1,5 +1,5 @@
 /// \file
-/// Proximal map of the nuclear norm of one complementarity block, with the signs of the pair.
+/// Proximal map of the nuclear norm of one pair's block, with the signs of the pair.
 ///
 /// For P = 1 and scalar scale w the block of h * s = 0 is M = [w^2 r, w a; w b, 1] with a = h + x, b = s + y,
 /// r = y h + x s + x y. Since det M = w^2 (r - a b) = -w^2 h s <= 0 for h, s >= 0, and ||M||_*^2 = ||M||_F^2 + 2 |det
@@ -18,6 +18,10 @@ namespace relufit {
 /// All arrays have `count` entries; outputs may be the same arrays as h_in, s_in. step > 0, w > 0.
 void prox_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
                      const double* w, double* h_out, double* s_out);
+
+/// Likewise 2 (h, s) - (h_in, s_in) with these minimizers.
+void reflect_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x,
+                        const double* y, const double* w, double* h_out, double* s_out);
 
 /// Projects each of `count` pairs onto {h s = 0, h >= 0, s >= 0}: the larger of the two positive parts stays. (h_in,
 /// h_out) and (s_in, s_out) may be the same arrays.

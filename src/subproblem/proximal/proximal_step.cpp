@@ -17,21 +17,21 @@ ProximalStep::ProximalStep(const LiftedProblem& problem, const Copies& state, co
   }
 }
 
-void ProximalStep::prepare(const RelaxationParameters& parameters, const RelaxationWeights& weights,
+void ProximalStep::prepare(const RelaxationParameters* parameters, const RelaxationWeights& weights,
                            const Penalties& penalties) {
-  parameters_ = &parameters;
+  parameters_ = parameters;
   weights_ = weights;
   penalties_ = penalties;
 }
 
-void ProximalStep::accumulate(const Copies& state, Range samples, Index slot) {
+void ProximalStep::clear(Index chunk) {
+  for (auto& grams : partial_grams_) grams[static_cast<std::size_t>(chunk)].setZero();
+}
+
+void ProximalStep::accumulate(const Copies& state, const Block& block) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
-    Matrix& gram = partial_grams_[i][static_cast<std::size_t>(slot)];
-    gram.setZero();
-    for_each_block(samples, [&](Range block) {
-      const auto columns = state.block_left[i].middleCols(block.begin, block.size);
-      add_product(gram, columns, columns.transpose());
-    });
+    const auto columns = state.block_left[i].middleCols(block.begin, block.size);
+    partial_grams_[i][static_cast<std::size_t>(block.chunk)].selfadjointView<Eigen::Lower>().rankUpdate(columns);
   }
 }
 
@@ -52,16 +52,20 @@ void ProximalStep::set_threshold(const Copies& state, std::size_t i) {
   reflections_[i].diagonal().array() -= 1;
 }
 
-void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copies& reflected) const {
-  for_each_block(samples, [&](Range block) {
-    for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+void ProximalStep::reflect(const Copies& state, Range block, Copies& reflected) const {
+  for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
+    if (state.values[i].size() == 0 && !project_pairs_) {
+      reflect_shared_pairs(state, i, block, reflected);
+    } else {
       reflect_pairs(state, i, block, reflected);
-      set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
-                  state.block_left[i].middleCols(block.begin, block.size));
     }
-    if (output_is_copied(problem_)) reflect_output(state, block, reflected);
-  });
-  if (slot != 0) return;
+    set_product(reflected.block_left[i].middleCols(block.begin, block.size), reflections_[i],
+                state.block_left[i].middleCols(block.begin, block.size));
+  }
+  if (output_is_copied(problem_)) reflect_output(state, block, reflected);
+}
+
+void ProximalStep::reflect_shared(const Copies& state, Copies& reflected) const {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     set_product(reflected.block_right[i], reflections_[i], state.block_right[i]);
   }
@@ -69,6 +73,15 @@ void ProximalStep::reflect(const Copies& state, Range samples, Index slot, Copie
     reflected.weights[i] = weights(state, i);
     reflected.weights[i] = 2 * reflected.weights[i] - state.weights[i];
   }
+}
+
+// The pairs whose H serves both sides, in one pass.
+void ProximalStep::reflect_shared_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
+  const PairParameters& pair = parameters_->pair[i];
+  const Index rows = state.active[i].rows();
+  const auto at = [&](auto& part) { return part.data() + block.begin * rows; };
+  reflect_relu_pairs(block.size * rows, weights_.pair / penalties_.pair, at(state.active[i]), at(state.slack[i]),
+                     at(pair.x), at(pair.y), at(pair.scale), at(reflected.active[i]), at(reflected.slack[i]));
 }
 
 void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
@@ -116,13 +129,6 @@ void ProximalStep::reflect_output(const Copies& state, Range block, Copies& refl
     }
     out = 2 * out - in;
   }
-}
-
-void ProximalStep::set_block_multiplier(const Copies& state, std::size_t index, Copies& block) const {
-  block.block_left[index] = state.block_left[index];
-  subtract_product(block.block_left[index], thresholds_[index].matrix(), state.block_left[index]);
-  block.block_right[index] = state.block_right[index];
-  subtract_product(block.block_right[index], thresholds_[index].matrix(), state.block_right[index]);
 }
 
 Matrix ProximalStep::weights(const Copies& state, std::size_t term) const {

@@ -16,7 +16,8 @@ class ThresholdMap {
  public:
   explicit ThresholdMap(Index rows);
 
-  /// From the Gram matrix M M' (rows x rows). Returns false, leaving the map undefined, when tau is too small for it.
+  /// From the lower triangle of the Gram matrix M M' (rows x rows). Returns false, leaving the map undefined, when tau
+  /// is too small for it.
   bool set_from_gram(const Matrix& gram, double tau);
 
   /// From M itself, given in two parts; slower, accurate for every tau.

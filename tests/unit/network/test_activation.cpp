@@ -10,6 +10,7 @@
 #include "relufit/train.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/copies/unit_copies.h"
+#include "support/affine_image.h"
 #include "support/random.h"
 
 namespace relufit {
@@ -258,11 +259,9 @@ TEST_P(EveryActivation, AffineStepIsOptimal) {
     const Chunks chunks(lifted.samples());
     Copies target(lifted), image(lifted);
     target.data() = normal_matrix(random, target.data().size(), 1);
-    const auto step = make_structured_affine_step(lifted, chunks);
-    step->prepare(parameters, rho);
-    for (Index i = 0; i < chunks.count(); ++i) step->accumulate(target, chunks[i], i);
-    step->solve(target);
-    for (Index i = 0; i < chunks.count(); ++i) step->recover(target, chunks[i], i, image);
+    const auto step = make_structured_affine_step(lifted, chunks, 1);
+    testing_affine::prepare(*step, chunks, parameters, rho);
+    testing_affine::solve(*step, lifted, chunks, target, image);
     const std::vector<Layer>& layers = step->layers();
 
     const Matrix z = (layers[0].weights * lifted.inputs).colwise() + layers[0].bias;

@@ -188,6 +188,50 @@ TEST(ParametersAt, AreMinusThePoint) {
   }
 }
 
+TEST(ParametersAt, MoveInPlace) {
+  Generator random(9);
+  for (const Activation activation : {Activation::relu, Activation::hard_tanh, Activation::maxout}) {
+    LiftedProblem problem;
+    problem.inputs = normal_matrix(random, 3, 6);
+    problem.targets = normal_matrix(random, 1, 6);
+    problem.widths = {3, 4, 2, 1};
+    problem.activation = activation;
+    const LiftedPoint point = random_point(random, problem);
+    const RelaxationParameters expected = parameters_at(point);
+    RelaxationParameters moved = with_scales(parameters_at(zero_point(problem)), {0.5, 2, 3});
+    move_parameters(point, moved);
+    for (std::size_t l = 0; l < 2; ++l) {
+      EXPECT_EQ(moved.pair[l].x, expected.pair[l].x);
+      EXPECT_EQ(moved.pair[l].y, expected.pair[l].y);
+      EXPECT_EQ(moved.product[l].x, expected.product[l].x);
+      EXPECT_EQ(moved.product[l].y, expected.product[l].y);
+      EXPECT_EQ(moved.pair[l].scale.minCoeff(), 0.5);
+      EXPECT_EQ(moved.product[l].right_scale, 3);
+    }
+  }
+}
+
+// More samples than are taken at a time: the nuclear norm of the block as a whole.
+TEST(RelaxationObjective, OfManySamplesIsThatOfTheWholeBlock) {
+  Generator random(10);
+  LiftedProblem problem;
+  problem.inputs = normal_matrix(random, 2, 2100);
+  problem.targets = normal_matrix(random, 1, 2100);
+  problem.widths = {2, 3, 1};
+  problem.loss = Loss::squared;
+  const LiftedPoint point = random_point(random, problem);
+  const RelaxationParameters parameters = parameters_at(random_point(random, problem));
+  const BilinearTerms terms = bilinear_terms(point, {BilinearEquality::Kind::product, 2});
+  const ProductParameters& product = parameters.product[0];
+  Matrix block(4, 2103);
+  block << terms.c + (terms.a + product.x) * product.y + product.x * terms.b, terms.a + product.x, terms.b + product.y,
+      Matrix::Identity(3, 3);
+  const double norm = Eigen::JacobiSVD<Matrix>(block).singularValues().sum();
+  const RelaxationWeights one{1e-300, 1};
+  EXPECT_NEAR(relaxation_objective(problem, parameters, one, point), loss_value(problem, point.output) + norm - 3,
+              1e-12 * norm);
+}
+
 // With the parameters of a feasible point its objective is 0, and no point has less.
 TEST(ParametersAt, FeasiblePointIsOptimal) {
   Generator random(7);

@@ -255,6 +255,28 @@ TEST(Subproblem, TrueParametersGiveAFeasiblePoint) {
   }
 }
 
+// Parameters that are referred to and changed in place, between iterations, are as good as copies of them.
+TEST(Subproblem, ReferringToParametersIsAsCopyingThem) {
+  Generator random(14);
+  for (const std::vector<Index>& widths : {std::vector<Index>{3, 4, 2}, std::vector<Index>{3, 4, 3, 1}}) {
+    const Setting setting = random_setting(random, widths, 300, OutputActivation::linear, Loss::squared, 0.1);
+    SubproblemSolver referring(setting.problem, setting.weights), copying(setting.problem, setting.weights);
+    RelaxationParameters parameters = setting.parameters;
+    SubproblemOptions few;
+    few.max_iterations = 5;
+    for (int step = 0; step < 4; ++step) {
+      referring.refer_to(parameters, setting.weights);
+      copying.set_relaxation(parameters, setting.weights);
+      referring.solve(few);
+      copying.solve(few);
+      EXPECT_EQ(referring.point().active, copying.point().active);
+      EXPECT_EQ(referring.point().slack, copying.point().slack);
+      EXPECT_EQ(referring.point().output, copying.point().output);
+      move_parameters(referring.point(), parameters);
+    }
+  }
+}
+
 TEST(Subproblem, SolversMove) {
   Generator random(10);
   const Setting setting = random_setting(random, {3, 3, 2}, 10, OutputActivation::linear, Loss::exact, 0);

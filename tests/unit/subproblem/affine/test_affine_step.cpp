@@ -5,6 +5,7 @@
 #include <string>
 
 #include "subproblem/affine/affine_step.h"
+#include "support/affine_image.h"
 #include "support/random.h"
 
 namespace relufit {
@@ -119,10 +120,8 @@ struct Setting {
 };
 
 void run(AffineStep& step, const Setting& setting, const Chunks& chunks, Copies& image) {
-  step.prepare(setting.parameters, setting.penalties);
-  for (Index i = 0; i < chunks.count(); ++i) step.accumulate(*setting.target, chunks[i], i);
-  step.solve(*setting.target);
-  for (Index i = 0; i < chunks.count(); ++i) step.recover(*setting.target, chunks[i], i, image);
+  testing_affine::prepare(step, chunks, setting.parameters, setting.penalties);
+  testing_affine::solve(step, setting.problem, chunks, *setting.target, image);
 }
 
 // The unknowns of the step: S_1 is dependent, and from the second layer on H has two copies.
@@ -257,7 +256,7 @@ TEST(AffineStep, BothAreOptimalAndAgree) {
     SCOPED_TRACE(test.name());
     const Setting setting(random, test);
     const Chunks chunks(test.samples);
-    const auto structured = make_structured_affine_step(setting.problem, chunks);
+    const auto structured = make_structured_affine_step(setting.problem, chunks, 1);
     const auto dense = make_dense_affine_step(setting.problem);
     Copies image(setting.problem);
     Copies expected(setting.problem);
@@ -278,7 +277,7 @@ TEST(AffineStep, SkipConnectionsAreOptimal) {
     SCOPED_TRACE(test.name());
     const Setting setting(random, test);
     const Chunks chunks(test.samples);
-    const auto step = make_structured_affine_step(setting.problem, chunks);
+    const auto step = make_structured_affine_step(setting.problem, chunks, 1);
     Copies image(setting.problem);
     run(*step, setting, chunks, image);
     const Unknowns x(step->layers(), image);
@@ -300,7 +299,7 @@ TEST(AffineStep, SeveralBlocks) {
       SCOPED_TRACE(test.name());
       const Setting setting(random, test);
       const Chunks chunks(samples);
-      const auto structured = make_structured_affine_step(setting.problem, chunks);
+      const auto structured = make_structured_affine_step(setting.problem, chunks, 1);
       Copies image(setting.problem);
       run(*structured, setting, chunks, image);
       if (samples < 1000) {
@@ -340,13 +339,13 @@ TEST(AffineStep, PreparesAgain) {
   Generator random(4);
   Setting setting(random, {{3, 4, 2}, 30, OutputActivation::relu, Loss::squared, 0.1, 0});
   const Chunks chunks(30);
-  const auto used = make_structured_affine_step(setting.problem, chunks);
+  const auto used = make_structured_affine_step(setting.problem, chunks, 1);
   Copies image(setting.problem);
   run(*used, setting, chunks, image);
   setting.parameters = random_parameters(random, setting.problem, 0.5);
   setting.penalties = {2, 5, 0.2};
   run(*used, setting, chunks, image);
-  const auto fresh = make_structured_affine_step(setting.problem, chunks);
+  const auto fresh = make_structured_affine_step(setting.problem, chunks, 1);
   Copies expected(setting.problem);
   run(*fresh, setting, chunks, expected);
   EXPECT_EQ(image.data(), expected.data());

@@ -335,6 +335,22 @@ TEST(ProxPair, EveryEntryHasItsOwnBits) {
   hwy::GetChosenTarget().DeInit();
 }
 
+TEST(ProxPair, ReflectionIsTwiceTheMinimizerLessTheInput) {
+  Generator random(12);
+  for (const std::size_t count : {1U, 5U, 8U, 1003U}) {
+    const Batch in(random, count);
+    std::vector<double> h(count), s(count), reflected_h(count), reflected_s(count);
+    const auto n = static_cast<Index>(count);
+    prox_relu_pairs(n, 0.3, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(), h.data(), s.data());
+    reflect_relu_pairs(n, 0.3, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(), reflected_h.data(),
+                       reflected_s.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(reflected_h[i], 2 * h[i] - in.h[i]);
+      EXPECT_EQ(reflected_s[i], 2 * s[i] - in.s[i]);
+    }
+  }
+}
+
 TEST(ProxPair, InPlaceIsBitwiseTheSame) {
   Generator random(10);
   for (const std::size_t count : {1U, 2U, 3U, 7U, 8U, 13U, 64U, 1001U}) {
