@@ -161,7 +161,8 @@ def test_exported_program_is_the_first_problem_of_train(
 ) -> None:
     rows = teacher_csv.read_text().splitlines()[:11]
     (relufit.folder / "few.csv").write_text("\n".join(rows) + "\n")
-    weights = ("--lambda-pair", 2, "--lambda-product", 3, *(("--ridge", 0.01) if loss == "squared" else ()))
+    weights = ["--lambda-pair", 2, "--lambda-product", 3, *(("--ridge", 0.01) if loss == "squared" else ())]
+    weights += ["--random-scale", 0.3, "--pair-scale", 1, "--left-scale", 1, "--right-scale", 1]  # also without polish
     problem = ("few.csv", "--targets", "y", "--hidden", 2, "--loss", loss, *weights, *bias)
     relufit("export-sdp", *problem, "--out", "problem.dat-s")
     relufit(
