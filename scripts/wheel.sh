@@ -43,7 +43,7 @@ for python in "${pythons[@]}"; do
   info=$(echo "$work"/open/*/relufit-*.dist-info)
   mkdir -p "$info/licenses/libraries"
   cp "$licenses"/* "$info/licenses/libraries"
-  rm -rf "$work/packed"
+  rm -rf "$work/packed" && mkdir "$work/packed"
   wheel pack --dest-dir "$work/packed" "$work"/open/*
   built[$python]=$out/$(basename "$work"/packed/*.whl)
   mv "$work"/packed/*.whl "$out"
