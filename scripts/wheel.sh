@@ -82,7 +82,7 @@ for python in "${pythons[@]}"; do
   rm -rf "$work/env"
   "$python" -m venv "$work/env"
   "$work/env/bin/python" -m pip install -q --only-binary :all: "${built[$python]}"
-  bash "$work/try.sh" "$work/env/bin" data/diabetes.csv
+  bash "$work/try.sh" "$work/env/bin" "$PWD/data/diabetes.csv"
 done
 
 if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null; then
