@@ -95,7 +95,7 @@ TEST(RidgeChoice, NeedsSomeSamplesAndARandomStart) {
 /// As if the width that predicts best, and its ridge, had been given.
 TEST(WidthChoice, IsTheLastThatPredictsBetter) {
   Random random(3);
-  const Matrix inputs = 2 * random.normal(2, 300);
+  const Matrix inputs = random.normal(2, 200);
   const Dataset data = dataset(inputs, ((2 * inputs.row(0).array()).sin() + inputs.row(1).array().abs()).matrix());
   TrainOptions options;
   options.automatic_width = true;
