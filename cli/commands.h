@@ -14,6 +14,7 @@ struct ExitCode {
 };
 
 void add_train(CLI::App& app, ExitCode& exit);
+void add_certify(CLI::App& app, ExitCode& exit);
 void add_export(CLI::App& app, ExitCode& exit);
 void add_import(CLI::App& app, ExitCode& exit);
 void add_export_sdp(CLI::App& app);

@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   relufit::cli::add_train(app, exit);
   relufit::cli::add_predict(app);
   relufit::cli::add_evaluate(app);
+  relufit::cli::add_certify(app, exit);
   relufit::cli::add_export(app, exit);
   relufit::cli::add_import(app, exit);
   relufit::cli::add_reproduce(app, exit);

@@ -64,13 +64,15 @@ nlohmann::json classes_json(const Classification& classification, const Classifi
 }  // namespace
 
 Dataset read_like(const std::string& path, const Classification& classification,
-                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs) {
+                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs,
+                  const std::string& weights) {
   if (!classification.empty()) {
     return make_classification(read_csv(path, {classification.label}, inputs), classification, inputs);
   }
   std::vector<std::string> used = targets;
   used.insert(used.end(), inputs.begin(), inputs.end());
-  return make_dataset(read_csv(path, {}, used), targets, inputs);
+  if (!weights.empty()) used.push_back(weights);
+  return make_dataset(read_csv(path, {}, used), targets, inputs, weights);
 }
 
 void print_report(const std::string& title, const Model& model, const Dataset& data) {

@@ -17,9 +17,11 @@ void print_evaluation(const std::string& title, const std::vector<std::string>& 
 /// {"targets": {name: measures}, "all": measures}; measures that are not finite become null.
 nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Evaluation& evaluation);
 
-/// The rows of a CSV file with these inputs, and targets or the classes' label.
+/// The rows of a CSV file with these inputs, and targets or the classes' label, and sample weights where their
+/// column is named.
 Dataset read_like(const std::string& path, const Classification& classification,
-                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs);
+                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs,
+                  const std::string& weights = "");
 
 /// How well a model does on data: print_evaluation and the mean loss, or accuracy, log loss and counts of classes.
 void print_report(const std::string& title, const Model& model, const Dataset& data);

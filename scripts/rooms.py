@@ -21,6 +21,7 @@ ROOMS = (
     "polish",
     "exact_fit/one_layer",
     "exact_fit",
+    "certificate",
     "train",
     "export",
 )

@@ -25,6 +25,8 @@ struct TrainingRecord {
   double pair_violation = 0;     ///< largest |h s| of the lifted solution, in scaled units
   double product_violation = 0;  ///< largest |W H - C| of the lifted solution, in scaled units
   double loss_parameter = 0;     ///< of the losses that have one, raw units
+  /// Per target value (cross-entropy: sample), scaled units (TrainOptions::ridge); absent where it is not known.
+  std::optional<double> ridge = {};
 };
 
 /// Network on scaled data plus the scalings and names that connect it to raw data.

@@ -32,8 +32,9 @@ struct PolishResult {
 /// Minimizes the loss of the plain network, with its ridge, over all weights and (where the problem has them) biases:
 /// L-BFGS (libLBFGS), and from there, for unweighted squares where the Jacobian is small, Levenberg-Marquardt, which
 /// makes exact fits exact (not with a tolerance); each for at most max_iterations. Where a ReLU output must vanish its
-/// error is max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient. Throws std::invalid_argument when
-/// the layers do not fit the problem or an option is out of range.
+/// error is max(Z, 0), elsewhere Z - Y, so that an output wrongly off has a gradient. With a ridge, and an activation
+/// that allows it, the result is balanced: incoming and outgoing weights of every unit have the same norm. Throws
+/// std::invalid_argument when the layers do not fit the problem or an option is out of range.
 ///
 /// With weight terms: where the Jacobian is small, and for losses but absolute, quantile and hinge, by
 /// Levenberg-Marquardt whose steps are convex problems under these terms; the given layers must satisfy the

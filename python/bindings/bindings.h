@@ -6,6 +6,7 @@
 
 namespace relufit::python {
 
+void bind_certificate(nanobind::module_& module);
 void bind_classification(nanobind::module_& module);
 void bind_model(nanobind::module_& module);
 void bind_results(nanobind::module_& module);

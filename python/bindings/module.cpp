@@ -38,5 +38,6 @@ NB_MODULE(_core, module) {
   relufit::python::bind_model(module);
   relufit::python::bind_results(module);
   relufit::python::bind_training(module);
+  relufit::python::bind_certificate(module);
   relufit::python::bind_relaxation(module);
 }

@@ -2,6 +2,7 @@
 
     ReluRegressor, ReluClassifier   estimators for scikit-learn
     train                           from arrays to a Model, with every option of the library
+    certify                         how far a model can be from the best network of any width
     Model                           a network with scalings and names: predict, save, load, exports
     relufit.core                    the convex subproblem, its parameters and proximal maps
     relufit.plot                    pictures (needs matplotlib)
@@ -9,8 +10,9 @@
 Arrays have one row per sample.
 """
 
+from ._certificate import certify
 from ._classifier import ReluClassifier
-from ._core import Model, TrainingRecord
+from ._core import Certificate, Model, TrainingRecord
 from ._core import version as __version__
 from ._onnx import from_onnx, to_onnx
 from ._regressor import ReluRegressor
@@ -18,12 +20,14 @@ from ._torch import from_torch, to_torch
 from .core import TrainResult, train
 
 __all__ = [
+    "Certificate",
     "Model",
     "ReluClassifier",
     "ReluRegressor",
     "TrainResult",
     "TrainingRecord",
     "__version__",
+    "certify",
     "from_onnx",
     "from_torch",
     "to_onnx",

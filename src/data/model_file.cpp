@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -58,6 +59,7 @@ std::string training_text(const TrainingRecord& record) {
       {"product_violation", json_text(record.product_violation)},
   };
   if (record.loss_parameter != 0) fields.emplace_back("loss_parameter", json_text(record.loss_parameter));
+  if (record.ridge && std::isfinite(*record.ridge)) fields.emplace_back("ridge", json_text(*record.ridge));
   std::string text;
   for (const auto& [name, value] : fields) {
     text += fmt::format("{}    \"{}\": {}", text.empty() ? "" : ",\n", name, value);
@@ -271,6 +273,7 @@ TrainingRecord read_training(const Field& field) {
   record.pair_violation = field.member("pair_violation").number_or_null();
   record.product_violation = field.member("product_violation").number_or_null();
   if (field.has("loss_parameter")) record.loss_parameter = field.member("loss_parameter").number();
+  if (field.has("ridge")) record.ridge = field.member("ridge").number();
   return record;
 }
 

@@ -23,6 +23,7 @@
 #include <stdexcept>
 
 #include "linear_algebra/decompositions.h"
+#include "polish/balance.h"
 #include "polish/constrained_polish.h"
 #include "polish/levenberg_marquardt.h"
 #include "relufit/fit.h"
@@ -204,7 +205,7 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   result.layers = layers;
   result.before = result.after = network_loss(problem, layers);
   Refinement refinement{NetworkErrors(problem, options.threads), {}, options};
-  refinement.parameters = refinement.errors.pack(layers);
+  refinement.parameters = refinement.errors.pack(balanced(problem, layers));
   refinement.nearly_exact = 0.5 * kNearlyExact * problem.targets.squaredNorm();
   if (!problem.weight_terms.empty()) {
     return has_constrained_polish(problem, options) ? polish_constrained(problem, layers, options) : result;
@@ -217,7 +218,7 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   result.iterations = refinement.iterations;
   result.interrupted = refinement.interrupted;
   if (!refinement.parameters.allFinite()) return result;
-  std::vector<Layer> refined = refinement.errors.unpack(refinement.parameters);
+  std::vector<Layer> refined = balanced(problem, refinement.errors.unpack(refinement.parameters));
   const double after = network_loss(problem, refined);
   if (!(after < result.before)) return result;
   result.layers = std::move(refined);

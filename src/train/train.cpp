@@ -75,6 +75,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   record.strategy = strategy_name(plan);
   record.loss = to_string(options.loss);
   if (has_parameter(options.loss)) record.loss_parameter = options.loss.parameter;
+  record.ridge = plan.ridge;
   record.status = to_string(kept.status);
   record.seed = options.seed;
   record.samples = data.samples();
