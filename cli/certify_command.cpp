@@ -4,7 +4,6 @@
 #include "progress.h"
 #include "relufit/certificate.h"
 #include "report.h"
-#include "training_options.h"
 
 namespace relufit::cli {
 
@@ -45,6 +44,19 @@ nlohmann::json certificate_json(const CertifyArguments& a, const Certificate& ce
   return json;
 }
 
+/// What the library says of its arguments, said of the program's.
+Certificate certificate_of(const CertifyArguments& a, const Model& model, const Dataset& data,
+                           const CertifyOptions& options) {
+  try {
+    return certify(model, data, options);
+  } catch (const std::invalid_argument& error) {
+    const std::string message = error.what();
+    if (message.starts_with("model: ")) throw std::invalid_argument(a.model + message.substr(5));
+    if (message.starts_with("ridge: ")) throw std::invalid_argument("--" + message);
+    throw;
+  }
+}
+
 void run_certify(const CertifyArguments& a, ExitCode& exit) {
   if (!a.out.empty()) {
     check_output(a.out);
@@ -55,7 +67,7 @@ void run_certify(const CertifyArguments& a, ExitCode& exit) {
   const InterruptGuard guard;
   CertifyOptions options = a.options;
   options.should_stop = &InterruptGuard::interrupted;
-  const Certificate certificate = naming_options([&] { return certify(model, data, options); });
+  const Certificate certificate = certificate_of(a, model, data, options);
   if (!a.out.empty()) save_model(certificate.model, a.out);
   if (a.json) {
     print("{}\n", certificate_json(a, certificate).dump(2));
@@ -72,7 +84,7 @@ void add_certify(CLI::App& app, ExitCode& exit) {
   CertifyOptions& o = a->options;
   CLI::App* command =
       app.add_subcommand("certify", "A lower bound on the training objective of every network with one hidden layer");
-  command->add_option("model", a->model, "Model file: one hidden layer of ReLUs, squared loss")->required();
+  command->add_option("model", a->model, "Model file: one hidden layer of ReLUs, squared or logistic loss")->required();
   command->add_option("data", a->data, "CSV file that the model was trained on")->required();
   command->add_option("--ridge", o.ridge, "Ridge per target value (default: what the model was trained with)")
       ->check(positive_number());

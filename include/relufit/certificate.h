@@ -1,19 +1,19 @@
 /// \file
 /// Certificates: how far a network's training objective can be from the least one of any width.
 ///
-/// For one hidden layer of ReLUs, linear outputs and the squared loss, training minimizes over all widths m, weights
-/// and biases (problem and scaled data as lift.h has them)
+/// For one hidden layer of ReLUs, linear outputs and the squared or the logistic loss, training minimizes over all
+/// widths, weights and biases (problem and scaled data as lift.h has them)
 ///
-///     1/2 sum_j omega_j |V max(0, W x_j + b) + c + S x_j - y_j|^2 + ridge/2 (|W|^2 + |V|^2 + |S|^2),
+///     sum_j omega_j loss(V max(0, W x_j + b) + c + S x_j, y_j) + ridge/2 (|W|^2 + |V|^2 + |S|^2),
 ///
 /// S only with skip connections, b and c only with biases. Every R (outputs x samples) with R 1 = 0 where there are
-/// biases gives the bound, for 0 <= t <= ridge / M(R),
+/// biases gives a bound, for 0 <= t <= ridge / M(R) with
 ///
-///     t <R, Y> - t^2/2 (sum_j |R_j|^2 / omega_j + |R X'|^2 / ridge),    M(R) = max over |w| = 1, b of |R max(0, X w +
-///     b)|,
+///     M(R) = max over |w| = 1, b of |R max(0, X w + b)|,
 ///
-/// the last term of the square only with skip connections. R is made of the network's errors; M(R) is bounded from
-/// above by branch and bound, in spite of rounding. Derivation and proof: docs/certificates.md.
+/// which is t <R, Y> - t^2/2 sum_j |R_j|^2 / omega_j for squares; less t^2/2 |R X'|^2 / ridge with skip connections. R
+/// is made of the slopes of the loss at the network's outputs; M(R) is bounded from above by branch and bound, in spite
+/// of rounding. Derivation and proof: docs/certificates.md.
 #pragma once
 
 #include <functional>
@@ -61,7 +61,7 @@ struct Certificate {
 /// The certificate of a model on the samples it was trained on (or any others: the bound is for these, in the model's
 /// scaled units). Whether networks have biases is read off the model: it has none if all its biases and offsets are 0.
 /// Throws std::invalid_argument for data that do not fit the model, options out of range, a ridge that is neither given
-/// nor recorded, and models other than of one hidden layer of ReLUs, linear outputs and the squared loss. Regularizers
+/// nor recorded, and models other than of one hidden layer of ReLUs, linear outputs and these losses. Regularizers
 /// and constraints of training are left out of the objective: the bound holds with them as well.
 Certificate certify(const Model& model, const Dataset& data, const CertifyOptions& options = {});
 

@@ -8,7 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._core import Certificate, Model
+from ._core import Certificate, Model, class_indices
+from ._labels import label_texts
+
+
+def _target_columns(model: Model, targets: ArrayLike) -> np.ndarray:
+    """Targets of the loss (samples, outputs): numbers, or for two classes 1 where the label is the second."""
+    if model.classification is None:
+        array = np.asarray(targets)
+    else:
+        texts = label_texts(targets)
+        array = np.asarray(class_indices(model.classification, texts), dtype=float)
+        if (array < 0).any():
+            sample = int(np.argmin(array))
+            raise ValueError(f"targets: {texts[sample]!r} at sample {sample + 1}, expected one of the model's classes")
+    return array[:, np.newaxis] if array.ndim == 1 else array
 
 
 def certify(
@@ -26,7 +40,7 @@ def certify(
 ) -> Certificate:
     """How far a model's training objective can be from the least one of any width (docs/certificates.md).
 
-    For one hidden layer of ReLUs, linear outputs and the squared loss, with a ridge: a lower bound on the objective of
+    For one hidden layer of ReLUs, linear outputs, the squared or the logistic loss, and a ridge: a lower bound on the objective of
     every network with one hidden layer, whatever its width, on these samples in the model's scaled units. The bound
     holds in spite of rounding, and whenever the search for it ends. Regularizers and constraints of training are left
     out of the objective; the bound holds with them as well. Ctrl-C ends the search; the bound so far is returned.
@@ -38,7 +52,7 @@ def certify(
     inputs : array (samples, inputs) or frame
         Raw; those the model was trained on.
     targets : array (samples, outputs) or (samples,)
-        Raw.
+        Raw; for the logistic loss labels (samples,).
     sample_weight : array (samples,)
         Weights of the samples in the loss, finite, >= 0 and not all 0; default 1.
     ridge : float
@@ -79,5 +93,4 @@ def certify(
             setattr(options, name, int(number))
         except (TypeError, OverflowError):
             raise ValueError(f"{name}: {number!r}, expected a whole number") from None
-    array = np.asarray(targets)
-    return _core.certify(model, inputs, array[:, np.newaxis] if array.ndim == 1 else array, sample_weight, options)
+    return _core.certify(model, inputs, _target_columns(model, targets), sample_weight, options)

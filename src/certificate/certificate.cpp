@@ -31,8 +31,12 @@ void check_model(const Model& model) {
     fail(fmt::format("model: output activation {}, expected linear", to_string(network.output_activation())));
   }
   const std::string loss = model.training.loss.empty() ? "squared" : model.training.loss;
-  if (loss != to_string(Loss::squared)) fail(fmt::format("model: loss {}, expected squared", loss));
-  if (!model.classification.empty()) fail("model: of classes, expected a regression");
+  if (loss != to_string(Loss::squared) && loss != to_string(Loss::logistic)) {
+    fail(fmt::format("model: loss {}, expected squared or logistic", loss));
+  }
+  if (loss == to_string(Loss::logistic) && network.output_size() != 1) {
+    fail(fmt::format("model: {} outputs with the logistic loss, expected 1", network.output_size()));
+  }
 }
 
 double chosen_ridge(const Model& model, const CertifyOptions& options) {
@@ -73,7 +77,7 @@ LiftedProblem problem_of(const Model& model, const Dataset& data, double ridge) 
   problem.inputs = model.input_scaling.apply(data.inputs);
   problem.targets = model.target_scaling.apply(data.targets);
   problem.skip_connections = model.network.skip_connections();
-  problem.loss = Loss::squared;
+  problem.loss = model.training.loss == to_string(Loss::logistic) ? Loss::logistic : Loss::squared;
   problem.sample_weights = data.sample_weights;
   problem.ridge = ridge * static_cast<double>(data.samples() * data.targets.rows());
   problem.bias = has_biases(model);
@@ -101,7 +105,8 @@ class Candidate {
     return find_unit(dual.unit, starts, options_.seed);
   }
 
-  /// With size s^2 = (M(R) - ridge) / sum_j omega_j h_j^2, the least objective along this unit, h its values.
+  /// With size s^2 = (M(R) - ridge) / sum_j omega_j h_j^2, the least objective along this unit, h its values (logistic
+  /// loss: of a bound on the objective, its curvature being at most 1/4).
   void add(const DualPoint& dual, const Vector& direction) {
     const Vector weights = dual.axes * direction.head(dual.unit.weights);
     const double bias = dual.unit.has_bias() ? direction(dual.unit.weights) : 0;
@@ -109,7 +114,8 @@ class Candidate {
     Vector values = ((weights.transpose() * problem_.inputs).array() + bias).cwiseMax(0.0).matrix().transpose();
     values = values.cwiseAbs2();
     if (problem_.sample_weights.size() > 0) values = values.cwiseProduct(problem_.sample_weights);
-    const double size = std::sqrt((pull.norm() - problem_.ridge) / values.sum());
+    const double curvature = problem_.loss == Loss::logistic ? 0.25 : 1;
+    const double size = std::sqrt((pull.norm() - problem_.ridge) / (curvature * values.sum()));
     const Index units = problem_.widths[1];
     Layer hidden{Matrix(units + 1, weights.size()), Vector(units + 1)};
     hidden.weights << layers_[0].weights, size * weights.transpose();
@@ -192,6 +198,7 @@ CertificateStatus status_of(UnitSearchEnd end) {
 struct Bound {
   DualPoint dual;
   UnitSearchResult unit;
+  double lower = 0;
 };
 
 Bound bound_of(const Candidate& candidate, const CertifyOptions& options) {
@@ -203,6 +210,7 @@ Bound bound_of(const Candidate& candidate, const CertifyOptions& options) {
   search.threads = options.threads;
   search.should_stop = options.should_stop;
   bound.unit = bound_unit(bound.dual.unit, candidate.search(bound.dual), search);
+  bound.lower = bound.dual.lower_bound(bound.unit.upper);
   return bound;
 }
 
@@ -233,14 +241,23 @@ Certificate certify(const Model& model, const Dataset& data, const CertifyOption
   const auto stop_asked = [&] { return options.should_stop && options.should_stop(); };
   const auto is_over = [&, limit = options.tighten] { return clock.seconds() > limit || stop_asked(); };
   if (options.tighten > 0) tighten(candidate, is_over);
-  const Bound bound = bound_of(candidate, options);
+  Bound bound = bound_of(candidate, options);
+  result.cells = bound.unit.cells;
   const double ridge = candidate.problem().ridge;
+  // Branch and bound may have found a unit that local searches have not.
+  while (bound.unit.lower > kWorthAdding * ridge && !is_over()) {
+    candidate.add(bound.dual, bound.unit.direction);
+    tighten(candidate, is_over);
+    Bound next = bound_of(candidate, options);
+    result.cells += next.unit.cells;
+    if (!(next.lower > bound.lower)) break;
+    bound = std::move(next);
+  }
 
   result.status = status_of(bound.unit.end);
-  result.lower_bound = bound.dual.lower_bound(bound.unit.upper);
+  result.lower_bound = bound.lower;
   result.unit_lower = bound.unit.lower / ridge;
   result.unit_upper = bound.unit.upper / ridge;
-  result.cells = bound.unit.cells;
   result.model = model;
   result.objective = given;
   const double reached = candidate.objective();
@@ -249,8 +266,9 @@ Certificate certify(const Model& model, const Dataset& data, const CertifyOption
     result.model.network = model.network.with_layers(candidate.layers());
     result.model.training.ridge = result.ridge;
     result.units_added = candidate.problem().widths[1] - model.network.widths()[1];
-    result.model.training.relative_residual =
-        evaluate(result.model.predict(data.inputs), data.targets).all.relative_residual;
+    if (model.classification.empty())
+      result.model.training.relative_residual =
+          evaluate(result.model.predict(data.inputs), data.targets).all.relative_residual;
   }
   result.gap = result.objective > 0 ? (result.objective - result.lower_bound) / result.objective : 0;
   result.seconds = clock.seconds();

@@ -1,0 +1,44 @@
+"""The command certify: its report, its JSON, the network it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+from cli_tools import Program, write_csv
+
+
+def prepare(relufit: Program) -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(30, 2))
+    targets = np.abs(inputs[:, 0]) + 0.2 * rng.normal(size=30)
+    write_csv(relufit.folder / "data.csv", ["a", "b", "y", "w"], np.column_stack([inputs, targets, np.ones(30)]))
+    relufit("train", "data.csv", "--targets", "y", "--inputs", "a,b", "--hidden", 2, "--ridge", 0.05, "--model", "m.json")
+
+
+def test_certificate_of_a_trained_model(relufit: Program) -> None:
+    prepare(relufit)
+    plain = relufit.json("certify", "m.json", "data.csv")
+    assert 0 < plain["lower_bound"] <= plain["objective"] and plain["ridge"] == 0.05
+    tight = relufit.json("certify", "m.json", "data.csv", "--tighten", 60, "--model", "better.json")
+    assert tight["status"] == "complete" and tight["gap"] < 0.02 and tight["model"] == "better.json"
+    assert tight["objective"] <= plain["objective"]
+    again = relufit.json("certify", "better.json", "data.csv", "--sample-weights", "w")
+    assert abs(again["objective"] - tight["objective"]) <= 1e-12 * tight["objective"]
+    text = relufit("certify", "m.json", "data.csv")
+    assert "no network of one hidden layer, of any width, is below" in text
+
+
+def test_bad_input(relufit: Program) -> None:
+    prepare(relufit)
+    for arguments, message in [
+        (["--ridge", 0], "--ridge: '0', expected a number > 0"),
+        (["--time-limit", -1], "--time-limit: '-1', expected a number >= 0"),
+        (["--model", "data.csv"], "data.csv"),
+        (["--sample-weights", "none"], "none"),
+    ]:
+        completed = relufit.run("certify", "m.json", "data.csv", *arguments)
+        assert completed.returncode == 2 and completed.stdout == ""
+        assert completed.stderr.count("\n") == 1 and message in completed.stderr
+    relufit("train", "data.csv", "--targets", "y", "--hidden", 2, "--loss", "exact", "--iterations", 1, "--model", "e.json")
+    completed = relufit.run("certify", "e.json", "data.csv")
+    assert completed.returncode == 2
+    assert completed.stderr == "relufit: e.json: loss exact, expected squared or logistic\n"
