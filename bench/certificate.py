@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", help="names; default: all")
     parser.add_argument("--ridge", type=float, default=0.03)
-    parser.add_argument("--seconds", type=float, default=5, help="for a bound; twice that for the last, which is tightened")
+    parser.add_argument("--seconds", type=float, default=5, help="for a bound; twice that for the last, tightened one")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     small = small_sets()

@@ -7,18 +7,13 @@
 
 #include "base/clock.h"
 #include "base/refusal.h"
-#include "certificate/dual_point.h"
+#include "certificate/candidate.h"
 #include "certificate/unit_search.h"
 #include "relufit/fit.h"
-#include "relufit/polish.h"
 
 namespace relufit {
 
 namespace {
-
-constexpr double kWorthAdding = 1 + 1e-3;  // M(R) / ridge from which on a unit is added
-constexpr double kRoughTolerance = 1e-6;   // of polishing while units are added
-constexpr double kNoWeight = 1e-9;         // product of a unit's norms, relative to the largest: it is left out
 
 void check_model(const Model& model) {
   const Network& network = model.network;
@@ -85,102 +80,6 @@ LiftedProblem problem_of(const Model& model, const Dataset& data, double ridge) 
   return problem;
 }
 
-/// The network of one hidden layer that the certificate is about, which units may be added to.
-class Candidate {
- public:
-  Candidate(LiftedProblem problem, std::vector<Layer> layers, const CertifyOptions& options)
-      : problem_(std::move(problem)), layers_(std::move(layers)), options_(options) {}
-
-  const LiftedProblem& problem() const { return problem_; }
-  const std::vector<Layer>& layers() const { return layers_; }
-  double objective() const { return network_loss(problem_, layers_); }
-  DualPoint dual() const { return dual_point(problem_, layers_); }
-
-  /// The largest unit that local searches find.
-  UnitSearchResult search(const DualPoint& dual) const {
-    const Layer& hidden = layers_.front();
-    Matrix starts(dual.unit.coordinates(), hidden.weights.rows());
-    starts.topRows(dual.unit.weights) = dual.axes.transpose() * hidden.weights.transpose();
-    if (dual.unit.has_bias()) starts.bottomRows(1) = hidden.bias.transpose();
-    return find_unit(dual.unit, starts, options_.seed);
-  }
-
-  /// With size s^2 = (M(R) - ridge) / sum_j omega_j h_j^2, the least objective along this unit, h its values (logistic
-  /// loss: of a bound on the objective, its curvature being at most 1/4).
-  void add(const DualPoint& dual, const Vector& direction) {
-    const Vector weights = dual.axes * direction.head(dual.unit.weights);
-    const double bias = dual.unit.has_bias() ? direction(dual.unit.weights) : 0;
-    const Vector pull = dual.unit.value(direction);
-    Vector values = ((weights.transpose() * problem_.inputs).array() + bias).cwiseMax(0.0).matrix().transpose();
-    values = values.cwiseAbs2();
-    if (problem_.sample_weights.size() > 0) values = values.cwiseProduct(problem_.sample_weights);
-    const double curvature = problem_.loss == Loss::logistic ? 0.25 : 1;
-    const double size = std::sqrt((pull.norm() - problem_.ridge) / (curvature * values.sum()));
-    const Index units = problem_.widths[1];
-    Layer hidden{Matrix(units + 1, weights.size()), Vector(units + 1)};
-    hidden.weights << layers_[0].weights, size * weights.transpose();
-    hidden.bias << layers_[0].bias, size * bias;
-    Layer output{Matrix(pull.size(), layers_[1].weights.cols() + 1), layers_[1].bias};
-    output.weights << layers_[1].weights.leftCols(units), size * pull.normalized(),
-        layers_[1].weights.rightCols(layers_[1].weights.cols() - units);
-    layers_ = {hidden, output};
-    problem_.widths[1] = units + 1;
-  }
-
-  void polish(double tolerance, const std::function<bool()>& should_stop) {
-    PolishOptions polishing;
-    polishing.tolerance = tolerance;
-    polishing.threads = options_.threads;
-    polishing.should_stop = should_stop;
-    layers_ = relufit::polish(problem_, layers_, polishing).layers;
-    drop_idle_units();
-  }
-
- private:
-  /// Units that have come to nothing; one stays.
-  void drop_idle_units() {
-    const Index units = problem_.widths[1];
-    const Vector effects = layers_[0].weights.rowwise().norm().cwiseProduct(
-        layers_[1].weights.leftCols(units).colwise().norm().transpose());
-    std::vector<Index> kept;
-    for (Index unit = 0; unit < units; ++unit) {
-      if (effects(unit) > kNoWeight * effects.maxCoeff()) kept.push_back(unit);
-    }
-    if (kept.empty() || static_cast<Index>(kept.size()) == units) return;
-    LiftedProblem problem = problem_;
-    problem.widths[1] = static_cast<Index>(kept.size());
-    std::vector<Layer> layers = layers_;
-    layers[0] = {layers_[0].weights(kept, Eigen::all), layers_[0].bias(kept)};
-    for (Index column = units; column < layers_[1].weights.cols(); ++column) kept.push_back(column);
-    layers[1].weights = layers_[1].weights(Eigen::all, kept).eval();
-    if (network_loss(problem, layers) > network_loss(problem_, layers_)) return;
-    problem_ = std::move(problem);
-    layers_ = std::move(layers);
-  }
-
-  LiftedProblem problem_;
-  std::vector<Layer> layers_;
-  const CertifyOptions& options_;
-};
-
-/// Adds units, each followed by polishing, until local searches find none that is missing, or the time is over.
-void tighten(Candidate& candidate, const std::function<bool()>& is_over) {
-  candidate.polish(kRoughTolerance, is_over);
-  double tolerance = kRoughTolerance;
-  while (!is_over()) {
-    const DualPoint dual = candidate.dual();
-    const UnitSearchResult unit = candidate.search(dual);
-    if (unit.lower > kWorthAdding * candidate.problem().ridge) {
-      candidate.add(dual, unit.direction);
-    } else if (tolerance == 0) {
-      return;
-    } else {
-      tolerance = 0;
-    }
-    candidate.polish(tolerance, is_over);
-  }
-}
-
 CertificateStatus status_of(UnitSearchEnd end) {
   switch (end) {
     case UnitSearchEnd::time_limit:
@@ -236,18 +135,18 @@ Certificate certify(const Model& model, const Dataset& data, const CertifyOption
   check_options(options);
   Certificate result;
   result.ridge = chosen_ridge(model, options);
-  Candidate candidate(problem_of(model, data, result.ridge), model.network.layers(), options);
+  Candidate candidate(problem_of(model, data, result.ridge), model.network.layers(), options.seed, options.threads);
   const double given = candidate.objective();
   const auto stop_asked = [&] { return options.should_stop && options.should_stop(); };
   const auto is_over = [&, limit = options.tighten] { return clock.seconds() > limit || stop_asked(); };
-  if (options.tighten > 0) tighten(candidate, is_over);
+  if (options.tighten > 0) candidate.tighten(is_over);
   Bound bound = bound_of(candidate, options);
   result.cells = bound.unit.cells;
   const double ridge = candidate.problem().ridge;
   // Branch and bound may have found a unit that local searches have not.
-  while (bound.unit.lower > kWorthAdding * ridge && !is_over()) {
+  while (candidate.is_missing(bound.unit) && !is_over()) {
     candidate.add(bound.dual, bound.unit.direction);
-    tighten(candidate, is_over);
+    candidate.tighten(is_over);
     Bound next = bound_of(candidate, options);
     result.cells += next.unit.cells;
     if (!(next.lower > bound.lower)) break;

@@ -11,7 +11,8 @@ def prepare(relufit: Program) -> None:
     inputs = rng.normal(size=(30, 2))
     targets = np.abs(inputs[:, 0]) + 0.2 * rng.normal(size=30)
     write_csv(relufit.folder / "data.csv", ["a", "b", "y", "w"], np.column_stack([inputs, targets, np.ones(30)]))
-    relufit("train", "data.csv", "--targets", "y", "--inputs", "a,b", "--hidden", 2, "--ridge", 0.05, "--model", "m.json")
+    options = ["--targets", "y", "--inputs", "a,b", "--hidden", 2, "--ridge", 0.05]
+    relufit("train", "data.csv", *options, "--model", "m.json")
 
 
 def test_certificate_of_a_trained_model(relufit: Program) -> None:
@@ -38,7 +39,8 @@ def test_bad_input(relufit: Program) -> None:
         completed = relufit.run("certify", "m.json", "data.csv", *arguments)
         assert completed.returncode == 2 and completed.stdout == ""
         assert completed.stderr.count("\n") == 1 and message in completed.stderr
-    relufit("train", "data.csv", "--targets", "y", "--hidden", 2, "--loss", "exact", "--iterations", 1, "--model", "e.json")
+    options = ["--targets", "y", "--hidden", 2, "--loss", "exact", "--iterations", 1]
+    relufit("train", "data.csv", *options, "--model", "e.json")
     completed = relufit.run("certify", "e.json", "data.csv")
     assert completed.returncode == 2
     assert completed.stderr == "relufit: e.json: loss exact, expected squared or logistic\n"

@@ -124,6 +124,33 @@ TEST(DualPoint, HasRowsThatSumToExactlyNothing) {
   }
 }
 
+TEST(DualPoint, KeepsProbabilitiesOfTheLogisticLoss) {
+  Generator random(9);
+  for (const Index samples : {3, 50, 1001}) {
+    LiftedProblem problem;
+    problem.inputs = normal_matrix(random, 2, samples);
+    problem.targets = normal_matrix(random, 1, samples).unaryExpr([](double v) { return v > 0 ? 1.0 : 0.0; });
+    problem.targets(0, 0) = 0.3;
+    problem.widths = {2, 3, 1};
+    problem.loss = Loss::logistic;
+    problem.ridge = 0.1;
+    problem.sample_weights = normal_matrix(random, samples, 1).cwiseAbs();
+    problem.sample_weights(1) = 0;
+    // Scores up to some thousands, so that many probabilities are 0 or 1 to rounding.
+    const DualPoint point = dual_point(problem, random_layers(random, problem.widths, 20, 10));
+    EXPECT_EQ(point.unit.dual.sum(), 0);
+    for (const double t : {0.0, 0.5, 1.0}) EXPECT_TRUE(std::isfinite(point.value.at(t)));
+    const Matrix turned = point.axes.transpose() * problem.inputs;
+    for (Index i = 0; i < samples; ++i) {
+      Index j = 0;
+      (point.unit.points.topRows(2).colwise() - turned.col(i)).colwise().norm().minCoeff(&j);
+      const double r = point.unit.dual(0, j), weight = problem.sample_weights(i), y = problem.targets(0, i);
+      EXPECT_LE(r, weight * y * (1 + 1e-15));
+      EXPECT_GE(r, weight * (y - 1) * (1 + 1e-15));
+    }
+  }
+}
+
 TEST(Certificate, RefusesWhatTheBoundIsNotFor) {
   Generator random(4);
   const Dataset data = data_of(normal_matrix(random, 2, 9), normal_matrix(random, 1, 9));
