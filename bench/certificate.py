@@ -91,8 +91,8 @@ def row(name: str, r: dict[str, float | str]) -> str:
     gaps = " | ".join(f"{100 * r[f'gap {width}']:.2f}" for width in WIDTHS)
     end = "" if r["status"] == "complete" else f" ({r['status']})"
     return (
-        f"| {name} | {r['samples']} x {r['inputs']}, {r['outputs']} | {gaps} | {100 * r['gap']:.2f}{end} | {r['units']} "
-        f"| {r['unit_lower']:.3f} to {r['unit_upper']:.3f} | {r['seconds']:.1f} |"
+        f"| {name} | {r['samples']} x {r['inputs']}, {r['outputs']} | {gaps} | {100 * r['gap']:.2f}{end} "
+        f"| {r['units']} | {r['unit_lower']:.3f} to {r['unit_upper']:.3f} | {r['seconds']:.1f} |"
     )
 
 

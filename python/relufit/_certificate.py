@@ -40,10 +40,11 @@ def certify(
 ) -> Certificate:
     """How far a model's training objective can be from the least one of any width (docs/certificates.md).
 
-    For one hidden layer of ReLUs, linear outputs, the squared or the logistic loss, and a ridge: a lower bound on the objective of
-    every network with one hidden layer, whatever its width, on these samples in the model's scaled units. The bound
-    holds in spite of rounding, and whenever the search for it ends. Regularizers and constraints of training are left
-    out of the objective; the bound holds with them as well. Ctrl-C ends the search; the bound so far is returned.
+    For one hidden layer of ReLUs, linear outputs, the squared or the logistic loss, and a ridge: a lower bound on the
+    objective of every network with one hidden layer, whatever its width, on these samples in the model's scaled units.
+    The bound holds in spite of rounding, and whenever the search for it ends. Regularizers and constraints of training
+    are left out of the objective; the bound holds with them as well. Ctrl-C ends the search; the bound so far is
+    returned.
 
     Parameters
     ----------

@@ -67,7 +67,8 @@ def model_of(rng: np.random.Generator, inputs: int, units: int, bias: bool, skip
 
 
 @pytest.mark.parametrize(
-    ("bias", "skip", "weighted"), [(True, False, False), (False, False, False), (True, True, False), (True, False, True)]
+    ("bias", "skip", "weighted"),
+    [(True, False, False), (False, False, False), (True, True, False), (True, False, True)],
 )
 def test_bound_is_the_optimum_of_the_convex_program(bias: bool, skip: bool, weighted: bool) -> None:
     rng = np.random.default_rng(0)
