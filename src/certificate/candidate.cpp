@@ -13,7 +13,7 @@ namespace {
 constexpr double kMissing = 1 + 1e-3;     // M(R) / ridge from which on a unit is added
 constexpr double kRoughTolerance = 1e-6;  // of polishing while units are added
 constexpr double kNoWeight = 1e-9;        // product of a unit's norms, relative to the largest: it is left out
-constexpr double kJoined = 1e-7;          // what joining units may raise the objective by, relatively
+constexpr double kJoined = 1e-5;          // what joining units may raise the objective by, relatively
 constexpr double kDistances[] = {0.3, 0.1, 0.03, 0.01};  // of units to be joined: (w, b) / |w| and v / |v|
 
 Vector effects(const std::vector<Layer>& layers) {

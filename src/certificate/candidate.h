@@ -30,7 +30,7 @@ class Candidate {
   /// the objective, its curvature being at most 1/4).
   void add(const DualPoint& dual, const Vector& direction);
   /// Adds units, each followed by polishing, until local searches find none that is missing, then joins units that have
-  /// come to do the same. The objective never rises by more than 1e-7 of it.
+  /// come to do the same. The objective never rises by more than 1e-5 of it.
   void tighten(const std::function<bool()>& is_over);
 
  private:

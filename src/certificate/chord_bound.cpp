@@ -27,15 +27,16 @@ double ChordBound::bound(const Ranges& ranges) {
   }
   weighted_ = problem_.dual * slopes_.asDiagonal();
   linear_.noalias() = weighted_ * problem_.points.transpose();
-  value_.noalias() = problem_.dual * arguments_.cwiseMax(0.0);
-  Vector direction = value_;
-  if (direction.norm() > 0)
-    direction.normalize();
-  else
-    direction = Vector::Unit(direction.size(), 0);
-  const double a = std::max(along(ranges, direction, 1), along(ranges, direction, -1));
-  const double p = direction.size() > 1 ? across(ranges, direction) : 0;
-  return std::hypot(std::max(a, 0.0), p) + margin_;
+  direction_.noalias() = problem_.dual * arguments_.cwiseMax(0.0);
+  if (direction_.norm() > 0) {
+    direction_.normalize();
+  } else {
+    direction_ = Vector::Unit(direction_.size(), 0);
+  }
+  forward_ = along(ranges, direction_, 1) + margin_;
+  backward_ = along(ranges, direction_, -1) + margin_;
+  const double p = direction_.size() > 1 ? across(ranges, direction_) : 0;
+  return std::hypot(std::max({forward_, backward_, 0.0}), p) + margin_;
 }
 
 double ChordBound::along(const Ranges& ranges, const Vector& direction, double sign) {

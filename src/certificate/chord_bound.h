@@ -25,8 +25,11 @@ class ChordBound {
 
   /// Of |R max(0, X w + b)| in the cell with these ranges, from above, in spite of rounding.
   double bound(const Ranges& ranges);
-  /// The value at the center (outputs).
-  const Vector& value() const { return value_; }
+  /// v, along the value at the center (outputs).
+  const Vector& direction() const { return direction_; }
+  /// The bounds of v'R max(0, X w + b) and of -v'R max(0, X w + b) that `bound` is made of.
+  double forward() const { return forward_; }
+  double backward() const { return backward_; }
   /// The coordinate whose halves promise most, `size` being about the bound.
   Index best_split(const Ranges& ranges, double size) const;
 
@@ -36,9 +39,10 @@ class ChordBound {
 
   const UnitProblem& problem_;
   Vector dual_norms_;
-  Vector arguments_, slopes_, excess_, value_;
+  Vector arguments_, slopes_, excess_, direction_;
   Matrix weighted_, linear_;
   Vector gradient_, axis_;
+  double forward_ = 0, backward_ = 0;
   double margin_ = 0;  // of rounding, for every cell
 };
 

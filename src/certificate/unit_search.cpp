@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -13,9 +14,12 @@ namespace relufit {
 
 namespace {
 
-constexpr Index kRandomStarts = 200;
+constexpr Index kRandomStarts = 200;  // of which the best are climbed from: fewer, the larger the problem
+constexpr double kClimbWork = 1e6;    // climbs times coordinates times samples
+constexpr double kLeastClimbs = 16, kMostClimbs = 200;
 constexpr int kClimbSteps = 200;
-constexpr Index kHalved = 8;                 // cells at a time, whatever the number of threads
+constexpr Index kHalved = 8;  // cells at a time, whatever the number of threads
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
 constexpr double kAcross = 0.1;              // share of a target that bounds across the value need not go below
 constexpr std::size_t kMostCells = 2000000;  // open at a time: memory
 
@@ -115,10 +119,9 @@ class Bounder {
   double by_quadratic(double target) {
     const Index outputs = problem_.dual.rows();
     Matrix axes = Matrix::Identity(outputs, outputs);
-    if (outputs > 1 && chord_.value().norm() > 0) {
-      axes.col(0) = chord_.value().normalized();
-      axes = Eigen::HouseholderQR<Matrix>(axes).householderQ();
-    }
+    axes.col(0) = chord_.direction();
+    if (outputs > 1) axes = Eigen::HouseholderQR<Matrix>(axes).householderQ();
+    axes.col(0) = chord_.direction();
     promise_.setZero(problem_.coordinates());
     double sum = 0;
     for (Index k = outputs; k-- > 0;) {
@@ -127,8 +130,9 @@ class Bounder {
       const Vector r = problem_.dual.transpose() * axes.col(k);
       double most = 0;
       for (const double sign : {1.0, -1.0}) {
-        const double value = quadratic_.bound(ranges_, sign * r, part);
-        most = std::max(most, value);
+        const double chord = k > 0 ? kUnknown : (sign > 0 ? chord_.forward() : chord_.backward());
+        const double value = chord <= part ? chord : quadratic_.bound(ranges_, sign * r, part);
+        most = std::max(most, std::min(value, chord));
         if (value <= part) continue;
         note(quadratic_.maximizer());
         promise_ += quadratic_.promise();
@@ -281,15 +285,21 @@ UnitSearchResult find_unit(const UnitProblem& problem, const Matrix& starts, uns
   };
   for (Index k = 0; k < starts.cols(); ++k) try_from(starts.col(k));
   Random random(seed);
+  std::vector<Attained> tried;
   for (Index k = 0; k < kRandomStarts; ++k) {
     Vector direction = random.normal(problem.coordinates(), 1);
     const Index bend = random.index(problem.samples());
+    if (!normalize(problem, direction)) continue;
     if (problem.has_bias()) {
       direction(problem.weights) = 0;
       direction(problem.weights) = -problem.points.col(bend).dot(direction);
     }
-    try_from(direction);
+    tried.push_back({problem.value(direction).norm(), direction});
   }
+  std::stable_sort(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.value > b.value; });
+  const auto climbs = std::clamp(kClimbWork / static_cast<double>(problem.points.size()), kLeastClimbs, kMostClimbs);
+  tried.resize(std::min(tried.size(), static_cast<std::size_t>(climbs)));
+  for (const Attained& start : tried) try_from(start.direction);
   return result;
 }
 
