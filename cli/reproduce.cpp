@@ -14,12 +14,12 @@ namespace relufit::cli {
 
 namespace {
 
-enum class Start { true_values, perturbed, random, zero };
+enum class StartFrom { true_values, perturbed, random, zero };
 
 struct Experiment {
   std::string name;
   std::string title;
-  Start start = Start::true_values;
+  StartFrom start = StartFrom::true_values;
   std::vector<Index> widths = {3, 3, 2};
   Index seeds = 20;
   double size = 0;  // of the perturbation or the random guess
@@ -44,13 +44,13 @@ std::vector<Experiment> experiments(const std::string& which) {
   std::vector<Experiment> list;
   const auto wanted = [&](const char* name) { return which == name || which == "all"; };
   if (wanted("true")) {
-    list.push_back({"true", "true values", Start::true_values, {3, 3, 2}, 20, 0, source_options(1)});
+    list.push_back({"true", "true values", StartFrom::true_values, {3, 3, 2}, 20, 0, source_options(1)});
     list.back().options.subproblem.max_iterations = 50000;
   }
   if (wanted("perturbed")) {
     list.push_back({"perturbed",
                     "true values + 0.1 randn, plain update",
-                    Start::perturbed,
+                    StartFrom::perturbed,
                     {3, 3, 2},
                     20,
                     0.1,
@@ -72,13 +72,13 @@ std::vector<Experiment> experiments(const std::string& which) {
     list.push_back(extrapolated);
   }
   if (wanted("random")) {
-    list.push_back({"random", "0.05 randn", Start::random, {3, 3, 2}, 10, 0.05, source_options(50)});
-    Experiment author{"random-author",   "3-5-3, 0.05 randn, reweighted", Start::random, {3, 5, 3}, 5, 0.05,
+    list.push_back({"random", "0.05 randn", StartFrom::random, {3, 3, 2}, 10, 0.05, source_options(50)});
+    Experiment author{"random-author",   "3-5-3, 0.05 randn, reweighted", StartFrom::random, {3, 5, 3}, 5, 0.05,
                       source_options(25)};
     author.options.strategy = Strategy::reweighted;
     list.push_back(author);
   }
-  if (wanted("zero")) list.push_back({"zero", "zero", Start::zero, {3, 3, 2}, 5, 0, source_options(50)});
+  if (wanted("zero")) list.push_back({"zero", "zero", StartFrom::zero, {3, 3, 2}, 5, 0, source_options(50)});
   return list;
 }
 
@@ -86,18 +86,18 @@ RelaxationParameters start_parameters(const Experiment& experiment, const Lifted
                                       const Network& teacher, unsigned long long seed) {
   LiftedPoint point = lift_network(problem, teacher.layers());
   switch (experiment.start) {
-    case Start::true_values:
+    case StartFrom::true_values:
       break;
-    case Start::perturbed: {
+    case StartFrom::perturbed: {
       const RelaxationParameters noise = random_parameters(problem, experiment.size, seed);
       point.active[0] -= noise.pair[0].x;
       point.slack[0] -= noise.pair[0].y;
       point.layers[1].weights -= noise.product[0].x;
       break;
     }
-    case Start::random:
+    case StartFrom::random:
       return random_parameters(problem, experiment.size, seed);
-    case Start::zero:
+    case StartFrom::zero:
       point = zero_point(problem);
   }
   return parameters_at(point);

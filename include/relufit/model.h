@@ -19,8 +19,8 @@ struct TrainingRecord {
   std::string status;    ///< how training ended, see SequenceStatus
   unsigned seed = 0;
   Index samples = 0;
-  Index iterations = 0;  ///< outer iterations of the start that was kept
-  double seconds = 0;    ///< of the whole training: all starts and the choice of the ridge
+  Index iterations = 0;          ///< outer iterations of the start that was kept
+  double seconds = 0;            ///< of the whole training: all starts and the choice of the ridge
   double relative_residual = 0;  ///< ||F(U) - Y||_F / ||Y||_F on the raw training data; NaN for losses of classes
   double pair_violation = 0;     ///< largest |h s| of the lifted solution, in scaled units
   double product_violation = 0;  ///< largest |W H - C| of the lifted solution, in scaled units
