@@ -91,7 +91,7 @@ struct TrainOptions {
   /// Relaxations of a start that is a race, from random points, >= 1. Under constraints on weights, and none on outputs
   /// and hidden values, which polish would break: short relaxations, all polished, the best ones to the end. Not for
   /// losses without curvature (absolute, quantile, hinge) and large problems, where a start is one long relaxation.
-  /// Exact loss: see TrainPlan::exact_race. Default 12, exact loss 24.
+  /// Exact loss: see TrainPlan::exact_race. Default 12, exact loss 30.
   std::optional<Index> candidates = {};
   Index candidate_iterations = 5;  ///< of each of these relaxations at most; >= 1
 

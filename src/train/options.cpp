@@ -296,7 +296,7 @@ TrainPlan plan(const TrainOptions& options) {
   plan.polish = options.polish.value_or(true);
   plan.path = plan.method == Method::relaxation && follows_path(options, plan.polish);
   plan.exact_race = plan.method == Method::relaxation && races_to_exact_fits(options);
-  plan.candidates = options.candidates.value_or(plan.exact_race ? 24 : 12);
+  plan.candidates = options.candidates.value_or(plan.exact_race ? 30 : 12);
   const RelaxationConstants constants = constants_for(options, plan.path);
   plan.random_scale = options.random_scale.value_or(constants.random_scale);
   plan.relaxation = relaxation_of(options, constants);

@@ -127,11 +127,11 @@ def accuracy_and_loss(
 
 
 def test_monotone_risk(run_example: Run, tmp_path: Path) -> None:
-    printed = run_example("risk", "--repeats", "1")
+    printed = run_example("risk")
     measured: dict[str, list[tuple[float, float]]] = {"free": [], "monotone": []}
     fell = {"free": 0, "monotone": 0}
     held_out = 0
-    for split in range(3):
+    for split in range(9):
         train, test = (labelled_rows(tmp_path / f"{part}{split}.csv") for part in ("train", "test"))
         rows = [{tuple(row) for row in np.column_stack(list(part[0].values()))} for part in (train, test)]
         assert not rows[0] & rows[1]
@@ -145,13 +145,13 @@ def test_monotone_risk(run_example: Run, tmp_path: Path) -> None:
         first, last = (np.array(layer["weights"]) for layer in model["layers"])
         paths = last[0][:, None] * first[:, [model["input_names"].index(input_name) for input_name in RISING]]
         assert paths.min() >= 0 and paths.max() > 0
-    assert held_out == 569
+    assert held_out == 3 * 569
     assert fell["monotone"] == 0 < fell["free"]
 
     for name, values in measured.items():
         accuracy, loss = np.mean(values, axis=0)
         assert f"| {name} | {accuracy:.4f} | {loss:.4f} |" in printed
-    assert re.search(r"\| monotone \|.*\| 3 of 3 \| 0.00% \| 0.00% \|", printed)
+    assert re.search(r"\| monotone \|.*\| 9 of 9 \| 0.00% \| 0.00% \|", printed)
     accuracy, loss = np.mean(measured["monotone"], axis=0)
     regression = re.search(r"\| logistic regression \| [\d.]+ \| ([\d.]+) \|", printed)
     assert regression and accuracy > 0.96 and loss < float(regression[1])

@@ -33,7 +33,7 @@ void expect_same_network(const TrainResult& a, const TrainResult& b) {
   }
 }
 
-/// One candidate in three is exact here (docs/strategies.md): that 24 of them fail on all of 4 problems has a
+/// One candidate in three is exact here (docs/strategies.md): that 30 of them fail on all of 4 problems has a
 /// probability below 1e-13.
 TEST(ExactRace, FindsTeachers) {
   int exact = 0;
@@ -71,7 +71,7 @@ TEST(ExactRace, MoreCandidatesAreNeverWorse) {
 
 TEST(ExactRace, IsForWhatItsConstantsAreFor) {
   EXPECT_TRUE(plan(relaxation()).exact_race);
-  EXPECT_EQ(plan(relaxation()).candidates, 24);
+  EXPECT_EQ(plan(relaxation()).candidates, 30);
   const auto races = [](auto change) {
     TrainOptions options = relaxation();
     change(options);
