@@ -37,7 +37,7 @@ TEST(Search, SolvesSmallTeachers) {
 }
 
 TEST(Search, SolvesLargerTeachers) {
-  for (const unsigned long long seed : {500, 501}) {
+  for (const unsigned long long seed : {500ULL, 501ULL}) {
     SCOPED_TRACE(seed);
     expect_solved(teacher_problem({3, 5, 3}, OutputActivation::relu, 30, seed));
     expect_solved(teacher_problem({10, 10, 1}, OutputActivation::linear, 300, seed));
@@ -142,7 +142,7 @@ TEST(Search, TimeLimitEndsItEvenWithinARun) {
 
 /// Networks with several hidden layers of the teacher's own widths.
 TEST(Search, FitsDeepTeachersExactly) {
-  for (const unsigned long long seed : {1, 2, 3}) {
+  for (const unsigned long long seed : {1ULL, 2ULL, 3ULL}) {
     for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
       LiftedProblem problem = teacher_problem({2, 3, 2, 1}, output, 80, seed);
       if (problem.targets.isZero()) continue;  // a dead output

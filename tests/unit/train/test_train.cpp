@@ -197,7 +197,7 @@ struct Kind {
 /// Problems of an exactly fitting network: ReLU outputs, linear outputs, given output weights without biases.
 std::vector<Kind> kinds() {
   std::vector<Kind> list;
-  for (const unsigned long long seed : {21, 22}) {
+  for (const unsigned long long seed : {21ULL, 22ULL}) {
     list.push_back({"3-3-2 relu", teacher_data({3, 3, 2}, OutputActivation::relu, 30, seed),
                     TrainOptions{.hidden = {3}, .loss = Loss::exact}});
     list.back().options.output_activation = OutputActivation::relu;
