@@ -80,20 +80,6 @@ LiftedProblem problem_of(const Model& model, const Dataset& data, double ridge) 
   return problem;
 }
 
-CertificateStatus status_of(UnitSearchEnd end) {
-  switch (end) {
-    case UnitSearchEnd::time_limit:
-      return CertificateStatus::time_limit;
-    case UnitSearchEnd::cell_limit:
-      return CertificateStatus::cell_limit;
-    case UnitSearchEnd::interrupted:
-      return CertificateStatus::interrupted;
-    case UnitSearchEnd::accurate:
-      break;
-  }
-  return CertificateStatus::complete;
-}
-
 struct Bound {
   DualPoint dual;
   UnitSearchResult unit;
@@ -153,7 +139,7 @@ Certificate certify(const Model& model, const Dataset& data, const CertifyOption
     bound = std::move(next);
   }
 
-  result.status = status_of(bound.unit.end);
+  result.status = bound.unit.status;
   result.lower_bound = bound.lower;
   result.unit_lower = bound.unit.lower / ridge;
   result.unit_upper = bound.unit.upper / ridge;

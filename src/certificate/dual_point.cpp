@@ -157,7 +157,9 @@ double DualValue::best(double most) const {
   const double end = high;
   for (int i = 0; i < 60; ++i) {
     const double step = kShare * (high - low);
-    (at(high - step) < at(low + step) ? low : high) = at(high - step) < at(low + step) ? high - step : low + step;
+    const bool rises = at(high - step) < at(low + step);
+    const double inner = rises ? high - step : low + step;
+    (rises ? low : high) = inner;
   }
   const double inside = (low + high) / 2;
   return at(end) >= at(inside) ? end : inside;

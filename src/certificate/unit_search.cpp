@@ -231,11 +231,11 @@ class UnitSearch {
   bool is_done() {
     if (open_.largest() <= target()) return true;
     if (options_.should_stop && options_.should_stop()) {
-      result_.end = UnitSearchEnd::interrupted;
+      result_.status = CertificateStatus::interrupted;
     } else if (options_.time_limit > 0 && clock_.seconds() > options_.time_limit) {
-      result_.end = UnitSearchEnd::time_limit;
+      result_.status = CertificateStatus::time_limit;
     } else if (open_.size() > kMostCells) {
-      result_.end = UnitSearchEnd::cell_limit;
+      result_.status = CertificateStatus::cell_limit;
     } else {
       return false;
     }

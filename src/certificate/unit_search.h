@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "certificate/unit_problem.h"
+#include "relufit/certificate.h"
 
 namespace relufit {
 
@@ -14,14 +15,11 @@ struct UnitSearchOptions {
   double enough = 0;       ///< ends when the upper bound is at most this
   double time_limit = 0;   ///< seconds; 0: none
   int threads = 1;         ///< the result does not depend on them, unless time or should_stop ends the search
-  unsigned long long seed = 0;
   std::function<bool()> should_stop;
 };
 
-enum class UnitSearchEnd { accurate, time_limit, cell_limit, interrupted };
-
 struct UnitSearchResult {
-  UnitSearchEnd end = UnitSearchEnd::accurate;
+  CertificateStatus status = CertificateStatus::complete;
   double lower = 0, upper = 0;  ///< of max |R max(0, X w + b)|; the upper one in spite of rounding
   Vector direction;             ///< (w, b) with |w| = 1 at which the lower one is attained
   Index cells = 0;              ///< bounded

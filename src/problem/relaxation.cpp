@@ -67,12 +67,10 @@ Matrix ProductParameters::right() const {
 }
 
 RelaxationParameters parameters_at(const LiftedPoint& point) {
-  RelaxationParameters parameters;
-  for (std::size_t l = 0; l < point.active.size(); ++l) {
-    const Matrix& active = point.active[l];
-    parameters.pair.push_back({-active, -point.slack[l], Matrix::Ones(active.rows(), active.cols())});
-    parameters.product.push_back({-point.unit_weights(l + 1), -point.values(l), 1, 1, {}, {}});
-  }
+  RelaxationParameters parameters{std::vector<PairParameters>(point.active.size()),
+                                  std::vector<ProductParameters>(point.active.size())};
+  move_parameters(point, parameters);
+  for (PairParameters& pair : parameters.pair) pair.scale.setOnes(pair.x.rows(), pair.x.cols());
   return parameters;
 }
 

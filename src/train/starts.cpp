@@ -126,9 +126,7 @@ class Starts {
     } else if (plan_.path) {
       result = run_path(start, sequence);
     } else {
-      result =
-          run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence,
-                       [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+      result = run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence, observer_of(start));
       refine(result, sequence);
     }
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
@@ -152,9 +150,8 @@ class Starts {
     for (Index i = 0; i < plan_.candidates; ++i) {
       if (i > 0 && (needless(start) || out_of_time())) break;
       const Index number = start * plan_.candidates + i;
-      candidates.push_back(run_sequence(
-          scaled_.problem, start_parameters(scaled_, options_, number), sequence,
-          [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); }));
+      candidates.push_back(
+          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start)));
       networks.push_back(candidates.back().best_layers);
     }
     const RaceResult won = race(scaled_.problem, networks, polish_options(sequence), sequence.threads);
@@ -171,8 +168,7 @@ class Starts {
       if (i > 0 && (needless(start) || out_of_time())) break;
       const Index number = start * plan_.candidates + i;
       SequenceResult candidate =
-          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence,
-                       [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start));
       refine(candidate, sequence);
       if (i == 0 || candidate.best_value < best.best_value) best = std::move(candidate);
     }
@@ -183,8 +179,7 @@ class Starts {
   SequenceResult run_path(Index start, const SequenceOptions& sequence) {
     const std::vector<double> ridges = ridges_to(*plan_.ridge);
     RidgePath path(scaled_.problem, scaled_.problem.ridge / *plan_.ridge, start_parameters(scaled_, options_, start),
-                   sequence, start_seed(options_.seed, start),
-                   [&](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); });
+                   sequence, start_seed(options_.seed, start), observer_of(start));
     const auto fit = [&](double ridge, double tolerance) {
       PolishOptions polishing = polish_options(sequence);
       polishing.tolerance = tolerance;
@@ -255,13 +250,13 @@ class Starts {
     const bool exact = problem.loss == Loss::exact;
     std::vector<std::vector<Layer>> networks;
     if (problem.constrains_outputs()) networks.push_back(within_bounds(result.best_layers));
-    std::vector<std::vector<Layer>> begun = {result.best_layers};
+    std::vector<std::vector<Layer>> begun;  // to be polished
+    if (plan_.polish) begun.push_back(result.best_layers);
     const Model* given = std::get_if<Model>(&options_.init);
-    if (given && problem.weight_terms.empty() && !problem.constrains_outputs()) {
+    if (plan_.polish && given && problem.weight_terms.empty() && !problem.constrains_outputs()) {
       begun.push_back(scaled_layers(*given, scaled_));  // which few iterations of the relaxation may leave for worse
     }
     for (const std::vector<Layer>& layers : begun) {
-      if (!plan_.polish) break;
       PolishResult polished = polish(problem, layers, polish_options(sequence));
       result.polish_iterations += polished.iterations;
       networks.push_back(problem.constrains_outputs() ? within_bounds(polished.layers) : std::move(polished.layers));
@@ -301,6 +296,10 @@ class Starts {
     result.best_value = value;
     result.point = lift_network(scaled_.problem, layers);
     result.violations = violations(scaled_.problem, result.point);
+  }
+
+  SequenceObserver observer_of(Index start) {
+    return [this, start](const SequenceRecord& record, const std::vector<Layer>&) { return observe(start, record); };
   }
 
   bool observe(Index start, const SequenceRecord& record) {

@@ -87,10 +87,6 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 
 /// Units and, where none is given, the ridge become those that are chosen.
 WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried) {
-  plan(options);
-  check_trainable(data, options.output_activation);
-  check_suits(data, options);
-  check_validation(data, options);
   WidthChoice choice = choose_width(data, options, clock, tried);
   options.automatic_width = false;
   options.hidden = {choice.width};
@@ -113,15 +109,16 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
     progress.best_value = least;
     stopped = observer && !observer(progress);
   };
-  TrainResult result;
-  if (options.automatic_width) {
-    result.width_choice = choose_units(data, options, clock, tried);
-    if (!asked.ridge && !result.width_choice->widths.empty()) result.ridge_choice = result.width_choice->ridge;
-  }
   TrainPlan planned = plan(options);
   check_trainable(data, options.output_activation);
   check_suits(data, options);
   check_validation(data, options);
+  TrainResult result;
+  if (options.automatic_width) {
+    result.width_choice = choose_units(data, options, clock, tried);
+    if (!asked.ridge && !result.width_choice->widths.empty()) result.ridge_choice = result.width_choice->ridge;
+    planned = plan(options);
+  }
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   if (!planned.ridge) {

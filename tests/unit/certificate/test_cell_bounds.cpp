@@ -111,7 +111,7 @@ TEST(UnitSearch, FindsTheLargestUnitOfTwoInputs) {
     options.accuracy = 1e-3;
     const UnitSearchResult found =
         bound_unit(problem, find_unit(problem, Matrix(problem.coordinates(), 0), 1), options);
-    EXPECT_EQ(found.end, UnitSearchEnd::accurate);
+    EXPECT_EQ(found.status, CertificateStatus::complete);
     EXPECT_GE(found.upper, largest);
     EXPECT_LE(found.upper, largest * (1 + 2e-3));  // the circle is not quite as fine as that
     EXPECT_LE(found.lower, found.upper);
@@ -137,7 +137,7 @@ TEST(UnitSearch, HoldsWhenStoppedAndDoesNotDependOnThreads) {
     int asked = 0;
     options.should_stop = [&] { return asked++ >= stop; };
     const UnitSearchResult cut = bound_unit(problem, start, options);
-    EXPECT_EQ(cut.end, UnitSearchEnd::interrupted);
+    EXPECT_EQ(cut.status, CertificateStatus::interrupted);
     EXPECT_GE(cut.upper, whole.lower);
     EXPECT_LT(cut.cells, whole.cells);
   }
