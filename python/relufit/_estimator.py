@@ -299,8 +299,7 @@ SHARED = {
         Whether `fit` starts from the network of the `fit` before, if there was one, and with ridge "auto" keeps its
         ridge.
     polish : bool, default=None
-        Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: with
-        all losses but the squared one, and with "clipped-relu" and "hard-tanh".
+        Whether to refine the best network of every start of the relaxation by Levenberg-Marquardt or L-BFGS. None: yes.
     weight_grid : float, default=0
         Step of the grid that weights and biases of the network for raw data are rounded to at the end, the fit being
         repaired; 0: none.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "base/infinity.h"
 #include "constraints/class_outputs.h"
@@ -132,16 +133,21 @@ void check_validation(const Dataset& data, const TrainOptions& options) {
   }
 }
 
-LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation) {
-  LiftedProblem problem = scaled.problem;
-  problem.inputs = scaled.input_scaling.apply(validation.inputs);
-  problem.targets = scaled.target_scaling.apply(validation.targets);
-  problem.sample_weights = validation.sample_weights;
-  problem.ridge = 0;
-  problem.weight_terms.clear();
+LiftedProblem with_samples(LiftedProblem problem, Matrix inputs, Matrix targets, Vector sample_weights) {
+  problem.inputs = std::move(inputs);
+  problem.targets = std::move(targets);
+  problem.sample_weights = std::move(sample_weights);
   problem.output_lower.resize(0, 0);
   problem.output_upper.resize(0, 0);
   problem.output_terms.clear();
+  return problem;
+}
+
+LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation) {
+  LiftedProblem problem = with_samples(scaled.problem, scaled.input_scaling.apply(validation.inputs),
+                                       scaled.target_scaling.apply(validation.targets), validation.sample_weights);
+  problem.ridge = 0;
+  problem.weight_terms.clear();
   return problem;
 }
 

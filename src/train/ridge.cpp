@@ -23,13 +23,9 @@ constexpr double kWorthwhile = 1 - 1e-3;  // a smaller ridge must predict better
 
 /// The problem on some of its samples alone, without bounds on outputs.
 LiftedProblem on_samples(const LiftedProblem& problem, const std::vector<Index>& samples) {
-  LiftedProblem part = problem;
-  part.output_lower.resize(0, 0);
-  part.output_upper.resize(0, 0);
-  part.output_terms.clear();
-  part.inputs = problem.inputs(Eigen::all, samples);
-  part.targets = problem.targets(Eigen::all, samples);
-  if (problem.sample_weights.size() > 0) part.sample_weights = problem.sample_weights(samples);
+  const Vector& weights = problem.sample_weights;
+  LiftedProblem part = with_samples(problem, problem.inputs(Eigen::all, samples), problem.targets(Eigen::all, samples),
+                                    weights.size() > 0 ? Vector(weights(samples)) : weights);
   const double share = static_cast<double>(samples.size()) / static_cast<double>(problem.samples());
   for (WeightTerm& term : part.weight_terms) {
     if (!is_constraint(term.kind)) term.size *= share;
