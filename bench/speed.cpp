@@ -25,6 +25,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/chunks.h"
 #include "base/parallel.h"
 #include "linear_algebra/products.h"
 #include "relufit/sequence.h"

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "output.h"
 #include "report.h"
+#include "world.h"
 
 namespace relufit::cli {
 
@@ -25,8 +26,7 @@ struct Predictions {
   std::vector<std::string> labels;  // the first column; none for regression
 };
 
-Predictions predictions_of(const Model& model, const Matrix& inputs) {
-  const Matrix outputs = model.predict(inputs);
+Predictions predictions_of(const Model& model, const Matrix& outputs) {
   const Classification& classification = model.classification;
   if (classification.empty()) return {model.target_names, outputs.transpose(), {}};
   const auto name = [&](Index i) { return classification.classes[static_cast<std::size_t>(i)]; };
@@ -50,7 +50,7 @@ nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Ev
   return {{"targets", per_target}, {"all", measures_json(evaluation.all)}};
 }
 
-void add_predict(CLI::App& app) {
+void add_predict(CLI::App& app, const Ranks* ranks) {
   struct Arguments {
     std::string model, data, out;
   };
@@ -60,13 +60,18 @@ void add_predict(CLI::App& app) {
   command->add_option("data", a->data, "CSV file with the model's input columns, in any order")->required();
   add_output(*command, "--out", a->out, "CSV file to write (default: standard output)");
   command->footer("Example:\n  relufit predict diabetes.json data/diabetes.csv --out predictions.csv");
-  command->callback([a] {
-    if (!a->out.empty()) check_output(a->out);
-    check_distinct(a->out, {a->model, a->data});
-    const Model model = load_model(a->model);
-    const Table table = read_csv(a->data, {}, model.input_names);
-    const Matrix inputs = select_columns(table, model.input_names);
-    const auto [columns, values, labels] = predictions_of(model, inputs);
+  command->callback([a, ranks] {
+    Model model;
+    Matrix inputs;
+    collectively(ranks, [&] {
+      if (!a->out.empty() && is_first(ranks)) check_output(a->out);
+      check_distinct(a->out, {a->model, a->data});
+      model = load_model(a->model);
+      inputs = own_part(ranks, select_columns(read_csv(a->data, {}, model.input_names), model.input_names));
+    });
+    const Matrix outputs = gathered_columns(ranks, model.predict(inputs));
+    if (!is_first(ranks)) return;
+    const auto [columns, values, labels] = predictions_of(model, outputs);
     if (a->out.empty()) {
       print_text(csv_text("standard output", columns, values, labels));
     } else {
@@ -75,7 +80,7 @@ void add_predict(CLI::App& app) {
   });
 }
 
-void add_evaluate(CLI::App& app) {
+void add_evaluate(CLI::App& app, const Ranks* ranks) {
   struct Arguments {
     std::string model, data, constraints;
     bool json = false;
@@ -87,9 +92,13 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--constraints", a->constraints, "Check these constraints (JSON), and list how far each is kept");
   command->add_flag("--json", a->json, "Print as JSON");
   command->footer("Example:\n  relufit evaluate diabetes.json data/diabetes.csv --json");
-  command->callback([a] {
-    const Model model = load_model(a->model);
-    const Dataset data = read_like(a->data, model.classification, model.target_names, model.input_names);
+  command->callback([a, ranks] {
+    Model model;
+    Dataset data;
+    collectively(ranks, [&] {
+      model = load_model(a->model);
+      data = read_like(a->data, model.classification, model.target_names, model.input_names);
+    });
     std::vector<ConstraintCheck> checks;
     if (!a->constraints.empty()) checks = check_constraints(load_constraints(a->constraints), model, data.inputs);
     if (a->json) {

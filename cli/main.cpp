@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -5,12 +6,14 @@
 #include "commands.h"
 #include "output.h"
 #include "relufit/version.h"
+#include "world.h"
 
 namespace {
 
 using relufit::cli::complain;
+using relufit::cli::World;
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, const relufit::Ranks* ranks) {
   CLI::App app{"relufit trains ReLU networks by sequential convex relaxation.", "relufit"};
   app.set_version_flag("--version", relufit::version);
   app.require_subcommand(1);
@@ -18,20 +21,29 @@ int run(int argc, char** argv) {
       "Example:\n  relufit train data/diabetes.csv --targets progression --hidden 10 --model diabetes.json\n"
       "  relufit predict diabetes.json data/diabetes.csv --out predictions.csv");
   relufit::cli::ExitCode exit;
-  relufit::cli::add_train(app, exit);
-  relufit::cli::add_predict(app);
-  relufit::cli::add_evaluate(app);
+  relufit::cli::add_train(app, exit, ranks);
+  relufit::cli::add_predict(app, ranks);
+  relufit::cli::add_evaluate(app, ranks);
+  const std::vector<CLI::App*> together = app.get_subcommands(nullptr);
   relufit::cli::add_certify(app, exit);
   relufit::cli::add_export(app, exit);
   relufit::cli::add_import(app, exit);
   relufit::cli::add_reproduce(app, exit);
   relufit::cli::add_export_sdp(app);
+  for (CLI::App* command : app.get_subcommands(nullptr)) {
+    if (ranks == nullptr || std::find(together.begin(), together.end(), command) != together.end()) continue;
+    command->callback([command] {
+      throw std::invalid_argument(command->get_name() + ": started as several processes, expected one");
+    });
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    complain(fmt::format("{} (see relufit --help)", error.what()));
-    return 2;
+    if (error.get_exit_code() == 0) {
+      if (ranks == nullptr || ranks->rank() == 0) app.exit(error);
+      return 0;
+    }
+    throw std::invalid_argument(fmt::format("{} (see relufit --help)", error.what()));
   }
   return exit.value;
 }
@@ -47,17 +59,24 @@ int main(int argc, char** argv) {
     std::_Exit(1);
   });
   try {
-    const int code = run(argc, argv);
-    relufit::cli::flush_output();
-    return code;
-  } catch (const std::invalid_argument& error) {
+    const World world;
+    const auto failed = [&](int code, const char* message) {
+      world.end_with(code, [&] { complain(message); });
+      return code;
+    };
+    try {
+      const int code = run(argc, argv, world.ranks());
+      relufit::cli::flush_output();
+      return code;
+    } catch (const std::invalid_argument& error) {
+      return failed(2, error.what());
+    } catch (const std::bad_alloc&) {
+      return failed(1, kNoMemory);
+    } catch (const std::exception& error) {
+      return failed(1, error.what());
+    }
+  } catch (const std::exception& error) {  // there is no world
     complain(error.what());
     return 2;
-  } catch (const std::bad_alloc&) {
-    complain(kNoMemory);
-    return 1;
-  } catch (const std::exception& error) {
-    complain(error.what());
-    return 1;
   }
 }

@@ -11,13 +11,18 @@ namespace relufit::cli {
 
 namespace {
 
+bool muted = false;
+
 [[noreturn]] void fail_output() {
   throw std::runtime_error("standard output: cannot be written: " + std::generic_category().message(errno));
 }
 
 }  // namespace
 
+void mute() { muted = true; }
+
 void print_text(std::string_view text) {
+  if (muted) return;
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) fail_output();
 }
 

@@ -13,6 +13,9 @@
 
 namespace relufit::cli {
 
+/// From here on prints nothing: one process of several speaks for all.
+void mute();
+
 /// Throws std::runtime_error where standard output cannot be written.
 void print_text(std::string_view text);
 void flush_output();

@@ -8,6 +8,7 @@
 #include "relufit/sdp_export.h"
 #include "report.h"
 #include "training_options.h"
+#include "world.h"
 
 namespace relufit::cli {
 
@@ -192,25 +193,32 @@ void check_files(const TrainArguments& a) {
   }
 }
 
-void run_train(const TrainArguments& a, ExitCode& exit) {
-  TrainOptions options = train_options(a);
-  naming_options([&] { return plan(options); });
-  const Samples samples = read_samples(a, options.loss);
-  check_trainable(samples.train, options.output_activation);
-  check_files(a);
+void run_train(const TrainArguments& a, ExitCode& exit, const Ranks* ranks) {
+  TrainOptions options;
+  Samples samples;
+  collectively(ranks, [&] {
+    options = train_options(a);
+    naming_options([&] { return plan(options); });
+    samples = read_samples(a, options.loss);
+    check_trainable(samples.train, options.output_activation);
+    if (is_first(ranks)) check_files(a);
+  });
   options.validation = samples.validation;
+  options.ranks = ranks;
 
   const InterruptGuard guard;
   options.should_stop = &InterruptGuard::interrupted;
   TrainResult result;
   {
     ProgressLine line;
-    result = train(samples.train, options, [&](const TrainProgress& progress) {
-      line.show(progress, options.starts, options.loss);
+    result = train(own_part(ranks, samples.train), options, [&](const TrainProgress& progress) {
+      if (is_first(ranks)) line.show(progress, options.starts, options.loss);
       return !InterruptGuard::interrupted();
     });
   }
   check_kept(result.constraints);
+  exit.value = agreed(ranks, InterruptGuard::interrupted()) ? 130 : 0;
+  if (!is_first(ranks)) return;
   save_model(result.model, a.model);
   const auto traces = recorded_traces(result);
   if (!a.trace.empty()) write_traces(a.trace, traces);
@@ -222,12 +230,11 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
   } else {
     print_summary(a, result, samples);
   }
-  if (InterruptGuard::interrupted()) exit.value = 130;
 }
 
 }  // namespace
 
-void add_train(CLI::App& app, ExitCode& exit) {
+void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a network on a CSV file");
   add_training_options(*command, a->training);
@@ -301,7 +308,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
       "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json\n"
       "  relufit train data/iris.csv --task classify --targets species --hidden 10 --model iris.json\n"
       "  relufit train sum.csv --targets y --hidden 10 --loss exact --no-bias --fixed-output ones --model sum.json");
-  command->callback([a, &exit] { run_train(*a, exit); });
+  command->callback([a, &exit, ranks] { run_train(*a, exit, ranks); });
 }
 
 void add_export_sdp(CLI::App& app) {

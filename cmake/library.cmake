@@ -2,6 +2,9 @@
 # Eigen's templates and the library's never meet (docs/reproducibility.md).
 set(RELUFIT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 file(GLOB_RECURSE RELUFIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
+if(NOT RELUFIT_MPI)
+  list(FILTER RELUFIT_SOURCES EXCLUDE REGEX "/src/mpi/")
+endif()
 
 function(relufit_add_library target architecture)
   add_library(${target} SHARED ${RELUFIT_SOURCES})
@@ -11,7 +14,7 @@ function(relufit_add_library target architecture)
     PRIVATE src)
   target_link_libraries(${target}
     PUBLIC Eigen3::Eigen Threads::Threads
-    PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${RELUFIT_HWY} ${RELUFIT_LBFGS})
+    PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${RELUFIT_HWY} ${RELUFIT_LBFGS} $<TARGET_NAME_IF_EXISTS:MPI::MPI_CXX>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE ${RELUFIT_WARNINGS})
   # Matrices cross the border: their memory is aligned for the widest vectors that either side may be compiled for.

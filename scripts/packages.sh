@@ -9,6 +9,7 @@ checks=(coinor-csdp clang clang-format clang-tidy)
 docs=(doxygen)
 old_cpu=(qemu-user)
 fuzz=(clang libclang-rt-dev)
+mpi=(mpich libmpich-dev)
 
 wanted=("${build[@]}")
 case "${1:-}" in
@@ -17,7 +18,8 @@ case "${1:-}" in
   docs) wanted+=("${python[@]}" "${docs[@]}") ;;
   fuzz) wanted+=("${fuzz[@]}") ;;
   sanitize) wanted+=("${python[@]}" "${fuzz[@]}") ;;
-  all) wanted+=("${python[@]}" "${checks[@]}") ;;
+  mpi) wanted+=("${mpi[@]}") ;;
+  all) wanted+=("${python[@]}" "${checks[@]}" "${mpi[@]}") ;;
 esac
 missing=()
 for package in "${wanted[@]}"; do

@@ -10,6 +10,7 @@
 
 #include "relufit/classification.h"
 #include "relufit/network.h"
+#include "relufit/ranks.h"
 
 namespace relufit {
 
@@ -56,7 +57,10 @@ struct Dataset {
   std::vector<std::string> target_names;
   Vector sample_weights = {};          ///< of the loss, one per sample, >= 0; empty: ones
   Classification classification = {};  ///< where the targets are those of class_targets
+  Share share = {};                    ///< where other ranks have samples too
   Index samples() const { return inputs.cols(); }
+  /// With those of other ranks.
+  Index total_samples() const { return share.ranks ? share.samples : samples(); }
 };
 
 /// Splits a table into targets (the named columns, in the given order) and inputs (all others, or `inputs` where given,
@@ -91,13 +95,15 @@ struct Scaling {
   Vector offset;
   Vector scale;
 
+  // Both below are those of the columns of all ranks, of which `values` are some.
+
   /// No change, for `size` rows.
   static Scaling identity(Index size);
   /// Mean 0 and standard deviation 1 over the columns. A constant row (is_constant) keeps scale 1, or where it is
   /// constant but for rounding has its largest size as scale.
-  static Scaling standardize(const Matrix& values);
+  static Scaling standardize(const Matrix& values, const Share& share = {});
   /// Offset 0 and root mean square 1 (for ReLU outputs, whose zero must stay zero).
-  static Scaling normalize(const Matrix& values);
+  static Scaling normalize(const Matrix& values, const Share& share = {});
 
   /// The same offsets, and for every row the root mean square of all scales.
   Scaling uniform() const;

@@ -28,6 +28,7 @@
 
 #include "relufit/loss.h"
 #include "relufit/network.h"
+#include "relufit/ranks.h"
 #include "relufit/weight_terms.h"
 
 namespace relufit {
@@ -53,8 +54,11 @@ struct LiftedProblem {
   Matrix output_lower, output_upper;     ///< on Z, nL x N, -inf and inf where there are none; or both empty
   std::vector<OutputTerm> output_terms;  ///< likewise on Z
   std::vector<WeightTerm> weight_terms;  ///< constraints and regularizers on the weights of single layers
+  Share share;                           ///< of the samples, where others have some: N is the number of those here
 
   Index samples() const { return inputs.cols(); }
+  /// With those of other ranks.
+  Index total_samples() const { return share.ranks ? share.samples : samples(); }
   bool has_output_bounds() const { return output_lower.size() > 0; }
   bool constrains_outputs() const { return has_output_bounds() || !output_terms.empty(); }
   Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
@@ -129,5 +133,7 @@ struct Violations {
   double product = 0;  ///< W H - C
 };
 Violations violations(const LiftedProblem& problem, const LiftedPoint& point);
+/// Of a network's own values (lift_network): what rounding leaves, and the targets of the exact loss.
+Violations violations(const LiftedProblem& problem, const std::vector<Layer>& layers);
 
 }  // namespace relufit

@@ -59,7 +59,7 @@ using SequenceObserver = std::function<bool(const SequenceRecord&, const std::ve
 
 struct SequenceResult {
   SequenceStatus status = SequenceStatus::iteration_limit;
-  LiftedPoint point;               ///< the last solution
+  LiftedPoint point;               ///< the last solution (not of training, where best_layers are what counts)
   Violations violations;           ///< of that solution, recomputed from the data
   std::vector<Layer> best_layers;  ///< the recorded network with the smallest loss (exact loss: smallest fit)
   double best_value = 0;           ///< that loss or fit

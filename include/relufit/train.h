@@ -112,6 +112,9 @@ struct TrainOptions {
   int threads = 1;            ///< starts run in parallel; a single start runs its samples in parallel
   std::function<bool()> should_stop =
       {};  ///< asked at every iteration; true ends training with the best network so far
+  /// Processes that train together, all with the same options. Each gives its part of the rows, in the order of ranks;
+  /// each gets the whole result, which is that of one process with all rows. Observers are called on rank 0.
+  const Ranks* ranks = nullptr;
 };
 
 /// Options with every default filled in: what `train` does.

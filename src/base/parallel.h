@@ -1,6 +1,5 @@
 /// \file
-/// Fork-join over samples. Work is cut into chunks that depend on the number of samples only, and sums over chunks are
-/// taken in their order, so that results are the same for every number of threads.
+/// Fork-join over chunks of the samples (chunks.h), which do not depend on the number of threads.
 #pragma once
 
 #include <atomic>
@@ -13,41 +12,6 @@
 #include "relufit/matrix.h"
 
 namespace relufit {
-
-/// Consecutive columns.
-struct Range {
-  Index begin;
-  Index size;
-};
-
-/// A block of the samples, the chunk it is of, and the thread of the team that works on it.
-struct Block : Range {
-  Index chunk;
-  Index worker;
-};
-
-/// A fixed cut of the samples into at most 64 chunks, each of whole blocks.
-class Chunks {
- public:
-  static constexpr Index block = 128;  ///< columns a kernel works on at a time: a few arrays of them fit the L2 cache
-
-  explicit Chunks(Index samples) : samples_(samples), chunk_(block * ((samples + 64 * block - 1) / (64 * block))) {}
-
-  Index count() const { return (samples_ + chunk_ - 1) / chunk_; }
-  Range operator[](Index i) const { return {i * chunk_, std::min(chunk_, samples_ - i * chunk_)}; }
-
- private:
-  Index samples_;
-  Index chunk_;
-};
-
-/// Calls `work(block)` for the blocks of a range, in order.
-template <class Work>
-void for_each_block(Range range, Work&& work) {
-  for (Index done = 0; done < range.size; done += Chunks::block) {
-    work(Range{range.begin + done, std::min(Chunks::block, range.size - done)});
-  }
-}
 
 /// A team of threads (the caller is one of them) that runs tasks 0..count-1. Starting and joining allocates nothing.
 class Workers {

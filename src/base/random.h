@@ -33,6 +33,16 @@ class Random {
     return radius * std::cos(angle);
   }
 
+  /// Goes on as after that many normal().
+  void skip_normals(Index count) {
+    if (count > 0 && has_spare_) {
+      has_spare_ = false;
+      --count;
+    }
+    engine_.discard(static_cast<unsigned long long>(count / 2 * 2));  // two numbers for every two
+    if (count % 2 == 1) normal();
+  }
+
   /// Independent standard normal entries, filled column by column.
   Matrix normal(Index rows, Index cols) {
     Matrix values(rows, cols);

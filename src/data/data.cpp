@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/chunks.h"
 #include "base/text.h"
 #include "data/model_checks.h"
 
@@ -49,8 +50,9 @@ void check_not_repeated(const Table& table, const std::string& name, std::set<st
   }
 }
 
-/// Rows the training cannot use, whoever built the dataset.
-void check_well_formed(const Matrix& values, const std::vector<std::string>& names, Index samples, const char* what) {
+/// Rows the training cannot use, whoever built the dataset. Samples count from `first`.
+void check_well_formed(const Matrix& values, const std::vector<std::string>& names, Index samples, Index first,
+                       const char* what) {
   if (values.cols() != samples) {
     throw std::invalid_argument(fmt::format("{} samples of {}s, expected {}", values.cols(), what, samples));
   }
@@ -66,7 +68,7 @@ void check_well_formed(const Matrix& values, const std::vector<std::string>& nam
     for (Index column = 0; column < samples; ++column) {
       if (std::isfinite(values(row, column))) continue;
       throw std::invalid_argument(fmt::format("{} {}: sample {} is {}, expected a finite number", what,
-                                              shown(names[static_cast<std::size_t>(row)]), column + 1,
+                                              shown(names[static_cast<std::size_t>(row)]), first + column + 1,
                                               values(row, column)));
     }
   }
@@ -78,32 +80,63 @@ void check_size(const Eigen::Ref<const Matrix>& values, const Scaling& scaling) 
   }
 }
 
+/// Numbers of one row, those of all ranks.
+class RowOfAll {
+ public:
+  RowOfAll(const Chunks& chunks, Eigen::RowVectorXd mine) : chunks_(chunks), mine_(std::move(mine)) {}
+
+  void divide_by_power_of_two(int exponent) {
+    for (double& value : mine_) value = std::ldexp(value, -exponent);
+  }
+
+  double first() const { return agreed(chunks_.ranks(), mine_(0)); }
+  double most() const { return largest_of(chunks_.ranks(), mine_.maxCoeff()); }
+  double least() const { return -largest_of(chunks_.ranks(), -mine_.minCoeff()); }
+  /// Of value(numbers), for the numbers as an array.
+  template <class Value>
+  double mean(Value&& value) const {
+    ChunkSums sums(chunks_, 1);
+    for (Index i = 0; i < chunks_.count(); ++i) {
+      *sums.data(i) = value(mine_.segment(chunks_[i].begin, chunks_[i].size).array()).sum();
+    }
+    return sums.total()(0) / static_cast<double>(chunks_.samples_of_all());
+  }
+
+ private:
+  const Chunks& chunks_;
+  Eigen::RowVectorXd mine_;
+};
+
 /// Offset and scale of one row. Works on values divided by a power of two (exact), so that squares and sums neither
 /// overflow nor vanish whatever the unit of the data.
-void scale_row(const Eigen::Ref<const Eigen::RowVectorXd>& row, bool center, double& offset, double& scale) {
-  const double largest = row.cwiseAbs().maxCoeff();
+void scale_row(RowOfAll& row, bool center, double& offset, double& scale) {
   int exponent = 0;
-  std::frexp(largest, &exponent);
-  const Eigen::RowVectorXd unit = row.unaryExpr([exponent](double value) { return std::ldexp(value, -exponent); });
+  std::frexp(std::max(row.most(), -row.least()), &exponent);
+  row.divide_by_power_of_two(exponent);
   // One refinement: the mean of many large, nearly equal values is otherwise off by a rounding error of their sum.
-  double mean = center ? unit.mean() : 0.0;
-  if (center) mean += (unit.array() - mean).mean();
+  double mean = center ? row.mean([](const auto& values) { return values; }) : 0.0;
+  if (center) mean += row.mean([mean](const auto& values) { return values - mean; });
   offset = center ? std::ldexp(mean, exponent) : 0.0;
-  const double deviation = std::ldexp(std::sqrt((unit.array() - mean).square().mean()), exponent);
+  const double square = row.mean([mean](const auto& values) { return (values - mean).square(); });
+  const double deviation = std::ldexp(std::sqrt(square), exponent);
   // A subnormal scale has no finite reciprocal, which folding needs: such a row counts as constant.
   scale = deviation >= std::numeric_limits<double>::min() ? deviation : 1.0;
 }
 
-Scaling scaling_of(const Matrix& values, bool center) {
+Scaling scaling_of(const Matrix& values, bool center, const Share& share) {
   Scaling result = Scaling::identity(values.rows());
-  if (values.cols() == 0) return result;
+  const Chunks chunks(share.ranks ? share.samples : values.cols(), share.ranks);
+  if (chunks.samples_of_all() == 0) return result;
   for (Index i = 0; i < values.rows(); ++i) {
-    const Eigen::RowVectorXd row = values.row(i);
-    if (center && is_constant(row)) {
+    RowOfAll row(chunks, values.row(i));
+    const double first = row.first();
+    const double most = row.most();
+    const double least = row.least();
+    if (center && is_constant(Eigen::RowVector3d(first, most, least))) {
       // In units of its size the rest of rounding stays as small as it is.
-      const bool exactly = (row.array() == row(0)).all();
-      result.offset(i) = row(0);
-      if (!exactly) result.scale(i) = std::max(row.cwiseAbs().maxCoeff(), std::numeric_limits<double>::min());
+      const bool exactly = most == least;
+      result.offset(i) = first;
+      if (!exactly) result.scale(i) = std::max({most, -least, std::numeric_limits<double>::min()});
     } else {
       scale_row(row, center, result.offset(i), result.scale(i));
     }
@@ -261,16 +294,20 @@ Dataset make_classification(const Table& table, const Classification& classifica
 }
 
 void check_trainable(const Dataset& data, OutputActivation output, Index minimum_samples) {
-  const Index samples = data.samples();
+  const Index samples = data.total_samples();
   if (samples < minimum_samples || samples < 1) {
     throw std::invalid_argument(
         fmt::format("{} samples, expected at least {}", samples, std::max<Index>(minimum_samples, 1)));
   }
-  check_well_formed(data.inputs, data.input_names, samples, "input");
-  check_well_formed(data.targets, data.target_names, samples, "target");
-  for (Index row = 0; row < data.targets.rows(); ++row) {
+  collectively(data.share.ranks, [&] {
+    const Index first = Chunks::of(data).samples().begin;
+    check_well_formed(data.inputs, data.input_names, data.samples(), first, "input");
+    check_well_formed(data.targets, data.target_names, data.samples(), first, "target");
+  });
+  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
+  for (Index row = 0; row < targets.rows(); ++row) {
     const std::string name = shown(data.target_names[static_cast<std::size_t>(row)]);
-    const Eigen::RowVectorXd values = data.targets.row(row);
+    const Eigen::RowVectorXd values = targets.row(row);
     if (is_constant(values)) {
       const bool exactly = (values.array() == values(0)).all();
       throw std::invalid_argument(
@@ -288,9 +325,9 @@ void check_trainable(const Dataset& data, OutputActivation output, Index minimum
 
 Scaling Scaling::identity(Index size) { return {Vector::Zero(size), Vector::Ones(size)}; }
 
-Scaling Scaling::standardize(const Matrix& values) { return scaling_of(values, true); }
+Scaling Scaling::standardize(const Matrix& values, const Share& share) { return scaling_of(values, true, share); }
 
-Scaling Scaling::normalize(const Matrix& values) { return scaling_of(values, false); }
+Scaling Scaling::normalize(const Matrix& values, const Share& share) { return scaling_of(values, false, share); }
 
 Scaling Scaling::uniform() const {
   const double size = scale.norm() / std::sqrt(static_cast<double>(scale.size()));

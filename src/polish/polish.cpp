@@ -26,6 +26,7 @@
 #include "polish/balance.h"
 #include "polish/constrained_polish.h"
 #include "polish/levenberg_marquardt.h"
+#include "problem/sample_sums.h"
 #include "relufit/fit.h"
 
 namespace relufit {
@@ -55,9 +56,10 @@ void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const
   }
 }
 
-bool is_small(const NetworkErrors& errors, const PolishOptions& options) {
+/// Whether the Jacobian is. That of samples which lie with several ranks is not (SharedTraining).
+bool is_small(const LiftedProblem& problem, const NetworkErrors& errors, const PolishOptions& options) {
   const Index rows = std::max(errors.value_count(), errors.parameter_count());
-  return rows * errors.parameter_count() <= options.largest_dense;
+  return problem.share.ranks == nullptr && rows * errors.parameter_count() <= options.largest_dense;
 }
 
 /// Where both methods work: the parameters so far, how many iterations, and whether to go on.
@@ -65,6 +67,7 @@ struct Refinement {
   NetworkErrors errors;
   Vector parameters;
   const PolishOptions& options;
+  const Ranks* ranks;
   Index iterations = 0;
   bool interrupted = false;
   double nearly_exact = 0;           // a loss
@@ -72,7 +75,7 @@ struct Refinement {
   std::exception_ptr failure = {};
 
   bool stop_asked() {
-    interrupted = options.should_stop && options.should_stop();
+    interrupted = agreed(ranks, options.should_stop && options.should_stop());
     return interrupted;
   }
 };
@@ -196,7 +199,7 @@ void lbfgs_minimize(Refinement& refinement) {
 
 bool has_constrained_polish(const LiftedProblem& problem, const PolishOptions& options) {
   const NetworkErrors errors(problem);
-  return !problem.weight_terms.empty() && errors.has_curvature() && is_small(errors, options);
+  return !problem.weight_terms.empty() && errors.has_curvature() && is_small(problem, errors, options);
 }
 
 PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
@@ -204,15 +207,17 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
   PolishResult result;
   result.layers = layers;
   result.before = result.after = network_loss(problem, layers);
-  Refinement refinement{NetworkErrors(problem, options.threads), {}, options};
+  Refinement refinement{NetworkErrors(problem, options.threads), {}, options, problem.share.ranks};
   refinement.parameters = refinement.errors.pack(balanced(problem, layers));
-  refinement.nearly_exact = 0.5 * kNearlyExact * problem.targets.squaredNorm();
+  refinement.nearly_exact = 0.5 * kNearlyExact * sum_over(Chunks::of(problem), [&](Range samples) {
+                              return problem.targets.middleCols(samples.begin, samples.size).squaredNorm();
+                            });
   if (!problem.weight_terms.empty()) {
     return has_constrained_polish(problem, options) ? polish_constrained(problem, layers, options) : result;
   }
   lbfgs_minimize(refinement);
   const bool to_the_end = options.tolerance == 0 && !refinement.interrupted;
-  if (to_the_end && is_small(refinement.errors, options) && refinement.errors.is_least_squares()) {
+  if (to_the_end && is_small(problem, refinement.errors, options) && refinement.errors.is_least_squares()) {
     levenberg_marquardt(refinement);
   }
   result.iterations = refinement.iterations;

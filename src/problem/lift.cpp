@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/chunks.h"
+
 namespace relufit {
 
 namespace {
@@ -57,9 +59,7 @@ void check_output_bounds(const LiftedProblem& problem) {
   }
 }
 
-}  // namespace
-
-void check(const LiftedProblem& problem) {
+void check_here(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   const auto& widths = problem.widths;
   if (widths.size() < 2) {
@@ -87,7 +87,6 @@ void check(const LiftedProblem& problem) {
   check(problem.activation);
   check(problem.loss);
   check_targets(problem.loss, problem.targets);
-  check_sample_weights(problem.loss, problem.sample_weights, problem.samples());
   if (problem.hidden_layers() == 0 && problem.loss == Loss::exact) fail("loss: exact, which needs a hidden layer");
   if (problem.output != OutputActivation::relu) return;
   if (problem.loss != Loss::exact && problem.loss != Loss::squared) {
@@ -96,6 +95,14 @@ void check(const LiftedProblem& problem) {
   if (problem.loss == Loss::exact && problem.targets.minCoeff() < 0) {
     fail(fmt::format("targets: {} is negative, a ReLU output cannot reach it", problem.targets.minCoeff()));
   }
+}
+
+}  // namespace
+
+void check(const LiftedProblem& problem) {
+  collectively(problem.share.ranks, [&] { check_here(problem); });
+  const Matrix weights = gathered_columns(problem.share.ranks, problem.sample_weights.transpose());
+  check_sample_weights(problem.loss, weights.transpose(), problem.total_samples());
 }
 
 Network network_of(const LiftedProblem& problem, std::vector<Layer> layers) {
@@ -120,13 +127,16 @@ LiftedPoint zero_point(const LiftedProblem& problem) {
   return point;
 }
 
-LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+namespace {
+
+/// The network's own values for these inputs.
+LiftedPoint lift_inputs(const LiftedProblem& problem, const std::vector<Layer>& layers, const Matrix& inputs) {
   LiftedPoint point;
   point.layers = layers;
   point.activation = problem.activation;
-  if (problem.skip_connections) point.skipped = problem.inputs;
+  if (problem.skip_connections) point.skipped = inputs;
   const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
-  Matrix values = problem.inputs;
+  Matrix values = inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
     if (l + 1 == layers.size()) {
@@ -146,9 +156,15 @@ LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>&
       active.middleRows(first, z.rows()) = (z.array() - pieces[p].threshold).max(0.0);
       slack.middleRows(first, z.rows()) = (pieces[p].threshold - z.array()).max(0.0);
     }
-    values = seen(point.values(l), problem.inputs, problem.skip_connections);
+    values = seen(point.values(l), inputs, problem.skip_connections);
   }
   return point;
+}
+
+}  // namespace
+
+LiftedPoint lift_network(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  return lift_inputs(problem, layers, problem.inputs);
 }
 
 LiftedPoint samples_of(const LiftedPoint& point, Index begin, Index size) {
@@ -241,29 +257,52 @@ double piece_violation(const LiftedPoint& point, std::size_t layer) {
   return violation;
 }
 
+/// What the samples of `part`, from `begin`, add to the largest violations.
+void include(const LiftedProblem& problem, Index begin, const LiftedPoint& part, Violations& result) {
+  const Index size = part.output.cols();
+  const Layer& first = part.layers.front();
+  const Matrix z = (first.weights * problem.inputs.middleCols(begin, size)).colwise() + first.bias;
+  const Matrix& last = part.output;
+  result.affine = std::max(result.affine, part.active.empty() ? largest(z - last) : largest(z - part.arguments(0)));
+  for (std::size_t l = 0; l < part.active.size(); ++l) {
+    result.affine = std::max(result.affine, piece_violation(part, l));
+    result.sign = std::max({result.sign, -part.active[l].minCoeff(), -part.slack[l].minCoeff()});
+  }
+  result.output = std::max(result.output, output_violation(problem, last, problem.targets.middleCols(begin, size)));
+  for (const BilinearEquality& equality : bilinear_equalities(problem)) {
+    double& family = equality.kind == BilinearEquality::Kind::pair ? result.pair : result.product;
+    family = std::max(family, largest(bilinear_residual(part, equality)));
+  }
+}
+
+/// part(begin, size): the point's values at these samples, so few that no array is as large as the point.
+template <class Part>
+Violations violations_of(const LiftedProblem& problem, Part&& part) {
+  constexpr Index kBlock = 1024;
+  Violations result;
+  const Chunks chunks = Chunks::of(problem);
+  for (Index i = 0; i < chunks.count(); ++i) {
+    const auto visit = [&](Range samples) {
+      include(problem, samples.begin, part(samples.begin, samples.size), result);
+    };
+    for_each_block(chunks[i], visit, kBlock);
+  }
+  for (double* value : {&result.affine, &result.sign, &result.output, &result.pair, &result.product}) {
+    *value = largest_of(problem.share.ranks, *value);
+  }
+  return result;
+}
+
 }  // namespace
 
 Violations violations(const LiftedProblem& problem, const LiftedPoint& point) {
-  constexpr Index kBlock = 1024;  // samples at a time, so that no array is as large as the point
-  Violations result;
-  for (Index begin = 0; begin < problem.samples(); begin += kBlock) {
-    const Index size = std::min(kBlock, problem.samples() - begin);
-    const LiftedPoint part = samples_of(point, begin, size);
-    const Layer& first = part.layers.front();
-    const Matrix z = (first.weights * problem.inputs.middleCols(begin, size)).colwise() + first.bias;
-    const Matrix& last = part.output;
-    result.affine = std::max(result.affine, part.active.empty() ? largest(z - last) : largest(z - part.arguments(0)));
-    for (std::size_t l = 0; l < part.active.size(); ++l) {
-      result.affine = std::max(result.affine, piece_violation(part, l));
-      result.sign = std::max({result.sign, -part.active[l].minCoeff(), -part.slack[l].minCoeff()});
-    }
-    result.output = std::max(result.output, output_violation(problem, last, problem.targets.middleCols(begin, size)));
-    for (const BilinearEquality& equality : bilinear_equalities(problem)) {
-      double& family = equality.kind == BilinearEquality::Kind::pair ? result.pair : result.product;
-      family = std::max(family, largest(bilinear_residual(part, equality)));
-    }
-  }
-  return result;
+  return violations_of(problem, [&](Index begin, Index size) { return samples_of(point, begin, size); });
+}
+
+Violations violations(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  return violations_of(problem, [&](Index begin, Index size) {
+    return lift_inputs(problem, layers, problem.inputs.middleCols(begin, size));
+  });
 }
 
 }  // namespace relufit

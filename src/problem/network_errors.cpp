@@ -14,14 +14,16 @@ namespace {
 // product of so many rows goes at full speed.
 constexpr Index kGramBlock = 256;
 
-// Samples of a pass for the loss: wide enough for products at full speed, few enough for the caches.
-constexpr Index kLossBlock = 256;
-constexpr Index kParts = 16;  // of all blocks at most, each with sums of its own
-
 }  // namespace
 
 NetworkErrors::NetworkErrors(const LiftedProblem& problem, int threads)
-    : problem_(problem), shapes_(problem.shapes()), workers_(std::make_shared<Workers>(threads)) {
+    : problem_(problem),
+      shapes_(problem.shapes()),
+      chunks_(Chunks::of(problem)),
+      losses_(chunks_, 1),
+      gradients_(chunks_, 0),
+      passes_(static_cast<std::size_t>(threads)),
+      workers_(std::make_shared<Workers>(threads)) {
   for (std::size_t l = 0; l < shapes_.size(); ++l) {
     offsets_.push_back(parameters_);
     parameters_ += shapes_[l].rows * shapes_[l].columns + biases(l);
@@ -32,11 +34,6 @@ NetworkErrors::NetworkErrors(const LiftedProblem& problem, int threads)
   ridge_.setConstant(parameters_, std::sqrt(problem.ridge));
   for (std::size_t l = 0; l < offsets_.size(); ++l) {
     ridge_.segment(offsets_[l] + shapes_[l].rows * shapes_[l].columns, biases(l)).setZero();
-  }
-  const Index blocks = (problem.samples() + kLossBlock - 1) / kLossBlock;
-  const Index size = kLossBlock * ((blocks + kParts - 1) / kParts);
-  for (Index begin = 0; begin < problem.samples(); begin += size) {
-    parts_.push_back({{begin, std::min(size, problem.samples() - begin)}, {}, 0, {}});
   }
 }
 
@@ -237,30 +234,29 @@ std::vector<Matrix> NetworkErrors::slopes(const Vector& parameters) {
   return slopes;
 }
 
-/// Calls work(part) for every block of every part, whose loss begins at 0.
+/// Calls work(chunk, pass) for all samples, pass by pass; those of a chunk in their order.
 template <class Work>
-void NetworkErrors::for_all_parts(const Work& work) {
-  workers_->run(static_cast<Index>(parts_.size()), [&](Index i) {
-    Part& part = parts_[static_cast<std::size_t>(i)];
-    part.loss = 0;
-    for (Index done = 0; done < part.samples.size; done += kLossBlock) {
-      enter(part.pass, {part.samples.begin + done, std::min(kLossBlock, part.samples.size - done)});
-      work(part);
-    }
+void NetworkErrors::for_all_chunks(const Work& work) {
+  workers_->run(chunks_.count(), [&](Index chunk, Index worker) {
+    Pass& pass = passes_[static_cast<std::size_t>(worker)];
+    const auto go = [&](Range samples) {
+      enter(pass, samples);
+      work(chunk, pass);
+    };
+    for_each_block(chunks_[chunk], go, Chunks::pass);
   });
 }
 
 double NetworkErrors::loss(const Vector& parameters) {
-  for_all_parts([&](Part& part) {
-    forward(parameters, part.pass);
-    part.loss += output_loss(part.pass);
+  for (Index chunk = 0; chunk < chunks_.count(); ++chunk) losses_.clear(chunk);
+  for_all_chunks([&](Index chunk, Pass& pass) {
+    forward(parameters, pass);
+    *losses_.data(chunk) += output_loss(pass);
   });
-  double loss = 0.5 * ridge_.cwiseProduct(parameters).squaredNorm();
-  for (const Part& part : parts_) loss += part.loss;
-  return loss;
+  return 0.5 * ridge_.cwiseProduct(parameters).squaredNorm() + losses_.total()(0);
 }
 
-void NetworkErrors::add_gradient(const Vector& parameters, const Pass& pass, Vector& gradient) const {
+void NetworkErrors::add_gradient(const Vector& parameters, const Pass& pass, Eigen::Ref<Vector> gradient) const {
   backward(parameters, pass, [&](std::size_t l, const Matrix& slope) {
     const Index rows = shapes_[l].rows;
     const Index columns = shapes_[l].columns;
@@ -271,20 +267,18 @@ void NetworkErrors::add_gradient(const Vector& parameters, const Pass& pass, Vec
 }
 
 double NetworkErrors::loss(const Vector& parameters, Eigen::Ref<Vector> gradient) {
-  for (Part& part : parts_) part.gradient.setZero(parameters_);
-  for_all_parts([&](Part& part) {
-    forward(parameters, part.pass);
-    part.loss += output_loss(part.pass);
-    add_gradient(parameters, part.pass, part.gradient);
+  if (gradients_.size() == 0) gradients_ = ChunkSums(chunks_, parameters_ + 1);
+  for (Index chunk = 0; chunk < chunks_.count(); ++chunk) gradients_.clear(chunk);
+  for_all_chunks([&](Index chunk, Pass& pass) {
+    forward(parameters, pass);
+    auto sum = gradients_[chunk];
+    sum(parameters_) += output_loss(pass);
+    add_gradient(parameters, pass, sum.head(parameters_));
   });
   const Vector weighted = ridge_.cwiseProduct(parameters);
-  double loss = 0.5 * weighted.squaredNorm();
-  gradient = ridge_.cwiseProduct(weighted);
-  for (const Part& part : parts_) {
-    loss += part.loss;
-    gradient += part.gradient;
-  }
-  return loss;
+  const auto total = gradients_.total();
+  gradient = ridge_.cwiseProduct(weighted) + total.head(parameters_);
+  return 0.5 * weighted.squaredNorm() + total(parameters_);
 }
 
 bool NetworkErrors::has_curvature() const {

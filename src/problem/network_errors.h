@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/chunks.h"
 #include "base/parallel.h"
 #include "relufit/lift.h"
 
@@ -13,8 +14,9 @@ namespace relufit {
 /// Parameters are packed layer by layer: W_l column by column, then b_l where layers have biases. Holds a reference to
 /// the problem.
 ///
-/// The loss and its gradient take a few hundred samples at a time, whose values stay in the caches from the first layer
-/// to the last and back. Blocks belong to parts, whose sums are added in their order: threads change nothing.
+/// The loss and its gradient, of all ranks, take a few hundred samples at a time, whose values stay in the caches from
+/// the first layer to the last and back; their sums are those of chunks (base/chunks.h). Errors, slopes and Jacobians
+/// are those of the samples here.
 class NetworkErrors {
  public:
   explicit NetworkErrors(const LiftedProblem& problem, int threads = 1);
@@ -59,14 +61,6 @@ class NetworkErrors {
     std::vector<Matrix> slopes;       // by the arguments of hidden layers, with the same index; first and last empty
     Matrix errors;                    // of the outputs; 0 where a ReLU output that must vanish does
   };
-  /// Consecutive blocks of samples, one after the other in the same memory.
-  struct Part {
-    Range samples;
-    Pass pass;
-    double loss = 0;
-    Vector gradient;
-  };
-
   Weights weights(const Vector& parameters, std::size_t layer) const;
   Index biases(std::size_t layer) const { return problem_.bias ? shapes_[layer].rows : 0; }
   void enter(Pass& pass, Range samples) const;
@@ -80,8 +74,8 @@ class NetworkErrors {
   template <class Visit>
   void backward(const Vector& parameters, const Pass& pass, Visit&& visit) const;
   template <class Work>
-  void for_all_parts(const Work& work);
-  void add_gradient(const Vector& parameters, const Pass& pass, Vector& gradient) const;
+  void for_all_chunks(const Work& work);
+  void add_gradient(const Vector& parameters, const Pass& pass, Eigen::Ref<Vector> gradient) const;
   double curvature(double output, double target) const;
   void transpose(Range samples);
   void seed(Range samples, Index output, bool curved);
@@ -93,7 +87,9 @@ class NetworkErrors {
   double smoothing_ = 0;        // width; 0: none
   std::vector<Index> offsets_;  // of every layer's parameters
   Vector ridge_;                // sqrt(ridge) for weights, 0 for biases
-  std::vector<Part> parts_;
+  Chunks chunks_;
+  ChunkSums losses_, gradients_;      // the latter each with its loss
+  std::vector<Pass> passes_;          // by thread
   std::shared_ptr<Workers> workers_;  // of copies, too, which then must not run at the same time
   Pass all_;                          // of all samples, for values and Jacobians
   Matrix rows_;                       // of a Jacobian, for a few samples

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "linear_algebra/decompositions.h"
+#include "problem/sample_sums.h"
 
 namespace relufit {
 
@@ -114,13 +115,16 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
 }
 
 double loss_value(const LiftedProblem& problem, const Matrix& output) {
-  if (problem.loss == Loss::exact || problem.output == OutputActivation::linear) {
-    return loss_value(problem.loss, output, problem.targets, problem.sample_weights);
-  }
-  const auto targets = problem.targets.array();
-  const auto error = (targets > 0).select(output.array(), output.array().max(0.0)) - targets;
-  if (problem.sample_weights.size() == 0) return 0.5 * error.square().sum();
-  return 0.5 * (error.square().rowwise() * problem.sample_weights.transpose().array()).sum();
+  return sum_over(Chunks::of(problem), [&](Range samples) {
+    const Matrix outputs = output.middleCols(samples.begin, samples.size);
+    const Matrix targets = problem.targets.middleCols(samples.begin, samples.size);
+    const Vector weights = weights_of(problem, samples);
+    if (problem.loss == Loss::exact || problem.output == OutputActivation::linear) {
+      return loss_value(problem.loss, outputs, targets, weights);
+    }
+    const Matrix errors = one_sided(outputs, targets) - targets;
+    return loss_value(Loss::squared, errors, Matrix::Zero(errors.rows(), errors.cols()), weights);
+  });
 }
 
 namespace {
@@ -134,15 +138,10 @@ Matrix left_block(const BilinearTerms& terms, const ProductParameters& product, 
   return block;
 }
 
-/// The triangular factor of a QR factorization, at most square.
-Matrix triangle_of(const Matrix& tall) {
-  const Eigen::HouseholderQR<Matrix> qr(tall);
-  return qr.matrixQR().topRows(std::min(tall.rows(), tall.cols())).triangularView<Eigen::Upper>();
-}
-
 /// ||M||_* of a product's rank block. Scalar scales are not made into matrices (V2 would be N x N), and M not put
 /// together: its singular values are those of a triangular factor of M', to which rows can be added.
-double product_norm(const LiftedPoint& point, const BilinearEquality& equality, const ProductParameters& product) {
+double product_norm(const Chunks& chunks, const LiftedPoint& point, const BilinearEquality& equality,
+                    const ProductParameters& product) {
   const Index inner = product.x.cols();
   const Matrix identity = Matrix::Identity(inner, inner);
   if (product.has_matrices()) {
@@ -150,25 +149,23 @@ double product_norm(const LiftedPoint& point, const BilinearEquality& equality, 
     return nuclear_norm(
         rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right()));
   }
-  constexpr Index kBlock = 1024;
   Matrix right(product.x.rows() + inner, inner);
   right << product.left_scale * (point.unit_weights(static_cast<std::size_t>(equality.layer - 1)) + product.x),
       identity;
-  Matrix factor = right.transpose();
-  for (Index begin = 0; begin < product.y.cols(); begin += kBlock) {
-    const Index size = std::min(kBlock, product.y.cols() - begin);
-    const BilinearTerms terms = bilinear_terms(samples_of(point, begin, size), equality);
-    Matrix tall(factor.rows() + size, right.rows());
-    tall << factor, left_block(terms, product, product.y.middleCols(begin, size)).transpose();
-    factor = triangle_of(tall);
-  }
-  return Eigen::JacobiSVD<Matrix>(factor).singularValues().sum();
+  const Matrix left = triangle_over(chunks, right.rows(), [&](Range samples) {
+    const BilinearTerms terms = bilinear_terms(samples_of(point, samples.begin, samples.size), equality);
+    return Matrix(left_block(terms, product, product.y.middleCols(samples.begin, samples.size)).transpose());
+  });
+  Matrix tall(left.rows() + inner, right.rows());
+  tall << left, right.transpose();
+  return nuclear_norm(tall);
 }
 
 /// Sum of ||M||_* - 1 over the pairs of a layer.
-double pair_norms(const Matrix& active, const Matrix& slack, const PairParameters& parameters) {
+double pair_norms(const Matrix& active, const Matrix& slack, const PairParameters& parameters, Range samples) {
   double sum = 0;
-  for (Index i = 0; i < active.size(); ++i) {
+  const Index begin = samples.begin * active.rows();
+  for (Index i = begin; i < begin + samples.size * active.rows(); ++i) {
     const double x = parameters.x(i);
     const double y = parameters.y(i);
     const double w = parameters.scale(i);
@@ -187,14 +184,17 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
   for (const WeightTerm& term : problem.weight_terms) {
     objective += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
   }
+  const Chunks chunks = Chunks::of(problem);
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     if (equality.kind == BilinearEquality::Kind::pair) {
       const auto l = static_cast<std::size_t>(equality.layer - 1);
-      objective += weights.pair * pair_norms(point.active[l], point.slack[l], parameters.pair[l]);
+      objective += weights.pair * sum_over(chunks, [&](Range samples) {
+                     return pair_norms(point.active[l], point.slack[l], parameters.pair[l], samples);
+                   });
     } else {
       const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
       const double constant = static_cast<double>(product.x.cols());  // ||P||_*
-      objective += weights.product * (product_norm(point, equality, product) - constant);
+      objective += weights.product * (product_norm(chunks, point, equality, product) - constant);
     }
   }
   return objective;
@@ -223,6 +223,15 @@ LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Ran
   return lift_network(problem, layers);
 }
 
+/// Of as many columns as all ranks have samples, those of the samples here.
+Matrix random_columns(Random& random, Index rows, const LiftedProblem& problem) {
+  const Range mine = Chunks::of(problem).samples();
+  random.skip_normals(rows * mine.begin);
+  Matrix columns = random.normal(rows, mine.size);
+  random.skip_normals(rows * (problem.total_samples() - mine.begin - mine.size));
+  return columns;
+}
+
 }  // namespace
 
 RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed) {
@@ -234,8 +243,8 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
     const Index units = problem.widths[l + 1];
     const Index outer = guess.layers[l + 1].weights.rows();
     guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(outer, units);
-    guess.active[l] = scale * random.normal(rows, problem.samples());
-    guess.slack[l] = scale * random.normal(rows, problem.samples());
+    guess.active[l] = scale * random_columns(random, rows, problem);
+    guess.slack[l] = scale * random_columns(random, rows, problem);
   }
   return parameters_at(guess);
 }

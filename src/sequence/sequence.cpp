@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "base/clock.h"
+#include "problem/sample_sums.h"
 #include "relufit/fit.h"
 #include "sequence/update_rule.h"
 
@@ -107,7 +108,13 @@ std::optional<SequenceStatus> stop_reason(const LiftedProblem& problem, const Se
 /// How well the plain network fits, whatever the loss is.
 double fit(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   if (!is_for_classes(problem.loss)) return relative_residual(problem, layers);
-  return error_rate(problem.loss, network_of(problem, layers).forward(problem.inputs), problem.targets);
+  const Network network = network_of(problem, layers);
+  const double wrong = sum_over(Chunks::of(problem), [&](Range samples) {
+    const Matrix outputs = network.forward(problem.inputs.middleCols(samples.begin, samples.size));
+    const Matrix targets = problem.targets.middleCols(samples.begin, samples.size);
+    return error_rate(problem.loss, outputs, targets) * static_cast<double>(samples.size);
+  });
+  return wrong / static_cast<double>(problem.total_samples());
 }
 
 SequenceRecord make_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& point,
@@ -180,9 +187,10 @@ SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters s
   check(relaxation.parameters, problem);
   SequenceResult result;
   SubproblemOptions inner_options = options.subproblem;
+  const Ranks* ranks = problem.share.ranks;
   inner_options.should_stop = [&] {
-    return (options.time_limit > 0 && clock.seconds() >= options.time_limit) ||
-           (options.subproblem.should_stop && options.subproblem.should_stop());
+    return agreed(ranks, (options.time_limit > 0 && clock.seconds() >= options.time_limit) ||
+                             (options.subproblem.should_stop && options.subproblem.should_stop()));
   };
 
   Index inner_iterations = 0;
@@ -203,11 +211,11 @@ SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters s
     record.objective = objective;
     record.iteration = iteration;
     record.inner_iterations = inner_iterations;
-    record.seconds = clock.seconds();
+    record.seconds = agreed(ranks, clock.seconds());
     result.trace.push_back(record);
     keep_best(problem, network, result);
     const auto reason = stop_reason(problem, options, result.trace);
-    const bool go_on = !observer || observer(record, network);
+    const bool go_on = agreed(ranks, !observer || observer(record, network));
     if (!reason && go_on && !cut_short) continue;
     result.status = reason.value_or(SequenceStatus::interrupted);
     result.point = current;

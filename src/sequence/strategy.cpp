@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "problem/sample_sums.h"
+
 namespace relufit {
 
 const char* to_string(Strategy strategy) {
@@ -51,12 +53,21 @@ double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weig
   for (const WeightTerm& term : problem.weight_terms) {
     penalty += term_value(term, point.layers[static_cast<std::size_t>(term.layer) - 1].weights);
   }
+  const Chunks chunks = Chunks::of(problem);
   for (const BilinearEquality& equality : bilinear_equalities(problem)) {
     if (equality.kind == BilinearEquality::Kind::pair) {
       const auto l = static_cast<std::size_t>(equality.layer - 1);
-      penalty += weights.pair * scales.pair * scales.pair * point.active[l].cwiseProduct(point.slack[l]).lpNorm<1>();
+      const auto violation = [&](Range samples) {
+        const auto columns = [&](const Matrix& of) { return of.middleCols(samples.begin, samples.size); };
+        return columns(point.active[l]).cwiseProduct(columns(point.slack[l])).lpNorm<1>();
+      };
+      penalty += weights.pair * scales.pair * scales.pair * sum_over(chunks, violation);
     } else {
-      penalty += weights.product * scales.left * scales.right * nuclear_norm(bilinear_residual(point, equality));
+      const auto rows = [&](Range samples) {
+        return Matrix(bilinear_residual(samples_of(point, samples.begin, samples.size), equality).transpose());
+      };
+      const Index columns = problem.shapes()[static_cast<std::size_t>(equality.layer) - 1].rows;
+      penalty += weights.product * scales.left * scales.right * nuclear_norm(triangle_over(chunks, columns, rows));
     }
   }
   return penalty;

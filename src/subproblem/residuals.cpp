@@ -5,23 +5,6 @@
 
 namespace relufit {
 
-FamilyNorms& FamilyNorms::operator+=(const FamilyNorms& other) {
-  gap += other.gap;
-  copy += other.copy;
-  image += other.image;
-  multiplier += other.multiplier;
-  count += other.count;
-  return *this;
-}
-
-ResidualSums& ResidualSums::operator+=(const ResidualSums& other) {
-  pair += other.pair;
-  product += other.product;
-  output += other.output;
-  weight += other.weight;
-  return *this;
-}
-
 FamilyNorms& ResidualSums::of(Family family) {
   switch (family) {
     case Family::pair:

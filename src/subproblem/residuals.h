@@ -5,7 +5,7 @@
 /// part exactly; all that is missing to optimality is the gap image - z: primal in itself, dual as rho (image - z).
 #pragma once
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "subproblem/copies/copies.h"
 
 namespace relufit {
@@ -17,16 +17,14 @@ struct FamilyNorms {
   double image = 0;
   double multiplier = 0;  ///< state - z
   double count = 0;       ///< entries
-
-  FamilyNorms& operator+=(const FamilyNorms& other);
 };
 
 struct ResidualSums {
   FamilyNorms pair, product, output, weight;
 
   FamilyNorms& of(Family family);
-
-  ResidualSums& operator+=(const ResidualSums& other);
+  /// All numbers in their order.
+  Eigen::Map<Vector> numbers() { return {&pair.gap, sizeof(ResidualSums) / sizeof(double)}; }
 };
 
 /// Adds what the columns of some samples contribute; those of `image` are its first.

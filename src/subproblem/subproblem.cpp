@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "base/parallel.h"
 #include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"
@@ -70,7 +71,7 @@ class SubproblemSolver::Impl {
         weights_(weights),
         penalties_(penalties),
         units_(problem.activation),
-        chunks_(problem.samples()),
+        chunks_(Chunks::of(problem)),
         workers_(threads),
         structured_(problem.hidden_layers() > 0 ? make_structured_affine_step(problem_, chunks_, workers_.size())
                                                 : make_linear_affine_step(problem_, chunks_, workers_.size())),
@@ -79,7 +80,7 @@ class SubproblemSolver::Impl {
         point_(zero_point(problem)),
         reflected_(problem, point_),
         proximal_(problem_, state_, chunks_),
-        norms_(static_cast<std::size_t>(chunks_.count())),
+        norms_(chunks_, ResidualSums().numbers().size()),
         anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
     for (Index i = 0; i < workers_.size(); ++i) images_.push_back(std::make_unique<Copies>(problem, Chunks::block));
     proximal_.prepare(nullptr, weights_, penalties_);
@@ -101,7 +102,7 @@ class SubproblemSolver::Impl {
     affine_ = general ? dense_.get() : structured_.get();
     prepare([&](const Block& block) { set_blocks(block, true); });
     set_right_blocks(true);
-    proximal_.set_thresholds(state_);
+    if (!general) proximal_.set_thresholds(state_);
   }
 
   void set_point(const LiftedPoint& point) {
@@ -176,7 +177,7 @@ class SubproblemSolver::Impl {
     if (accelerate) previous_state_ = state_.data();
     const auto clear = [&](Index chunk) {
       proximal_.clear(chunk);
-      norms_[static_cast<std::size_t>(chunk)] = {};
+      norms_.clear(chunk);
     };
     for_each_block_of_samples(clear, [&](const Block& block) {
       Copies& image = *images_[static_cast<std::size_t>(block.worker)];
@@ -345,7 +346,7 @@ class SubproblemSolver::Impl {
   void measure(const Copies& image, const Block& block);
   void keep(const Copies& image, const Block& block);
   void measure_shared(const Copies& image);
-  Residuals measure() const;
+  Residuals measure();
   void adapt(const Residuals& residuals);
 
   LiftedProblem problem_;
@@ -363,7 +364,7 @@ class SubproblemSolver::Impl {
   Copies reflected_;                             // its pairs lie in the point's, which is none while iterating
   std::vector<std::unique_ptr<Copies>> images_;  // one block of samples per thread
   ProximalStep proximal_;
-  std::vector<ResidualSums> norms_;  // per chunk
+  ChunkSums norms_;  // ResidualSums
   ResidualSums shared_norms_;
   Anderson anderson_;
   Vector metric_;  // penalty of every copy
@@ -371,8 +372,9 @@ class SubproblemSolver::Impl {
 };
 
 void SubproblemSolver::Impl::measure(const Copies& image, const Block& block) {
-  add_norms(output_is_copied(problem_), state_, reflected_, image, block,
-            norms_[static_cast<std::size_t>(block.chunk)]);
+  ResidualSums sums;
+  add_norms(output_is_copied(problem_), state_, reflected_, image, block, sums);
+  norms_[block.chunk] += sums.numbers();
 }
 
 // The unknowns of a block take the place of its reflections, which have served.
@@ -393,10 +395,10 @@ void SubproblemSolver::Impl::measure_shared(const Copies& image) {
   add_shared_norms(output_is_copied(problem_), state_, reflected_, image, shared_norms_);
 }
 
-Residuals SubproblemSolver::Impl::measure() const {
+Residuals SubproblemSolver::Impl::measure() {
   ResidualSums total = shared_norms_;
-  for (const ResidualSums& sums : norms_) total += sums;
-  return Residuals(total, penalties_, problem_.samples());
+  total.numbers() += norms_.total();
+  return Residuals(total, penalties_, problem_.total_samples());
 }
 
 void SubproblemSolver::Impl::adapt(const Residuals& residuals) {

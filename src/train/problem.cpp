@@ -12,6 +12,7 @@
 
 #include "base/infinity.h"
 #include "constraints/class_outputs.h"
+#include "problem/sample_sums.h"
 
 namespace relufit {
 
@@ -20,7 +21,7 @@ namespace {
 /// On all layers but the output's, whose rows are targets and not units, for the group lasso.
 void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
   const auto layers = static_cast<Index>(problem.widths.size()) - 1;
-  const double values = loss_terms(options.loss, data.samples(), data.targets.rows());
+  const double values = loss_terms(options.loss, data.total_samples(), data.targets.rows());
   for (Index l = 1; l <= layers; ++l) {
     const auto add = [&](WeightTerm::Kind kind, double size) {
       if (size > 0) problem.weight_terms.push_back({kind, l, size * values, {}, {}});
@@ -133,16 +134,6 @@ void check_validation(const Dataset& data, const TrainOptions& options) {
   }
 }
 
-LiftedProblem with_samples(LiftedProblem problem, Matrix inputs, Matrix targets, Vector sample_weights) {
-  problem.inputs = std::move(inputs);
-  problem.targets = std::move(targets);
-  problem.sample_weights = std::move(sample_weights);
-  problem.output_lower.resize(0, 0);
-  problem.output_upper.resize(0, 0);
-  problem.output_terms.clear();
-  return problem;
-}
-
 LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation) {
   LiftedProblem problem = with_samples(scaled.problem, scaled.input_scaling.apply(validation.inputs),
                                        scaled.target_scaling.apply(validation.targets), validation.sample_weights);
@@ -161,8 +152,11 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   // An offset needs a bias that takes it up.
   const bool output_bias =
       options.bias && !has_fixed_output(options) && options.output_activation == OutputActivation::linear;
-  scaled.input_scaling = options.bias ? Scaling::standardize(data.inputs) : Scaling::normalize(data.inputs);
-  scaled.target_scaling = output_bias ? Scaling::standardize(data.targets) : Scaling::normalize(data.targets);
+  const auto scaling_of = [&](const Matrix& values, bool center) {
+    return center ? Scaling::standardize(values, data.share) : Scaling::normalize(values, data.share);
+  };
+  scaled.input_scaling = scaling_of(data.inputs, options.bias);
+  scaled.target_scaling = scaling_of(data.targets, output_bias);
   if (is_for_classes(options.loss)) scaled.target_scaling = Scaling::identity(data.targets.rows());
   // One delta for all targets supposes one unit.
   if (options.loss.kind == Loss::Kind::huber) scaled.target_scaling = scaled.target_scaling.uniform();
@@ -184,9 +178,10 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.loss = options.loss;
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
+  problem.share = data.share;
   problem.bias = options.bias;
   problem.ridge =
-      plan(options).ridge.value_or(kUsualRidge) * loss_terms(options.loss, data.samples(), data.targets.rows());
+      plan(options).ridge.value_or(kUsualRidge) * loss_terms(options.loss, data.total_samples(), data.targets.rows());
   const NetworkShape shape{problem.widths,           data.input_names,
                            data.target_names,        problem.activation,
                            problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};

@@ -25,9 +25,6 @@ void check_suits(const Dataset& data, const TrainOptions& options);
 /// Throws std::invalid_argument for validation samples that are not like the data, or not finite.
 void check_validation(const Dataset& data, const TrainOptions& options);
 
-/// The problem on other samples, in scaled units, without bounds on outputs.
-LiftedProblem with_samples(LiftedProblem problem, Matrix inputs, Matrix targets, Vector sample_weights);
-
 /// The loss alone of validation samples: the problem's without ridge, terms on weights and bounds.
 LiftedProblem validation_problem(const ScaledProblem& scaled, const Dataset& validation);
 

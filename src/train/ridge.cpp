@@ -8,7 +8,9 @@
 
 #include "base/parallel.h"
 #include "polish/constrained_polish.h"
+#include "problem/sample_sums.h"
 #include "relufit/fit.h"
+#include "train/sharing.h"
 
 namespace relufit {
 
@@ -20,18 +22,6 @@ constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
 constexpr double kChoiceShare = 0.8;      // of a time limit at most for that choice
 constexpr Index kSamplesOfFolds = 5000;   // with more, one held-out part
 constexpr double kWorthwhile = 1 - 1e-3;  // a smaller ridge must predict better by this factor
-
-/// The problem on some of its samples alone, without bounds on outputs.
-LiftedProblem on_samples(const LiftedProblem& problem, const std::vector<Index>& samples) {
-  const Vector& weights = problem.sample_weights;
-  LiftedProblem part = with_samples(problem, problem.inputs(Eigen::all, samples), problem.targets(Eigen::all, samples),
-                                    weights.size() > 0 ? Vector(weights(samples)) : weights);
-  const double share = static_cast<double>(samples.size()) / static_cast<double>(problem.samples());
-  for (WeightTerm& term : part.weight_terms) {
-    if (!is_constraint(term.kind)) term.size *= share;
-  }
-  return part;
-}
 
 /// For every sample the class that its targets say, so that every fold has its share of each; none for numbers.
 std::vector<Index> classes(const LiftedProblem& problem, Index samples) {
@@ -186,12 +176,20 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
 
 std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
                                       const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried) {
-  if (!options.validation && data.samples() < kSamplesPerFold * options.folds) return std::nullopt;
+  if (!options.validation && data.total_samples() < kSamplesPerFold * options.folds) return std::nullopt;
   const auto should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
            (options.should_stop && options.should_stop());
   };
-  return choose_ridge(scaled, data.samples(), options, plan, should_stop, tried);
+  const bool all = data.share.ranks == nullptr && data.samples() <= kSampledRows;
+  std::optional<ScaledProblem> some;
+  if (!all) {
+    some = {sampled(scaled.problem, kSampledRows, options.seed), scaled.input_scaling, scaled.target_scaling};
+  }
+  return by_first_rank(options.ranks, [&] {
+    return choose_ridge(some ? *some : scaled, std::min(data.total_samples(), kSampledRows), options, plan, should_stop,
+                        tried);
+  });
 }
 
 }  // namespace relufit

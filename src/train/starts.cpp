@@ -16,6 +16,7 @@
 #include "relufit/polish.h"
 #include "relufit/search.h"
 #include "train/ridge.h"
+#include "train/sharing.h"
 
 namespace relufit {
 
@@ -58,18 +59,13 @@ class Starts {
   }
 
   void run() {
-    const int teams = static_cast<int>(std::min<Index>(options_.threads, options_.starts));
-    Workers workers(teams);
-    workers.run(options_.starts, [&](Index start) {
-      try {
-        run_start(start, options_.threads / teams);
-      } catch (...) {  // an option that only the method itself checks; not to leave a thread
-        const std::lock_guard lock(mutex_);
-        error_ = std::current_exception();
-        stopped_ = true;
-      }
-    });
-    if (error_) std::rethrow_exception(error_);
+    const Ranks* ranks = options_.ranks;
+    if (shared() || ranks == nullptr) {
+      run_starts(0, 1);
+      return;
+    }
+    collectively(ranks, [&] { run_starts(ranks->rank(), ranks->size()); });
+    exchange(*ranks);
   }
 
   std::vector<SequenceResult> results() { return std::move(results_); }
@@ -89,6 +85,49 @@ class Starts {
   }
 
  private:
+  /// Whether all ranks work on one start, each with its samples.
+  const Ranks* shared() const { return scaled_.problem.share.ranks; }
+
+  /// Starts first, first + step, ...
+  void run_starts(Index first, Index step) {
+    const Index count = (options_.starts - first + step - 1) / step;
+    if (count <= 0) return;
+    const int teams = shared() ? 1 : static_cast<int>(std::min<Index>(options_.threads, count));
+    Workers workers(teams);
+    workers.run(count, [&](Index i) {
+      try {
+        run_start(first + i * step, options_.threads / teams);
+      } catch (...) {  // an option that only the method itself checks; not to leave a thread
+        const std::lock_guard lock(mutex_);
+        error_ = std::current_exception();
+        stopped_ = true;
+      }
+    });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  /// What every rank found, on all ranks.
+  void exchange(const Ranks& ranks) {
+    std::vector<double> mine;
+    for (Index start = ranks.rank(); start < options_.starts; start += ranks.size()) {
+      const std::vector<double> numbers = packed(results_[static_cast<std::size_t>(start)]);
+      mine.push_back(static_cast<double>(start));
+      mine.push_back(static_cast<double>(numbers.size()));
+      mine.insert(mine.end(), numbers.begin(), numbers.end());
+    }
+    const std::vector<double> all = gathered(&ranks, mine);
+    for (auto at = all.begin(); at != all.end();) {
+      SequenceResult& result = results_[static_cast<std::size_t>(*at++)];
+      const auto size = static_cast<std::ptrdiff_t>(*at++);
+      unpack({at, at + size}, result);
+      at += size;
+    }
+    if (options_.loss != Loss::exact) return;
+    for (Index start = options_.starts; start-- > 0;) {
+      if (results_[static_cast<std::size_t>(start)].status == SequenceStatus::converged) first_solved_ = start;
+    }
+  }
+
   /// What starts are compared by.
   double measure(const SequenceResult& start) const {
     return validation_ ? network_loss(*validation_, start.best_layers) : start.best_value;
@@ -104,13 +143,15 @@ class Starts {
 
   double seconds_left() const { return options_.time_limit - clock_.seconds(); }
   bool out_of_time() const { return options_.time_limit > 0 && seconds_left() <= 0; }
+  /// Whether a start has no more to do, whoever has its samples.
+  bool ended(Index start) const { return agreed(shared(), needless(start) || out_of_time()); }
   bool needless(Index start) const { return stopped_ || first_solved_ < start; }
 
   void run_start(Index start, int threads) {
-    if (needless(start) || (start > 0 && out_of_time())) return;
+    if (agreed(shared(), needless(start) || (start > 0 && out_of_time()))) return;
     SequenceOptions sequence = relaxation_for(scaled_.problem, plan_);
     sequence.threads = threads;
-    if (sequence.time_limit > 0) sequence.time_limit = std::max(seconds_left(), 1e-3);
+    if (sequence.time_limit > 0) sequence.time_limit = agreed(shared(), std::max(seconds_left(), 1e-3));
     sequence.subproblem.should_stop = [this, start, ask = options_.should_stop] {
       return needless(start) || (ask && ask());
     };
@@ -148,7 +189,7 @@ class Starts {
     std::vector<SequenceResult> candidates;
     std::vector<std::vector<Layer>> networks;
     for (Index i = 0; i < plan_.candidates; ++i) {
-      if (i > 0 && (needless(start) || out_of_time())) break;
+      if (i > 0 && ended(start)) break;
       const Index number = start * plan_.candidates + i;
       candidates.push_back(
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start)));
@@ -157,7 +198,7 @@ class Starts {
     const RaceResult won = race(scaled_.problem, networks, polish_options(sequence), sequence.threads);
     SequenceResult result = std::move(candidates[static_cast<std::size_t>(won.winner)]);
     result.polish_iterations = won.polish.iterations;
-    keep(won.polish.layers, won.polish.after, result);
+    keep(scaled_.problem, won.polish.layers, won.polish.after, result);
     return result;
   }
 
@@ -165,7 +206,7 @@ class Starts {
   SequenceResult run_exact_race(Index start, const SequenceOptions& sequence) {
     SequenceResult best;
     for (Index i = 0; i < plan_.candidates && best.status != SequenceStatus::converged; ++i) {
-      if (i > 0 && (needless(start) || out_of_time())) break;
+      if (i > 0 && ended(start)) break;
       const Index number = start * plan_.candidates + i;
       SequenceResult candidate =
           run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start));
@@ -175,11 +216,28 @@ class Starts {
     return best;
   }
 
-  /// Along falling ridges (TrainPlan::path).
+  /// Along falling ridges (TrainPlan::path). A path on some of the rows costs a share of one on all, and ends so near
+  /// that one polish on all is left.
   SequenceResult run_path(Index start, const SequenceOptions& sequence) {
+    const LiftedProblem& problem = scaled_.problem;
+    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, start, sequence);
+    const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
+                            scaled_.target_scaling};
+    SequenceResult result = by_first_rank(shared(), [&] { return run_path(few, start, sequence); });
+    PolishOptions polishing = polish_options(sequence);
+    polishing.tolerance = kLastTolerance;
+    const PolishResult polished = polish(problem, result.best_layers, polishing);
+    result.polish_iterations += polished.iterations;
+    keep(problem, polished.layers, polished.after, result);
+    return result;
+  }
+
+  SequenceResult run_path(const ScaledProblem& scaled, Index start, const SequenceOptions& sequence) {
+    const LiftedProblem& problem = scaled.problem;
     const std::vector<double> ridges = ridges_to(*plan_.ridge);
-    RidgePath path(scaled_.problem, scaled_.problem.ridge / *plan_.ridge, start_parameters(scaled_, options_, start),
-                   sequence, start_seed(options_.seed, start), observer_of(start));
+    RidgePath path(problem, loss_terms(problem.loss, problem.samples(), problem.targets.rows()),
+                   start_parameters(scaled, options_, start), sequence, start_seed(options_.seed, start),
+                   observer_of(start));
     const auto fit = [&](double ridge, double tolerance) {
       PolishOptions polishing = polish_options(sequence);
       polishing.tolerance = tolerance;
@@ -191,7 +249,9 @@ class Starts {
     for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, kPathTolerance);
     if (smaller < ridges.back()) fit(ridges.back(), kLastTolerance);
     SequenceResult result = std::move(path.result());
-    keep(path.layers(), network_loss(scaled_.problem, path.layers()), result);
+    LiftedProblem last = problem;
+    last.ridge = *plan_.ridge * loss_terms(problem.loss, problem.samples(), problem.targets.rows());
+    keep(last, path.layers(), network_loss(last, path.layers()), result);
     return result;
   }
 
@@ -238,8 +298,7 @@ class Starts {
     result.status = sequence_status(found.status);
     result.best_layers = found.layers;
     result.best_value = found.relative_residual;
-    result.point = lift_network(scaled_.problem, found.layers);
-    result.violations = violations(scaled_.problem, result.point);
+    result.violations = violations(scaled_.problem, found.layers);
     return result;
   }
 
@@ -268,7 +327,7 @@ class Starts {
       candidate.best_layers = layers;
       candidate.best_value = value;
       if (!first && !is_better(candidate, value, result, result.best_value)) continue;
-      keep(layers, value, result);
+      keep(problem, layers, value, result);
       first = false;
     }
     if (exact && result.best_value <= kExactFit) result.status = SequenceStatus::converged;
@@ -291,11 +350,11 @@ class Starts {
   }
 
   /// Makes a refined network, being its own lifted solution, the result.
-  void keep(const std::vector<Layer>& layers, double value, SequenceResult& result) const {
+  static void keep(const LiftedProblem& problem, const std::vector<Layer>& layers, double value,
+                   SequenceResult& result) {
     result.best_layers = layers;
     result.best_value = value;
-    result.point = lift_network(scaled_.problem, layers);
-    result.violations = violations(scaled_.problem, result.point);
+    result.violations = violations(problem, layers);
   }
 
   SequenceObserver observer_of(Index start) {

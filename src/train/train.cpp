@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "relufit/version.h"
 #include "train/ridge.h"
+#include "train/sharing.h"
 #include "train/starts.h"
 #include "train/width.h"
 
@@ -77,7 +78,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
   record.ridge = plan.ridge;
   record.status = to_string(kept.status);
   record.seed = options.seed;
-  record.samples = data.samples();
+  record.samples = data.total_samples();
   if (!kept.trace.empty()) record.iterations = kept.trace.back().iteration;
   record.seconds = seconds;
   record.pair_violation = kept.violations.pair;
@@ -87,7 +88,7 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 
 /// Units and, where none is given, the ridge become those that are chosen.
 WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried) {
-  WidthChoice choice = choose_width(data, options, clock, tried);
+  WidthChoice choice = by_first_rank(options.ranks, [&] { return choose_width(data, options, clock, tried); });
   options.automatic_width = false;
   options.hidden = {choice.width};
   if (!options.ridge && !choice.widths.empty()) options.ridge = choice.ridge.ridge;
@@ -96,7 +97,7 @@ WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock
 
 }  // namespace
 
-TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObserver& observer) {
+TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainObserver& observer) {
   const Clock clock;
   bool stopped = false;  // by the observer of the ridges, before the first start
   TrainOptions options = asked;
@@ -110,6 +111,9 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
     stopped = observer && !observer(progress);
   };
   TrainPlan planned = plan(options);
+  std::optional<Dataset> shared;
+  if (options.ranks) shared = shared_data(given, options, planned);
+  const Dataset& data = shared ? *shared : given;
   check_trainable(data, options.output_activation);
   check_suits(data, options);
   check_validation(data, options);
@@ -124,8 +128,9 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
   if (!planned.ridge) {
     result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried);
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
-    scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.samples(), data.targets.rows());
+    scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.total_samples(), data.targets.rows());
   }
+  stopped = agreed(options.ranks, stopped);
   const FinishedStarts starts = run_starts(scaled, options, planned, clock, observer);
 
   result.best_start = starts.best;
@@ -153,8 +158,9 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
     result.model = std::move(grid.model);
     result.grid = grid.report;
   }
-  const Matrix outputs = result.model.predict(data.inputs);
-  result.evaluation = evaluate(outputs, data.targets);
+  const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
+  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
+  result.evaluation = evaluate(outputs, targets);
   result.model.training.relative_residual = result.evaluation.all.relative_residual;
   if (is_for_classes(options.loss)) {
     result.model.training.relative_residual = std::numeric_limits<double>::quiet_NaN();
@@ -162,7 +168,7 @@ TrainResult train(const Dataset& data, const TrainOptions& asked, const TrainObs
   if (!options.constraints.empty()) {
     result.constraints = check_constraints(options.constraints, result.model, data.inputs);
   }
-  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, data.targets);
+  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, targets);
   return result;
 }
 

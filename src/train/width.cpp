@@ -34,6 +34,7 @@ WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const C
   WidthChoice choice;
   TrainOptions options = given;
   options.automatic_width = false;
+  options.ranks = nullptr;  // the choice is one rank's
   for (Index width = kUsualWidth; width <= kMostUnits; width *= 2) {
     options.hidden = {width};
     const TrainPlan planned = plan(options);

@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "subproblem/copies/copies.h"
 
 namespace relufit {

@@ -4,12 +4,12 @@
 
 namespace relufit {
 
-LinearFit::LinearFit(const LiftedProblem& problem, Index chunks)
+LinearFit::LinearFit(const LiftedProblem& problem, const Chunks& chunks)
     : problem_(problem),
-      rows_(problem.inputs, problem.bias),
+      rows_(problem.inputs, problem.bias, chunks),
       gamma_(rows_.rank()),
       layer_(zero_point(problem).layers.front()),
-      partial_(static_cast<std::size_t>(chunks), Matrix(layer_.weights.rows(), rows_.rank())),
+      partial_(chunks, layer_.weights.rows() * rows_.rank()),
       projected_(layer_.weights.rows(), rows_.rank()),
       shrunk_(layer_.weights.rows(), rows_.rank()) {}
 
@@ -20,8 +20,7 @@ void LinearFit::prepare(double weight, const Penalties& penalties) {
 }
 
 void LinearFit::solve(const Copies& copies) {
-  projected_.setZero();
-  for (const Matrix& sum : partial_) projected_ += sum;
+  projected_.reshaped() = partial_.total();
   if (pull_.penalty > 0) {
     pull_.set_mean(problem_, copies, 1);
     pull_.mean *= pull_.penalty / (problem_.ridge + pull_.penalty);

@@ -8,7 +8,7 @@
 /// ridge ridge + p, and T Q - P, P = W* (U - u 1') Q, in the place of T Q.
 #pragma once
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "linear_algebra/products.h"
 #include "subproblem/affine/row_space.h"
 #include "subproblem/copies/copies.h"
@@ -18,16 +18,16 @@ namespace relufit {
 /// The map is that of the problem's first layer. Per solution: clear() and add() for all chunks, then solve().
 class LinearFit {
  public:
-  LinearFit(const LiftedProblem& problem, Index chunks);
+  LinearFit(const LiftedProblem& problem, const Chunks& chunks);
 
   void prepare(double weight, const Penalties& penalties);
-  void clear(Index chunk) { partial_[static_cast<std::size_t>(chunk)].setZero(); }
+  void clear(Index chunk) { partial_.clear(chunk); }
 
   /// The targets T of a block of samples.
   template <class Columns>
   void add(const Columns& targets, const Block& block) {
-    add_product(partial_[static_cast<std::size_t>(block.chunk)], targets,
-                rows_.basis().middleCols(block.begin, block.size).transpose());
+    Eigen::Map<Matrix> sum(partial_.data(block.chunk), projected_.rows(), projected_.cols());
+    add_product(sum, targets, rows_.basis().middleCols(block.begin, block.size).transpose());
   }
 
   /// `copies`: for the targets of the copies of W.
@@ -47,7 +47,7 @@ class LinearFit {
   RowSpace rows_;
   Vector gamma_;
   Layer layer_;
-  std::vector<Matrix> partial_;  // T Q per chunk
+  ChunkSums partial_;  // T Q
   Matrix projected_, shrunk_;
   WeightPull pull_;  // its mean being W*
   Matrix pull_q_;    // P

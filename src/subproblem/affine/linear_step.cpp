@@ -12,7 +12,7 @@ class LinearAffineStep final : public AffineStep {
  public:
   LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
       : copies_(static_cast<double>(output_copies(problem))),
-        fit_(problem, chunks.count()),
+        fit_(problem, chunks),
         outputs_(static_cast<std::size_t>(workers), Matrix(problem.widths.back(), Chunks::block)),
         layers_{fit_.layer()} {}
 

@@ -44,7 +44,7 @@
 namespace relufit {
 
 ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
-                         Index chunks, Index workers)
+                         const Chunks& chunks, Index workers)
     : problem_(problem),
       units_(units),
       index_(index),
@@ -55,10 +55,11 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       rank_(coupled_ ? rows->rank() : 0),
       skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
       last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
-      sums_by_chunk_(static_cast<std::size_t>(chunks), Sums(m_, k_, features(), rank_)),
+      sums_by_chunk_(chunks, sum_size()),
       scratch_(static_cast<std::size_t>(workers),
                {Matrix(k_, Chunks::block), Matrix(m_, Chunks::block), Matrix(m_, Chunks::block)}),
-      sums_(m_, k_, features(), rank_),
+      total_(Vector::Zero(sum_size())),
+      sums_(sums_at(total_.data())),
       correction_(k_, rank_),
       correction_x_(m_, rank_),
       gain_(k_, m_),
@@ -91,6 +92,15 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
   if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
 }
 
+ProductStep::Sums ProductStep::sums_at(double* data) const {
+  const auto take = [&](Index rows, Index columns) {
+    double* const part = data;
+    data += rows * columns;
+    return Sums::Part(part, rows, columns);
+  };
+  return {take(k_, features()), take(m_, features()), take(k_, rank_), take(k_, rank_), take(m_, rank_)};
+}
+
 void ProductStep::set(const ProductParameters& parameters, const Penalties& penalties) {
   parameters_ = &parameters;
   set_weights(penalties);
@@ -113,7 +123,7 @@ void ProductStep::accumulate_parameters(const Block& block) {
   const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   const auto y = columns(parameters_->y);
   set_product(columns(xy_), parameters_->x, y);
-  Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
+  Sums sums = sums_at(sums_by_chunk_.data(block.chunk));
   add_product(sums.full_y.leftCols(k_), y, y.transpose());
   sums.full_y.col(k_) -= y.rowwise().sum();
   if (skips()) subtract_product(sums.full_y.rightCols(skipped_), y, columns(rows_->input_basis()).transpose());
@@ -123,7 +133,7 @@ void ProductStep::accumulate_parameters(const Block& block) {
 void ProductStep::accumulate(const Copies& target, const Block& block) {
   const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   Scratch& my = scratch_[static_cast<std::size_t>(block.worker)];
-  Sums& sums = sums_by_chunk_[static_cast<std::size_t>(block.chunk)];
+  Sums sums = sums_at(sums_by_chunk_.data(block.chunk));
   auto full = my.inner.leftCols(block.size);
   auto r = my.outer.leftCols(block.size);
   set_full(target, block, 1, full);
@@ -146,8 +156,7 @@ void ProductStep::accumulate(const Copies& target, const Block& block) {
 }
 
 void ProductStep::solve(const Copies& target) {
-  sums_.set_zero();
-  for (const Sums& sums : sums_by_chunk_) sums_.add(sums);
+  total_ = sums_by_chunk_.total();
   set_pulls(target);
   // With P: the targets that full stands for have moved by rho_s P Q', which goes into the correction.
   for (Index j = 0; j < rank_; ++j) {
@@ -196,12 +205,11 @@ void ProductStep::set_weights(const Penalties& penalties) {
 }
 
 void ProductStep::factorize() {
-  sums_.set_zero();
-  for (const Sums& sums : sums_by_chunk_) sums_.add(sums);
+  total_ = sums_by_chunk_.total();
   Matrix gram = Matrix::Zero(features(), features());
   gram.topRows(k_) = sums_.full_y;
   gram.leftCols(k_).bottomRows(features() - k_) = sums_.full_y.rightCols(features() - k_).transpose();
-  gram(k_, k_) = static_cast<double>(problem_.samples());
+  gram(k_, k_) = static_cast<double>(problem_.total_samples());
   if (skips()) {
     gram.row(k_).tail(skipped_) = rows_->input_basis_sums().transpose();
     gram.col(k_).tail(skipped_) = rows_->input_basis_sums();

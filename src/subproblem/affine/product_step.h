@@ -2,7 +2,7 @@
 /// The affine step of one product W H = C: see product_step.cpp.
 #pragma once
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "linear_algebra/decompositions.h"
 #include "subproblem/affine/row_space.h"
 #include "subproblem/copies/copies.h"
@@ -16,12 +16,13 @@ class ProductStep {
   /// `rows`: the row space of the data, where they are part of the step: the inner units are those of a first hidden
   /// layer whose H is shared (values_are_shared), or there are skip connections; else null.
   ProductStep(const LiftedProblem& problem, const UnitCopies& units, std::size_t index, const RowSpace* rows,
-              Index chunks, Index workers);
+              const Chunks& chunks, Index workers);
+  ProductStep(ProductStep&&) = default;  // not copied: sums_ lies in total_
 
   void set(const ProductParameters& parameters, const Penalties& penalties);
   void accumulate_parameters(const Block& block);
   void factorize();
-  void clear(Index chunk) { sums_by_chunk_[static_cast<std::size_t>(chunk)].set_zero(); }
+  void clear(Index chunk) { sums_by_chunk_.clear(chunk); }
   void accumulate(const Copies& target, const Block& block);
   void solve(const Copies& target);
   void recover(const Copies& target, const Block& block, Copies& image) const;
@@ -31,29 +32,19 @@ class ProductStep {
   const Layer& first_layer() const { return first_layer_; }
 
  private:
+  /// The sums over samples where they lie, one after the other.
   struct Sums {
-    Matrix full_y, r_y;           // k x f, m x f, f the features of Y~
-    Matrix full_q, slack_q, r_q;  // k x rank, k x rank, m x rank
-
-    Sums(Index m, Index k, Index features, Index rank)
-        : full_y(k, features), r_y(m, features), full_q(k, rank), slack_q(k, rank), r_q(m, rank) {}
-
-    void set_zero() {
-      for (Matrix* sum : {&full_y, &r_y, &full_q, &slack_q, &r_q}) sum->setZero();
-    }
-    void add(const Sums& other) {
-      full_y += other.full_y;
-      r_y += other.r_y;
-      full_q += other.full_q;
-      slack_q += other.slack_q;
-      r_q += other.r_q;
-    }
+    using Part = Eigen::Map<Matrix>;
+    Part full_y, r_y;           // k x f, m x f, f the features of Y~
+    Part full_q, slack_q, r_q;  // k x rank, k x rank, m x rank
   };
   struct Scratch {
     Matrix inner, outer, rest;  // one block of samples, k, m and m rows
   };
 
   bool coupled() const { return coupled_; }
+  Index sum_size() const { return (k_ + m_) * features() + (2 * k_ + m_) * rank_; }
+  Sums sums_at(double* data) const;
   bool skips() const { return problem_.skip_connections; }
   Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
@@ -80,9 +71,10 @@ class ProductStep {
   double mu_ = 0, kappa_ = 0, shrinkage_ = 0;
   double eta_ = 0;  // how much of the residual the eliminated unknown of C takes
 
-  std::vector<Sums> sums_by_chunk_;
+  ChunkSums sums_by_chunk_;
   mutable std::vector<Scratch> scratch_;  // by thread
-  Sums sums_;
+  Vector total_;
+  Sums sums_;  // in it
   Matrix correction_, correction_x_, gain_, shift_, residual_q_, rotated_residual_q_, preactivation_q_, shrunk_q_;
   Matrix minimizer_y_, minimizer_q_, rotated_y_, rotated_r_y_, rotated_q_, rotated_r_q_;
   Matrix weight_target_, rotated_weight_target_, rotated_f_, f_;

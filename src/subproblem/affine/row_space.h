@@ -10,13 +10,16 @@
 /// Without biases the same with b = 0: u = 0, Q = Qc, gamma without its first entry.
 #pragma once
 
+#include "base/chunks.h"
 #include "relufit/network.h"
 
 namespace relufit {
 
 class RowSpace {
  public:
-  explicit RowSpace(const Matrix& inputs, bool bias = true);
+  explicit RowSpace(const Matrix& inputs, bool bias = true) : RowSpace(inputs, bias, Chunks(inputs.cols())) {}
+  /// Of all ranks; the basis is that of this one's samples, which `inputs` are.
+  RowSpace(const Matrix& inputs, bool bias, const Chunks& chunks);
 
   Index rank() const { return basis_.rows(); }
   /// Qc' ((rank - 1 with biases) x N), the part that is the inputs'.

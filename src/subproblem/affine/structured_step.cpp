@@ -17,14 +17,14 @@ class StructuredAffineStep final : public AffineStep {
   StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
       : problem_(problem), units_(problem.activation) {
     const bool shared = values_are_shared(problem, 1);
-    if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias);
+    if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias, chunks);
     if (!shared) {
-      first_.emplace(problem, chunks.count());
+      first_.emplace(problem, chunks);
       arguments_.assign(static_cast<std::size_t>(workers), Matrix(problem.shapes()[0].rows, Chunks::block));
     }
     const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
-      products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks.count(), workers);
+      products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks, workers);
     }
     layers_.resize(hidden + 1);
     copy_layers();

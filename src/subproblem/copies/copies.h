@@ -5,7 +5,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "relufit/penalties.h"
 #include "relufit/relaxation.h"
 
@@ -147,7 +147,7 @@ void for_each_part(bool with_output, Visit&& visit, Points&... points) {
 
 /// The penalty of weight copies is Penalties::weight times the samples: weights act on all of them.
 inline double weight_penalty(const LiftedProblem& problem, const Penalties& penalties) {
-  return penalties.weight * static_cast<double>(problem.samples());
+  return penalties.weight * static_cast<double>(problem.total_samples());
 }
 
 /// What the copies of the weights of one layer are to the affine step: penalty/2 ||W - mean||^2.

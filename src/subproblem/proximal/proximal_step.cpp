@@ -1,19 +1,20 @@
 #include "subproblem/proximal/proximal_step.h"
 
 #include "linear_algebra/products.h"
+#include "problem/sample_sums.h"
 #include "subproblem/proximal/output_prox.h"
 #include "subproblem/proximal/pair_prox.h"
 
 namespace relufit {
 
 ProximalStep::ProximalStep(const LiftedProblem& problem, const Copies& state, const Chunks& chunks)
-    : problem_(problem), units_(problem.activation) {
+    : problem_(problem), chunks_(chunks), units_(problem.activation) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     const Index rows = state.block_left[i].rows();
     thresholds_.emplace_back(rows);
     reflections_.push_back(Matrix::Zero(rows, rows));
     grams_.push_back(Matrix::Zero(rows, rows));
-    partial_grams_.emplace_back(static_cast<std::size_t>(chunks.count()), Matrix::Zero(rows, rows));
+    partial_grams_.emplace_back(chunks, rows * rows);
   }
 }
 
@@ -25,20 +26,21 @@ void ProximalStep::prepare(const RelaxationParameters* parameters, const Relaxat
 }
 
 void ProximalStep::clear(Index chunk) {
-  for (auto& grams : partial_grams_) grams[static_cast<std::size_t>(chunk)].setZero();
+  for (ChunkSums& grams : partial_grams_) grams.clear(chunk);
 }
 
 void ProximalStep::accumulate(const Copies& state, const Block& block) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     const auto columns = state.block_left[i].middleCols(block.begin, block.size);
-    partial_grams_[i][static_cast<std::size_t>(block.chunk)].selfadjointView<Eigen::Lower>().rankUpdate(columns);
+    Eigen::Map<Matrix> gram(partial_grams_[i].data(block.chunk), columns.rows(), columns.rows());
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(columns);
   }
 }
 
 void ProximalStep::set_thresholds(const Copies& state) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     set_product(grams_[i], state.block_right[i], state.block_right[i].transpose());
-    for (const Matrix& partial : partial_grams_[i]) grams_[i] += partial;
+    grams_[i].reshaped() += partial_grams_[i].total();
     set_threshold(state, i);
   }
 }
@@ -46,7 +48,11 @@ void ProximalStep::set_thresholds(const Copies& state) {
 void ProximalStep::set_threshold(const Copies& state, std::size_t i) {
   const double tau = weights_.product / penalties_.product;
   if (!thresholds_[i].set_from_gram(grams_[i], tau)) {
-    thresholds_[i].set_from_block(state.block_left[i], state.block_right[i], tau);
+    const auto rows = [&](Range samples) {
+      return Matrix(state.block_left[i].middleCols(samples.begin, samples.size).transpose());
+    };
+    const Matrix left = triangle_over(chunks_, grams_[i].rows(), rows).transpose();
+    thresholds_[i].set_from_block(left, state.block_right[i], tau);
   }
   reflections_[i] = 2 * thresholds_[i].matrix();
   reflections_[i].diagonal().array() -= 1;

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "base/parallel.h"
+#include "base/chunks.h"
 #include "subproblem/copies/copies.h"
 #include "subproblem/copies/unit_copies.h"
 #include "subproblem/proximal/rank_block_prox.h"
@@ -48,14 +48,15 @@ class ProximalStep {
   void set_threshold(const Copies& state, std::size_t i);
 
   const LiftedProblem& problem_;
+  Chunks chunks_;
   UnitCopies units_;
   const RelaxationParameters* parameters_ = nullptr;
   RelaxationWeights weights_;
   Penalties penalties_;
   bool project_pairs_ = false;
   std::vector<ThresholdMap> thresholds_;
-  std::vector<Matrix> reflections_, grams_;         // 2 T - I, lower triangle of M M'
-  std::vector<std::vector<Matrix>> partial_grams_;  // per product, per chunk
+  std::vector<Matrix> reflections_, grams_;  // 2 T - I, lower triangle of M M'
+  std::vector<ChunkSums> partial_grams_;     // per product
 };
 
 }  // namespace relufit

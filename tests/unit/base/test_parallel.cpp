@@ -4,6 +4,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "base/chunks.h"
 #include "base/parallel.h"
 
 namespace relufit {

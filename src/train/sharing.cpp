@@ -1,0 +1,274 @@
+#include "train/sharing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
+#include "base/refusal.h"
+#include "problem/sample_sums.h"
+#include "relufit/polish.h"
+
+namespace relufit {
+
+namespace {
+
+/// Numbers one after the other: written by packed(), read by unpack() in the same order.
+class Numbers {
+ public:
+  explicit Numbers(std::vector<double> numbers = {}) : numbers_(std::move(numbers)) {}
+
+  void add(double number) { numbers_.push_back(number); }
+  template <class List>
+  void add_list(const List& list) {
+    add(static_cast<double>(list.size()));
+    for (const auto& number : list) add(static_cast<double>(number));
+  }
+  void add_matrix(const Matrix& matrix) {
+    add(static_cast<double>(matrix.rows()));
+    add_list(matrix.reshaped());
+  }
+
+  double next() { return numbers_[at_++]; }
+  Index next_index() { return static_cast<Index>(next()); }
+  template <class Number>
+  std::vector<Number> next_list() {
+    std::vector<Number> list(static_cast<std::size_t>(next()));
+    for (Number& number : list) number = static_cast<Number>(next());
+    return list;
+  }
+  Matrix next_matrix() {
+    const Index rows = next_index();
+    const Index size = next_index();
+    Matrix matrix(rows, rows == 0 ? 0 : size / rows);
+    for (double& entry : matrix.reshaped()) entry = next();
+    return matrix;
+  }
+
+  std::vector<double> take() { return std::move(numbers_); }
+
+ private:
+  std::vector<double> numbers_;
+  std::size_t at_ = 0;
+};
+
+void add(Numbers& numbers, const RidgeChoice& choice) {
+  numbers.add(choice.ridge);
+  for (const auto* list : {&choice.ridges, &choice.held_out, &choice.standard_error}) numbers.add_list(*list);
+  numbers.add(static_cast<double>(choice.parts));
+  numbers.add(choice.by_validation ? 1 : 0);
+}
+
+void take(Numbers& numbers, RidgeChoice& choice) {
+  choice.ridge = numbers.next();
+  for (auto* list : {&choice.ridges, &choice.held_out, &choice.standard_error}) *list = numbers.next_list<double>();
+  choice.parts = numbers.next_index();
+  choice.by_validation = numbers.next() > 0;
+}
+
+/// The numbers of a record, in one order.
+template <class Record, class Visit>
+void for_each_number(Record& record, Visit&& visit) {
+  for (auto* count : {&record.iteration, &record.inner_iterations}) visit(*count);
+  for (auto* value :
+       {&record.objective, &record.merit, &record.loss, &record.pair, &record.product, &record.fit, &record.seconds}) {
+    visit(*value);
+  }
+}
+
+template <class AnyViolations, class Visit>
+void for_each_violation(AnyViolations& violations, Visit&& visit) {
+  for (auto* value :
+       {&violations.affine, &violations.sign, &violations.output, &violations.pair, &violations.product}) {
+    visit(*value);
+  }
+}
+
+Index parameter_count(const TrainOptions& options, const Dataset& data) {
+  std::vector<Index> widths = {data.inputs.rows()};
+  widths.insert(widths.end(), options.hidden.begin(), options.hidden.end());
+  widths.push_back(data.targets.rows());
+  Index count = 0;
+  for (const LayerShape& shape : layer_shapes(widths, options.activation, options.skip_connections)) {
+    count += shape.rows * (shape.columns + (options.bias ? 1 : 0));
+  }
+  return count;
+}
+
+/// Whether the samples stay with their ranks: where training takes only sums over them, and there are so many that
+/// Levenberg-Marquardt, which takes more, would not polish (PolishOptions::largest_dense).
+bool keeps_samples_apart(const Dataset& data, Index samples, const TrainOptions& options, const TrainPlan& plan) {
+  const bool early =
+      plan.relaxation.strategy == Strategy::inexact || plan.relaxation.strategy == Strategy::continuation;
+  return plan.method == Method::relaxation && early && !plan.relaxation.subproblem.accelerate &&
+         !options.hidden.empty() && lift_of(options.activation).pieces.size() == 1 &&
+         options.constraints.outputs.empty() && options.constraints.hidden.empty() && options.weight_grid == 0 &&
+         samples * data.targets.rows() * parameter_count(options, data) > PolishOptions().largest_dense &&
+         Chunks(samples).total() >= options.ranks->size();
+}
+
+void check_alike(const Dataset& data, const Ranks* ranks) {
+  collectively(ranks, [&] {
+    if (data.targets.cols() != data.samples()) {
+      fail(fmt::format("{} samples of targets, expected {}", data.targets.cols(), data.samples()));
+    }
+    if (data.sample_weights.size() != 0 && data.sample_weights.size() != data.samples()) {
+      fail(fmt::format("sample_weights: {} values, expected {}, one per sample", data.sample_weights.size(),
+                       data.samples()));
+    }
+  });
+  const double inputs = agreed(ranks, static_cast<double>(data.inputs.rows()));
+  const double targets = agreed(ranks, static_cast<double>(data.targets.rows()));
+  const bool weighted = agreed(ranks, data.sample_weights.size() > 0 || data.samples() == 0);
+  collectively(ranks, [&] {
+    if (static_cast<double>(data.inputs.rows()) != inputs || static_cast<double>(data.targets.rows()) != targets) {
+      fail(fmt::format("rank {}: {} inputs and {} targets, expected {} and {} as rank 0 has", ranks->rank(),
+                       data.inputs.rows(), data.targets.rows(), inputs, targets));
+    }
+    if (data.samples() > 0 && (data.sample_weights.size() > 0) != weighted) {
+      fail(fmt::format("rank {}: sample weights {}, expected as on rank 0", ranks->rank(),
+                       weighted ? "not given" : "given"));
+    }
+  });
+}
+
+/// Where the samples of every rank begin, as they were passed.
+std::vector<Index> passed_begins(const Dataset& data, const Ranks& ranks) {
+  std::vector<double> counts(static_cast<std::size_t>(ranks.size()));
+  const auto mine = static_cast<double>(data.samples());
+  ranks.gather(&mine, std::vector<Index>(counts.size(), 1), counts.data());
+  std::vector<Index> begins = {0};
+  for (const double count : counts) begins.push_back(begins.back() + static_cast<Index>(count));
+  return begins;
+}
+
+Dataset with_columns(const Dataset& data, Matrix inputs, Matrix targets, const Matrix& weights) {
+  return {std::move(inputs),
+          std::move(targets),
+          data.input_names,
+          data.target_names,
+          weights.transpose(),
+          data.classification,
+          {}};
+}
+
+/// These samples, on every rank.
+Dataset taken(const Dataset& data, const Ranks* ranks, const std::vector<Index>& begins,
+              const std::vector<Index>& samples) {
+  const auto columns = [&](const Matrix& from) { return columns_at(ranks, begins, from, samples); };
+  const bool weighted = agreed(ranks, data.sample_weights.size() > 0);
+  return with_columns(data, columns(data.inputs), columns(data.targets),
+                      weighted ? columns(data.sample_weights.transpose()) : Matrix(0, 0));
+}
+
+std::vector<Index> consecutive(Range samples) {
+  std::vector<Index> numbers(static_cast<std::size_t>(samples.size));
+  std::iota(numbers.begin(), numbers.end(), samples.begin);
+  return numbers;
+}
+
+/// `count` of so many samples, ascending; all where there are no more.
+std::vector<Index> drawn(Index samples, Index count, unsigned seed) {
+  std::vector<Index> all = consecutive({0, samples});
+  if (samples <= count) return all;
+  Random random(seed);
+  for (Index i = 0; i < count; ++i) {
+    std::swap(all[static_cast<std::size_t>(i)], all[static_cast<std::size_t>(i + random.index(samples - i))]);
+  }
+  all.resize(static_cast<std::size_t>(count));
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace
+
+Dataset shared_data(const Dataset& data, const TrainOptions& options, const TrainPlan& plan) {
+  const Ranks* ranks = options.ranks;
+  if (ranks == nullptr) return data;
+  check_alike(data, ranks);
+  const std::vector<Index> begins = passed_begins(data, *ranks);
+  const Index samples = begins.back();
+  if (!keeps_samples_apart(data, samples, options, plan)) {
+    return taken(data, ranks, begins, consecutive({0, samples}));
+  }
+  // One rank's samples at a time, so that none holds more than two ranks'.
+  Dataset mine;
+  for (int rank = 0; rank < ranks->size(); ++rank) {
+    Dataset theirs = taken(data, ranks, begins, consecutive(Chunks(samples, ranks, rank).samples()));
+    if (rank == ranks->rank()) mine = std::move(theirs);
+  }
+  mine.share = {ranks, samples};
+  return mine;
+}
+
+LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed) {
+  return on_samples(problem, drawn(problem.total_samples(), samples, seed));
+}
+
+Dataset sampled(const Dataset& data, Index samples, unsigned seed) {
+  return taken(data, data.share.ranks, begins_of(Chunks::of(data)), drawn(data.total_samples(), samples, seed));
+}
+
+std::vector<double> packed(const RidgeChoice& choice) {
+  Numbers numbers;
+  add(numbers, choice);
+  return numbers.take();
+}
+
+void unpack(const std::vector<double>& packed, RidgeChoice& choice) {
+  Numbers numbers(packed);
+  take(numbers, choice);
+}
+
+std::vector<double> packed(const WidthChoice& choice) {
+  Numbers numbers;
+  numbers.add(static_cast<double>(choice.width));
+  numbers.add_list(choice.widths);
+  numbers.add_list(choice.held_out);
+  add(numbers, choice.ridge);
+  return numbers.take();
+}
+
+void unpack(const std::vector<double>& packed, WidthChoice& choice) {
+  Numbers numbers(packed);
+  choice.width = numbers.next_index();
+  choice.widths = numbers.next_list<Index>();
+  choice.held_out = numbers.next_list<double>();
+  take(numbers, choice.ridge);
+}
+
+std::vector<double> packed(const SequenceResult& result) {
+  Numbers numbers;
+  const auto add = [&](auto number) { numbers.add(static_cast<double>(number)); };
+  add(static_cast<int>(result.status));
+  for_each_violation(result.violations, add);
+  add(result.best_layers.size());
+  for (const Layer& layer : result.best_layers) {
+    numbers.add_matrix(layer.weights);
+    numbers.add_matrix(layer.bias);
+  }
+  add(result.best_value);
+  add(result.polish_iterations);
+  add(result.trace.size());
+  for (const SequenceRecord& record : result.trace) for_each_number(record, add);
+  return numbers.take();
+}
+
+void unpack(const std::vector<double>& packed, SequenceResult& result) {
+  Numbers numbers(packed);
+  const auto take = [&](auto& number) { number = static_cast<std::decay_t<decltype(number)>>(numbers.next()); };
+  result.status = static_cast<SequenceStatus>(numbers.next());
+  for_each_violation(result.violations, take);
+  result.best_layers.resize(static_cast<std::size_t>(numbers.next()));
+  for (Layer& layer : result.best_layers) {
+    layer.weights = numbers.next_matrix();
+    layer.bias = numbers.next_matrix();
+  }
+  take(result.best_value);
+  take(result.polish_iterations);
+  result.trace.resize(static_cast<std::size_t>(numbers.next()));
+  for (SequenceRecord& record : result.trace) for_each_number(record, take);
+}
+
+}  // namespace relufit

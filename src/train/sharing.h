@@ -1,0 +1,51 @@
+/// \file
+/// How a training is spread over ranks.
+///
+/// Large data lie with all ranks, each with its chunks of the samples (base/chunks.h), and all train the one network.
+/// Otherwise every rank has all samples, and the starts are dealt out: start i to rank i modulo their number. What is
+/// done for few samples (choice of the ridge and of the units, the path of a large training) is done by rank 0.
+/// Either way the result is that of one process, bit for bit.
+#pragma once
+
+#include <optional>
+
+#include "train/problem.h"
+
+namespace relufit {
+
+/// More rows than these are represented by as many drawn at random, where a choice is made or a path begun.
+constexpr Index kSampledRows = 20000;
+
+/// The data that training works on: `data` without ranks, the same samples on every rank, or those of its chunks.
+/// Throws std::invalid_argument, on all ranks, where the ranks' data do not go together.
+Dataset shared_data(const Dataset& data, const TrainOptions& options, const TrainPlan& plan);
+
+/// Some of the rows, all if there are no more than that, on every rank.
+LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed);
+Dataset sampled(const Dataset& data, Index samples, unsigned seed);
+
+/// Numbers of a choice or result, for other ranks.
+std::vector<double> packed(const RidgeChoice& choice);
+void unpack(const std::vector<double>& numbers, RidgeChoice& choice);
+std::vector<double> packed(const WidthChoice& choice);
+void unpack(const std::vector<double>& numbers, WidthChoice& choice);
+/// But for the point.
+std::vector<double> packed(const SequenceResult& result);
+void unpack(const std::vector<double>& numbers, SequenceResult& result);
+
+/// What rank 0 makes of it, on every rank; what it throws as bad input is thrown by all.
+template <class Make>
+auto by_first_rank(const Ranks* ranks, Make&& make) -> decltype(make()) {
+  if (ranks == nullptr) return make();
+  decltype(make()) made;
+  collectively(ranks, [&] {
+    if (ranks->rank() == 0) made = make();
+  });
+  std::vector<double> numbers;
+  if (ranks->rank() == 0) numbers = packed(made);
+  broadcast(ranks, numbers);
+  unpack(numbers, made);
+  return made;
+}
+
+}  // namespace relufit
