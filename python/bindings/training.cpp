@@ -5,6 +5,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "interruptible.h"
+#include "ranks.h"
 #include "relufit/constraints.h"
 #include "relufit/teacher.h"
 #include "relufit/train.h"
@@ -46,7 +47,7 @@ Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<st
 TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
                          const std::vector<std::string>& target_names, const TrainOptions& given, nb::object callback,
                          nb::handle sample_weight, const std::optional<Classification>& classification,
-                         nb::handle validation) {
+                         nb::handle validation, nb::handle ranks) {
   Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
   TrainOptions options = given;
   if (nb::isinstance<nb::tuple>(validation)) {
@@ -62,6 +63,11 @@ TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vecto
     options.validation = std::move(split.test);
   }
   Interruptible computation;
+  std::optional<PythonRanks> processes;
+  if (!ranks.is_none()) {
+    processes.emplace(nb::object(ranks[0]), nb::cast<int>(ranks[1]), nb::cast<int>(ranks[2]), computation);
+    if (processes->size() > 1) options.ranks = &*processes;
+  }
   options.should_stop = [&] { return computation.should_stop(); };
   const auto observe = [&](const TrainProgress& progress) {
     if (callback.is_none()) return !computation.should_stop();
@@ -164,9 +170,10 @@ void bind_training(nb::module_& module) {
   bind_options(module);
   module.def("train", &run_training, "inputs"_a, "targets"_a, "input_names"_a, "target_names"_a, "options"_a,
              "callback"_a = nb::none(), "sample_weight"_a = nb::none(), "classification"_a = nb::none(),
-             "validation"_a = nb::none(),
+             "validation"_a = nb::none(), "ranks"_a = nb::none(),
              "See relufit.train. With a Classification, targets are positions of classes, all of them valid.\n"
-             "`validation` is a fraction of the samples, or (inputs, targets, sample_weight or None).");
+             "`validation` is a fraction of the samples, or (inputs, targets, sample_weight or None). `ranks`:\n"
+             "(gather, size, rank) of several processes.");
   module.def(
       "make_teacher",
       [](const std::vector<Index>& widths, const std::string& output_activation, Index samples,

@@ -181,15 +181,20 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
            (options.should_stop && options.should_stop());
   };
-  const bool all = data.share.ranks == nullptr && data.samples() <= kSampledRows;
+  const Index samples = std::min(data.total_samples(), kSampledRows);
+  // Of rows drawn at random: the ridge for all rows is the same in all, and less per row.
+  const double share = static_cast<double>(samples) / static_cast<double>(data.total_samples());
+  TrainOptions for_these = options;
+  if (options.ridge) for_these.ridge = *options.ridge / share;
   std::optional<ScaledProblem> some;
-  if (!all) {
-    some = {sampled(scaled.problem, kSampledRows, options.seed), scaled.input_scaling, scaled.target_scaling};
+  if (share < 1 || data.share.ranks) {
+    some = {sampled(scaled.problem, samples, options.seed), scaled.input_scaling, scaled.target_scaling};
   }
-  return by_first_rank(options.ranks, [&] {
-    return choose_ridge(some ? *some : scaled, std::min(data.total_samples(), kSampledRows), options, plan, should_stop,
-                        tried);
-  });
+  RidgeChoice choice = by_first_rank(
+      options.ranks, [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, tried); });
+  choice.ridge *= share;
+  for (double& ridge : choice.ridges) ridge *= share;
+  return choice;
 }
 
 }  // namespace relufit

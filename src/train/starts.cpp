@@ -220,10 +220,12 @@ class Starts {
   /// that one polish on all is left.
   SequenceResult run_path(Index start, const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled_.problem;
-    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, start, sequence);
+    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence);
     const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
                             scaled_.target_scaling};
-    SequenceResult result = by_first_rank(shared(), [&] { return run_path(few, start, sequence); });
+    // The same ridge in all: what it keeps weights from fitting is the noise of these rows.
+    const double ridge = problem.ridge / loss_terms(problem.loss, kSampledRows, problem.targets.rows());
+    SequenceResult result = by_first_rank(shared(), [&] { return run_path(few, ridge, start, sequence); });
     PolishOptions polishing = polish_options(sequence);
     polishing.tolerance = kLastTolerance;
     const PolishResult polished = polish(problem, result.best_layers, polishing);
@@ -232,12 +234,13 @@ class Starts {
     return result;
   }
 
-  SequenceResult run_path(const ScaledProblem& scaled, Index start, const SequenceOptions& sequence) {
+  SequenceResult run_path(const ScaledProblem& scaled, double last_ridge, Index start,
+                          const SequenceOptions& sequence) {
     const LiftedProblem& problem = scaled.problem;
-    const std::vector<double> ridges = ridges_to(*plan_.ridge);
-    RidgePath path(problem, loss_terms(problem.loss, problem.samples(), problem.targets.rows()),
-                   start_parameters(scaled, options_, start), sequence, start_seed(options_.seed, start),
-                   observer_of(start));
+    const std::vector<double> ridges = ridges_to(last_ridge);
+    const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
+    RidgePath path(problem, values, start_parameters(scaled, options_, start), sequence,
+                   start_seed(options_.seed, start), observer_of(start));
     const auto fit = [&](double ridge, double tolerance) {
       PolishOptions polishing = polish_options(sequence);
       polishing.tolerance = tolerance;
@@ -250,7 +253,7 @@ class Starts {
     if (smaller < ridges.back()) fit(ridges.back(), kLastTolerance);
     SequenceResult result = std::move(path.result());
     LiftedProblem last = problem;
-    last.ridge = *plan_.ridge * loss_terms(problem.loss, problem.samples(), problem.targets.rows());
+    last.ridge = last_ridge * values;
     keep(last, path.layers(), network_loss(last, path.layers()), result);
     return result;
   }

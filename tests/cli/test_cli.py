@@ -324,3 +324,10 @@ def test_units_are_chosen(relufit: Program, diabetes: Path) -> None:
     refused = relufit.run(*train, "--hidden", "auto", "--loss", "exact")
     assert refused.returncode == 2 and "--hidden: auto with the exact loss" in refused.stderr
     assert relufit.run(*train, "--hidden", "auto,3").returncode == 2
+
+
+def test_a_program_for_one_process_refuses_several(relufit: Program):
+    for size, code in (("3", 2), ("1", 0)):
+        result = relufit.run("--version", environment={"PMI_SIZE": size})
+        assert result.returncode == code
+        assert ("3 processes" in result.stderr) == (code == 2)

@@ -121,6 +121,7 @@ TEST(NuclearNorm, TwoByTwoFormula) {
 
 TEST(LossValue, EveryKind) {
   LiftedProblem problem;
+  problem.inputs = Matrix::Zero(1, 4);
   problem.targets = (Matrix(1, 4) << 2, 0, 0, 1).finished();
   const Matrix output = (Matrix(1, 4) << 3, 4, -5, -6).finished();
   EXPECT_EQ(loss_value(problem, output), 0);

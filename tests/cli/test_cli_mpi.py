@@ -1,0 +1,172 @@
+"""Several processes by MPI train, predict and evaluate as one does, to the last bit.
+
+The program is that of the preset `mpi` (scripts/test.sh builds it), started by mpirun with real processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_tools import write_csv
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAM = REPOSITORY / os.environ.get("RELUFIT_MPI_BUILD", "build/mpi") / "relufit"
+
+pytestmark = pytest.mark.skipif(
+    not PROGRAM.is_file() or shutil.which("mpirun") is None, reason="needs MPI and a build of the preset mpi"
+)
+
+
+def start(folder: Path, ranks: int, *arguments: str | Path, **options) -> subprocess.Popen:
+    command = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    command += [str(PROGRAM), *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, **pipes, **options)
+
+
+def run(folder: Path, ranks: int, *arguments: str | Path, code: int = 0) -> tuple[str, str]:
+    with start(folder, ranks, *arguments) as process:
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == code, err
+    return out, err
+
+
+def weights(path: Path) -> str:
+    """All of a model but how long it took."""
+    model = json.loads(path.read_text())
+    del model["training"]["seconds"]
+    return json.dumps(model)
+
+
+def random_data(path: Path, samples: int, inputs: int, seed: int) -> Path:
+    generator = np.random.default_rng(seed)
+    u = generator.normal(size=(samples, inputs))
+    hidden = np.maximum(0, u @ generator.normal(size=(inputs, 4)) / np.sqrt(inputs))
+    y = hidden @ generator.normal(size=(4, 2)) + 0.1 * generator.normal(size=(samples, 2))
+    names = [f"u{i}" for i in range(inputs)] + ["y", "z", "w", "label"]
+    rows = [
+        [*map(repr, row), ("b" if row[inputs] > 0 else "a")]
+        for row in np.column_stack([u, y, generator.random(samples)]).tolist()
+    ]
+    path.write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """So many rows that, with 80 units, they stay with their processes."""
+    return random_data(tmp_path_factory.mktemp("large") / "large.csv", 3100, 16, 1)
+
+
+@pytest.fixture(scope="module")
+def largest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More than the path of a training takes."""
+    return random_data(tmp_path_factory.mktemp("largest") / "largest.csv", 21000, 8, 2)
+
+
+INPUTS = ["--inputs", ",".join(f"u{i}" for i in range(16))]
+WIDE = [*INPUTS, "--hidden", "100", "--ridge", "0.01", "--iterations", "8"]
+APART = {
+    "relaxation": ["--targets", "y", *WIDE, "--no-polish"],
+    "absolute": ["--targets", "y", *WIDE, "--loss", "absolute"],
+    "weights": ["--targets", "y", *WIDE, "--sample-weights", "w", "--no-polish", "--test-fraction", "0.1"],
+    "deep": ["--targets", "y,z", *INPUTS, "--hidden", "40,30", "--lasso", "0.001", "--ridge", "0", "--iterations", "8"],
+    "skip": ["--targets", "y", *WIDE, "--skip-connections", "--group-lasso", "0.01"],
+    "classes": ["--task", "classify", "--targets", "label", *WIDE, "--no-polish"],
+}
+TOGETHER = {
+    "defaults": ["--targets", "progression", "--hidden", "5"],
+    "starts": ["--targets", "progression", "--hidden", "6", "--ridge", "0.01", "--starts", "5"],
+    "absolute": ["--targets", "progression", "--hidden", "4", "--loss", "absolute", "--iterations", "30"],
+    "deep": ["--targets", "progression", "--hidden", "4,3", "--ridge", "0.1", "--starts", "2"],
+    "width": ["--targets", "progression", "--hidden", "auto", "--ridge", "0.1"],
+}
+
+
+def assert_same_for_all(folder: Path, data: Path, arguments: list[str], ranks: tuple[int, ...] = (2, 3, 5)) -> None:
+    run(folder, 1, "train", data, *arguments, "--model", "1.json")
+    expected = weights(folder / "1.json")
+    for count in ranks:
+        threads = ["--threads", "2"] if count == 2 else []
+        run(folder, count, "train", data, *arguments, *threads, "--model", f"{count}.json")
+        assert weights(folder / f"{count}.json") == expected, f"{count} processes"
+
+
+@pytest.mark.parametrize("name", APART)
+def test_samples_apart_make_the_same_network(tmp_path: Path, large: Path, name: str):
+    assert_same_for_all(tmp_path, large, APART[name])
+
+
+def test_polish_of_samples_apart_makes_the_same_network(tmp_path: Path, largest: Path):
+    inputs = ",".join(f"u{i}" for i in range(8))
+    arguments = ["--targets", "y", "--inputs", inputs, "--hidden", "25", "--ridge", "0.3"]
+    assert_same_for_all(tmp_path, largest, arguments, (3,))
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_starts_dealt_out_make_the_same_network(tmp_path: Path, diabetes: Path, name: str):
+    assert_same_for_all(tmp_path, diabetes, TOGETHER[name], (2, 3))
+
+
+def test_exact_fits_make_the_same_network(tmp_path: Path, teacher_csv: Path):
+    arguments = ["--targets", "y", "--hidden", "2", "--loss", "exact"]
+    assert_same_for_all(tmp_path, teacher_csv, [*arguments, "--starts", "4"], (2, 3))
+    assert_same_for_all(tmp_path, teacher_csv, [*arguments, "--method", "relaxation", "--starts", "3"], (2,))
+
+
+def test_reports_are_those_of_one_process(tmp_path: Path, large: Path):
+    run(tmp_path, 1, "train", large, *APART["relaxation"], "--model", "m.json")
+    for command in (["predict", "m.json", large], ["evaluate", "m.json", large, "--json"]):
+        assert run(tmp_path, 3, *command) == run(tmp_path, 1, *command)
+    out, err = run(tmp_path, 3, "train", large, *APART["weights"], "--model", "n.json", "--json", "--trace", "t.csv")
+    alone, _ = run(tmp_path, 1, "train", large, *APART["weights"], "--model", "n.json", "--json", "--trace", "u.csv")
+    several, one = json.loads(out), json.loads(alone)
+    assert several["train"] == one["train"] and several["test"] == one["test"]
+    assert several["violations"] == one["violations"]
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "none.csv", "--targets", "y", "--hidden", "2", "--model", "m.json"], "none.csv: cannot be read"),
+        (["train", "few.csv", "--targets", "q", "--hidden", "2", "--model", "m.json"], "no column 'q'"),
+        (["train", "few.csv", "--targets", "y", "--hidden", "2", "--model", "no/m.json"], "no/m.json"),
+        (["train", "few.csv", "--targets", "y", "--hidden", "-2", "--model", "m.json"], "--hidden"),
+        (["train", "few.csv", "--targets", "y", "--ridge", "-1", "--hidden", "2", "--model", "m.json"], "ridge"),
+        (["certify", "m.json", "few.csv"], "expected one"),
+    ],
+)
+def test_bad_input_is_told_once(tmp_path: Path, arguments: list[str], message: str):
+    write_csv(tmp_path / "few.csv", ["u", "y"], np.random.default_rng(1).normal(size=(20, 2)))
+    out, err = run(tmp_path, 3, *arguments, code=2)
+    lines = [line for line in err.splitlines() if line.startswith("relufit: ")]
+    assert len(lines) == 1 and message in lines[0], err
+    assert out == "" and not (tmp_path / "m.json").exists()
+
+
+def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
+    arguments = [*APART["relaxation"], "--iterations", "100000", "--model", "m.json"]
+    with start(tmp_path, 3, "train", large, *arguments) as process:
+        ranks: list[int] = []
+        for _ in range(100):
+            time.sleep(0.1)
+            found = subprocess.run(["pgrep", "-f", f"{PROGRAM} train {large}"], text=True, stdout=subprocess.PIPE)
+            ranks = [int(line) for line in found.stdout.split() if Path(f"/proc/{line}/exe").resolve() == PROGRAM]
+            if len(ranks) == 3:
+                break
+        assert len(ranks) == 3
+        time.sleep(1)
+        os.kill(ranks[1], signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "KILLED BY SIGNAL: 9" in err or "signal 9" in err, err
+    assert not (tmp_path / "m.json").exists()
