@@ -190,8 +190,9 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
   if (share < 1 || data.share.ranks) {
     some = {sampled(scaled.problem, samples, options.seed), scaled.input_scaling, scaled.target_scaling};
   }
+  const auto told = [&](double ridge, double held_out, double least) { tried(ridge * share, held_out, least); };
   RidgeChoice choice = by_first_rank(
-      options.ranks, [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, tried); });
+      options.ranks, [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, told); });
   choice.ridge *= share;
   for (double& ridge : choice.ridges) ridge *= share;
   return choice;

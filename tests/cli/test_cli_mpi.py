@@ -73,12 +73,12 @@ def largest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 INPUTS = ["--inputs", ",".join(f"u{i}" for i in range(16))]
-WIDE = [*INPUTS, "--hidden", "100", "--ridge", "0.01", "--iterations", "8"]
+WIDE = [*INPUTS, "--hidden", "100", "--ridge", "0.01", "--iterations", "3"]
 APART = {
     "relaxation": ["--targets", "y", *WIDE, "--no-polish"],
     "absolute": ["--targets", "y", *WIDE, "--loss", "absolute"],
     "weights": ["--targets", "y", *WIDE, "--sample-weights", "w", "--no-polish", "--test-fraction", "0.1"],
-    "deep": ["--targets", "y,z", *INPUTS, "--hidden", "40,30", "--lasso", "0.001", "--ridge", "0", "--iterations", "8"],
+    "deep": ["--targets", "y,z", *INPUTS, "--hidden", "40,30", "--lasso", "0.001", "--ridge", "0", "--iterations", "3"],
     "skip": ["--targets", "y", *WIDE, "--skip-connections", "--group-lasso", "0.01"],
     "classes": ["--task", "classify", "--targets", "label", *WIDE, "--no-polish"],
 }
@@ -102,7 +102,7 @@ def assert_same_for_all(folder: Path, data: Path, arguments: list[str], ranks: t
 
 @pytest.mark.parametrize("name", APART)
 def test_samples_apart_make_the_same_network(tmp_path: Path, large: Path, name: str):
-    assert_same_for_all(tmp_path, large, APART[name])
+    assert_same_for_all(tmp_path, large, APART[name], (2, 3, 5) if name == "relaxation" else (3,))
 
 
 def test_polish_of_samples_apart_makes_the_same_network(tmp_path: Path, largest: Path):
