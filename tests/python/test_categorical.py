@@ -172,10 +172,14 @@ def test_estimators(estimator: Any, tmp_path: Path) -> None:
 
 
 def test_estimators_in_pipelines_and_searches() -> None:
-    declared = FRAME.astype({"color": "category", "doors": "category"})
-    estimator = ReluRegressor((4,), categorical="from_dtype", random_state=0, max_iter=20, ridge=0.001)
-    scores = cross_val_score(make_pipeline(FunctionTransformer(), estimator), declared, Y, cv=3, error_score="raise")
-    assert scores.min() > 0.5
+    rare = FRAME.assign(color=["violet", *DATA["color"][1:]])  # in one fold alone
+    declared = rare.astype({"color": "category", "doors": "category"})
+    estimator = make_pipeline(FunctionTransformer(), ReluRegressor((4,), random_state=0, max_iter=20, ridge=0.001))
+    estimator.set_params(reluregressor__categorical="from_dtype")
+    assert np.isfinite(cross_val_score(estimator, declared, Y, cv=3, error_score="raise")).all()
+    estimator.set_params(reluregressor__categorical=["color", "doors"])
+    with pytest.raises(ValueError, match="column 'color': 'violet' at sample 1, expected one of"):
+        cross_val_score(estimator, rare, Y, cv=3, error_score="raise")
     fitted = ReluRegressor((4,), categorical=["color", "doors"], random_state=0, max_iter=20).fit(
         FRAME, Y, eval_set=(pandas.DataFrame(columns(1)), Y), sample_weight=np.arange(60) % 3
     )
