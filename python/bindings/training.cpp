@@ -52,9 +52,8 @@ TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vecto
   TrainOptions options = given;
   if (nb::isinstance<nb::tuple>(validation)) {
     try {
-      options.validation =
-          dataset_from(validation[0], validation[1], input_names, target_names, validation[2], classification,
-                       categories);
+      options.validation = dataset_from(validation[0], validation[1], input_names, target_names, validation[2],
+                                        classification, categories);
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument(fmt::format("validation: {}", error.what()));
     }

@@ -16,10 +16,11 @@ TYPES = ("<f8", "<f4", "|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "
 def data(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Inputs of that type, and targets with two columns."""
     generator = np.random.default_rng(seed)
-    X = generator.normal(size=(30, 3)) if kind[1] == "f" else generator.integers(0, 2 if kind[1] == "b" else 100, (30, 3))
-    X = X.astype(kind)
+    whole = generator.integers(0, 2 if kind[1] == "b" else 100, (30, 3))
+    X = (generator.normal(size=(30, 3)) if kind[1] == "f" else whole).astype(kind)
     values = X.astype(float)
-    return X, np.column_stack([np.abs(values[:, 0] - values[:, 1]), values.sum(axis=1)]) + generator.normal(size=(30, 2))
+    exact = np.column_stack([np.abs(values[:, 0] - values[:, 1]), values.sum(axis=1)])
+    return X, exact + generator.normal(size=(30, 2))
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -87,30 +88,33 @@ def test_program_for_solvers_is_that_of_a_csv_file(relufit: Program, tmp_path: P
     ("arguments", "fragments"),
     [
         ("train --hidden 2 --model m", ["data", "missing", "--inputs-file"]),
-        ("train data.csv --inputs-file x.npy --targets-file y.npy --hidden 2 --model m", ["--inputs-file", "one of them"]),
+        ("train data.csv XY --hidden 2 --model m", ["--inputs-file", "one of them"]),
         ("train --inputs-file x.npy --hidden 2 --model m", ["--targets-file"]),
         ("train --targets-file y.npy --hidden 2 --model m", ["--targets-file", "expected --inputs-file"]),
-        ("train data.csv --targets y --weights-file y.npy --hidden 2 --model m", ["--weights-file", "expected --inputs-file"]),
-        ("train --inputs-file x.npy --targets-file y.npy --targets y --hidden 2 --model m", ["--targets", "no names"]),
-        ("train --inputs-file x.npy --targets-file y.npy --categorical a --hidden 2 --model m", ["--categorical"]),
+        ("train data.csv --targets y --weights-file y.npy --hidden 2 --model m", ["--weights-file", "--inputs-file"]),
+        ("train XY --targets y --hidden 2 --model m", ["--targets", "no names"]),
+        ("train XY --categorical a --hidden 2 --model m", ["--categorical"]),
         ("train --inputs-file x.npy --targets-file few.npy --hidden 2 --model m",
          ["few.npy: 2 rows of targets, expected 30 as in x.npy"]),
-        ("train --inputs-file x.npy --targets-file y.npy --hidden 2 --model ./x.npy", ["named twice"]),
-        ("train --inputs-file x.npy --targets-file y.npy --hidden 2 --model y.npy", ["named twice"]),
-        ("train --inputs-file y.npy --targets-file y.npy --hidden 2 --model m", ["y.npy: an array of 1 dimensions, expected 2"]),
-        ("train --inputs-file nan.npy --targets-file y.npy --hidden 2 --model m", ["nan.npy: row 5, column 2: nan is not"]),
+        ("train XY --hidden 2 --model ./x.npy", ["named twice"]),
+        ("train XY --hidden 2 --model y.npy", ["named twice"]),
+        ("train --inputs-file y.npy --targets-file y.npy --hidden 2 --model m",
+         ["y.npy: an array of 1 dimensions, expected 2"]),
+        ("train --inputs-file nan.npy --targets-file y.npy --hidden 2 --model m",
+         ["nan.npy: row 5, column 2: nan is not"]),
         ("train --inputs-file big.npy --targets-file y.npy --hidden 2 --model m", ["big.npy", "big endian", "'>f8'"]),
         ("train --inputs-file objects.npy --targets-file y.npy --hidden 2 --model m", ["objects.npy", "objects"]),
         ("train --inputs-file cut.npy --targets-file y.npy --hidden 2 --model m", ["cut.npy", "719 bytes of values"]),
         ("train --inputs-file data.csv --targets-file y.npy --hidden 2 --model m", ["data.csv: no NumPy file"]),
-        ("train --inputs-file x.npy --targets-file y.npy --weights-file y.npy --loss exact --hidden 2 --model m",
+        ("train XY --weights-file y.npy --loss exact --hidden 2 --model m",
          ["--weights-file", "--loss exact"]),
         ("predict model.json", ["data", "missing", "--inputs-file"]),
         ("predict model.json --inputs-file wide.npy", ["wide.npy: 4 columns, expected 3, the inputs of the model"]),
         ("predict model.json --inputs-file x.npy --out x.npy", ["named twice"]),
         ("evaluate model.json --inputs-file x.npy", ["--targets-file"]),
         ("evaluate model.json --inputs-file wide.npy --targets-file y.npy", ["wide.npy: 4 columns, expected 3"]),
-        ("evaluate model.json --inputs-file x.npy --targets-file two.npy", ["two.npy: 2 columns, expected 1, the targets"]),
+        ("evaluate model.json --inputs-file x.npy --targets-file two.npy",
+         ["two.npy: 2 columns, expected 1, the targets"]),
     ],
 )  # fmt: skip
 def test_bad_files_are_refused(relufit: Program, tmp_path: Path, arguments: str, fragments: list[str]) -> None:
@@ -125,7 +129,7 @@ def test_bad_files_are_refused(relufit: Program, tmp_path: Path, arguments: str,
         np.save(tmp_path / f"{name}.npy", array)
     (tmp_path / "cut.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
     before = contents(tmp_path)
-    completed = relufit.run(*arguments.split())
+    completed = relufit.run(*arguments.replace("XY", "--inputs-file x.npy --targets-file y.npy").split())
     assert completed.returncode == 2 and completed.stderr.count("\n") == 1
     assert all(fragment in completed.stderr for fragment in fragments), completed.stderr
     assert contents(tmp_path) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,8 @@ def test_labels_beside_columns_of_text(relufit: Program, tmp_path: Path, rows: l
 
 
 def test_constraints_and_exports_name_the_inputs(relufit: Program, tmp_path: Path, rows: list[list[str]]) -> None:
-    (tmp_path / "constraints.json").write_text('{"monotone": [{"input": "color=red", "target": "price", "direction": "decreasing"}]}')
+    falls = {"input": "color=red", "target": "price", "direction": "decreasing"}
+    (tmp_path / "constraints.json").write_text(json.dumps({"monotone": [falls]}))
     relufit(*TRAIN, *CATEGORICAL, "--constraints", "constraints.json")
     checks = relufit.json("evaluate", "cars.json", "cars.csv", "--constraints", "constraints.json")["constraints"]
     assert checks and all(check["holds"] for check in checks)
@@ -122,10 +124,11 @@ def test_constraints_and_exports_name_the_inputs(relufit: Program, tmp_path: Pat
         ("--categorical color,color", ["--categorical", "'color'", "twice"]),
         ("--categorical color --inputs age", ["--categorical", "'color'", "not among --inputs"]),
         ("--categorical doors", ["cars.csv:2", "'color'", "is not a number", "--categorical"]),
-        ("--categorical color --test bad.csv", ["bad.csv:3", "column 'color'", "'violet'", "'green', 'light blue', 'red'"]),
+        ("--categorical color --test bad.csv",
+         ["bad.csv:3", "column 'color'", "'violet'", "'green', 'light blue', 'red'"]),
         ("--categorical color --validation bad.csv", ["bad.csv:3", "'violet'"]),
     ],
-)
+)  # fmt: skip
 def test_bad_columns_are_refused(
     relufit: Program, tmp_path: Path, rows: list[list[str]], options: str, fragments: list[str]
 ) -> None:

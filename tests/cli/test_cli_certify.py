@@ -38,7 +38,8 @@ def test_sample_weights_of_classes(relufit: Program) -> None:
     options = ["--targets", "y", "--inputs", "a,b", "--task", "classify", "--loss", "logistic", "--hidden", 2]
     relufit("train", "weighted.csv", *options, "--ridge", 0.05, "--model", "m.json")
     # The ridge counts rows: the same in all is less per row where there are more.
-    found = relufit.json("certify", "m.json", "weighted.csv", "--sample-weights", "w", "--ridge", 0.05, "--time-limit", 1)
+    options = ["--sample-weights", "w", "--ridge", 0.05, "--time-limit", 1]
+    found = relufit.json("certify", "m.json", "weighted.csv", *options)
     ridge = 0.05 * len(rows) / weights.sum()
     repeated = relufit.json("certify", "m.json", "repeated.csv", "--ridge", ridge, "--time-limit", 1)
     assert abs(found["objective"] - repeated["objective"]) <= 1e-9 * repeated["objective"]
