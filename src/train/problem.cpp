@@ -83,7 +83,8 @@ void check_suits(const Dataset& data, const TrainOptions& options) {
                      weights.rows(), weights.cols(), data.targets.rows(), options.hidden.back()));
   }
   const Model* start = std::get_if<Model>(&options.init);
-  if (start != nullptr && !start->categories.empty() && !(start->categories == data.categories)) {
+  const bool have_texts = start != nullptr && !start->categories.empty() && !data.categories.empty();
+  if (have_texts && start->categories != data.categories) {
     fail("init: a model of other texts in its columns of text, expected those of the data");
   }
   if (data.classification.empty()) return;
