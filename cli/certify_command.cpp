@@ -63,7 +63,7 @@ void run_certify(const CertifyArguments& a, ExitCode& exit) {
     check_distinct(a.out, {a.data});
   }
   const Model model = load_model(a.model);
-  const Dataset data = read_like(a.data, model.classification, model.target_names, model.input_names, a.sample_weights);
+  const Dataset data = read_like(a.data, model, a.sample_weights);
   const InterruptGuard guard;
   CertifyOptions options = a.options;
   options.should_stop = &InterruptGuard::interrupted;

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "output.h"
 #include "report.h"
+#include "training_options.h"
 #include "world.h"
 
 namespace relufit::cli {
@@ -53,11 +54,13 @@ nlohmann::json evaluation_json(const std::vector<std::string>& targets, const Ev
 void add_predict(CLI::App& app, const Ranks* ranks) {
   struct Arguments {
     std::string model, data, out;
+    ArrayFiles files;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("predict", "Outputs of a model for the rows of a CSV file");
   command->add_option("model", a->model, "Model file")->required();
-  command->add_option("data", a->data, "CSV file with the model's input columns, in any order")->required();
+  command->add_option("data", a->data, "CSV file with the model's input columns, in any order");
+  add_array_files(*command, a->files, false);
   add_output(*command, "--out", a->out, "CSV file to write (default: standard output)");
   command->footer("Example:\n  relufit predict diabetes.json data/diabetes.csv --out predictions.csv");
   command->callback([a, ranks] {
@@ -65,9 +68,12 @@ void add_predict(CLI::App& app, const Ranks* ranks) {
     Matrix inputs;
     collectively(ranks, [&] {
       if (!a->out.empty() && is_first(ranks)) check_output(a->out);
-      check_distinct(a->out, {a->model, a->data});
+      const bool arrays = from_array_files(a->data, a->files, false);
+      check_distinct(a->out, {a->model, a->data, a->files.inputs});
       model = load_model(a->model);
-      inputs = own_part(ranks, select_columns(read_csv(a->data, {}, model.input_names), model.input_names));
+      inputs = own_part(
+          ranks, arrays ? read_inputs_like(a->files.inputs, model)
+                        : select_columns(read_inputs(a->data, model.input_names, model.categories), model.input_names));
     });
     const Matrix outputs = gathered_columns(ranks, model.predict(inputs));
     if (!is_first(ranks)) return;
@@ -83,12 +89,14 @@ void add_predict(CLI::App& app, const Ranks* ranks) {
 void add_evaluate(CLI::App& app, const Ranks* ranks) {
   struct Arguments {
     std::string model, data, constraints;
+    ArrayFiles files;
     bool json = false;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("evaluate", "Fit of a model to a CSV file");
   command->add_option("model", a->model, "Model file")->required();
-  command->add_option("data", a->data, "CSV file with the model's input and target columns")->required();
+  command->add_option("data", a->data, "CSV file with the model's input and target columns");
+  add_array_files(*command, a->files, true);
   command->add_option("--constraints", a->constraints, "Check these constraints (JSON), and list how far each is kept");
   command->add_flag("--json", a->json, "Print as JSON");
   command->footer("Example:\n  relufit evaluate diabetes.json data/diabetes.csv --json");
@@ -96,8 +104,9 @@ void add_evaluate(CLI::App& app, const Ranks* ranks) {
     Model model;
     Dataset data;
     collectively(ranks, [&] {
+      const bool arrays = from_array_files(a->data, a->files, true);
       model = load_model(a->model);
-      data = read_like(a->data, model.classification, model.target_names, model.input_names);
+      data = arrays ? read_like(a->files, model) : read_like(a->data, model);
     });
     std::vector<ConstraintCheck> checks;
     if (!a->constraints.empty()) checks = check_constraints(load_constraints(a->constraints), model, data.inputs);
@@ -106,7 +115,7 @@ void add_evaluate(CLI::App& app, const Ranks* ranks) {
       if (!a->constraints.empty()) json["constraints"] = constraints_json(checks);
       print("{}\n", json.dump(2));
     } else {
-      print_report(a->data, model, data);
+      print_report(arrays ? a->files.inputs : a->data, model, data);
       print_constraints(checks);
     }
   });

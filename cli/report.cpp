@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "output.h"
 
@@ -61,18 +62,28 @@ nlohmann::json classes_json(const Classification& classification, const Classifi
           {"confusion", confusion}};
 }
 
+void check_count(const std::string& file, const char* what, std::size_t found, std::size_t expected) {
+  if (found == expected) return;
+  throw std::invalid_argument(
+      fmt::format("{}: {} columns, expected {}, the {} of the model", file, found, expected, what));
+}
+
 }  // namespace
 
-Dataset read_like(const std::string& path, const Classification& classification,
-                  const std::vector<std::string>& targets, const std::vector<std::string>& inputs,
-                  const std::string& weights) {
-  if (!classification.empty()) {
-    return make_classification(read_csv(path, {classification.label}, inputs), classification, inputs);
-  }
-  std::vector<std::string> used = targets;
-  used.insert(used.end(), inputs.begin(), inputs.end());
-  if (!weights.empty()) used.push_back(weights);
-  return make_dataset(read_csv(path, {}, used), targets, inputs, weights);
+Matrix read_inputs_like(const std::string& inputs_file, const Model& model) {
+  Matrix inputs = read_npy(inputs_file, 2);
+  check_count(inputs_file, "inputs", static_cast<std::size_t>(inputs.rows()), model.input_names.size());
+  return inputs;
+}
+
+Dataset read_like(const ArrayFiles& files, const Model& model) {
+  Dataset data = model.classification.empty() ? read_dataset(files) : read_classification(files, model.classification);
+  check_count(files.inputs, "inputs", data.input_names.size(), model.input_names.size());
+  check_count(files.targets, "targets", data.target_names.size(), model.target_names.size());
+  data.input_names = model.input_names;
+  data.target_names = model.target_names;
+  data.categories = model.categories;
+  return data;
 }
 
 void print_report(const std::string& title, const Model& model, const Dataset& data) {

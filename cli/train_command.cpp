@@ -37,7 +37,7 @@ std::string output_weights_file(const TrainArguments& a) {
 
 /// Targets x units.
 Matrix output_weights(const TrainArguments& a) {
-  const auto targets = static_cast<Index>(a.training.targets.size());
+  const auto targets = reads_arrays(a.training) ? Index{1} : static_cast<Index>(a.training.targets.size());
   const Index units = std::max<Index>(a.training.options.hidden.back(), 1);  // 0 for "none", which is refused later
   if (*a.fixed_output == "ones") return Matrix::Ones(targets, units);
   Matrix weights = read_csv(*a.fixed_output).values;
@@ -71,7 +71,7 @@ std::optional<Dataset> held_out(const std::string& name, const std::string& file
                                 unsigned seed, Dataset& train) {
   if (!file.empty()) {
     if (fraction) throw std::invalid_argument(fmt::format("--{}-fraction: not together with --{}", name, name));
-    return read_like(file, train.classification, train.target_names, train.input_names);
+    return read_like(file, train);
   }
   if (!fraction) return std::nullopt;
   Split split = split_dataset(train, *fraction, seed);
@@ -184,7 +184,13 @@ void check_files(const TrainArguments& a) {
   check_output(a.model);
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
-  std::vector<std::string> others = {a.training.data, a.test, a.validation, output_weights_file(a), a.constraints};
+  std::vector<std::string> others = {data_file(a.training),
+                                     a.training.files.targets,
+                                     a.training.files.weights,
+                                     a.test,
+                                     a.validation,
+                                     output_weights_file(a),
+                                     a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
   for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
@@ -222,7 +228,7 @@ void run_train(const TrainArguments& a, ExitCode& exit, const Ranks* ranks) {
   save_model(result.model, a.model);
   const auto traces = recorded_traces(result);
   if (!a.trace.empty()) write_traces(a.trace, traces);
-  if (!a.plot.empty() && !draw_traces({a.training.data, traces}, a.plot)) {
+  if (!a.plot.empty() && !draw_traces({data_file(a.training), traces}, a.plot)) {
     complain(fmt::format("{} not drawn (gnuplot is not installed); its script: {}", a.plot, script_of(a.plot)));
   }
   if (a.json) {
@@ -332,7 +338,8 @@ void add_export_sdp(CLI::App& app) {
     const Dataset data = read_dataset(a->training, options.loss);
     check_trainable(data, options.output_activation);
     check_output(a->out);
-    check_distinct(a->out, {a->training.data, a->training.init});
+    check_distinct(a->out,
+                   {data_file(a->training), a->training.files.targets, a->training.files.weights, a->training.init});
     const ScaledProblem scaled = scaled_problem(data, options);
     export_sdp(scaled.problem, start_parameters(scaled, options, 0), planned.relaxation.weights, a->out);
   });

@@ -96,10 +96,13 @@ std::string help_of_random_scale() {
 
 void add_training_options(CLI::App& command, TrainingArguments& a) {
   TrainOptions& o = a.options;
-  command.add_option("data", a.data, "CSV file with a header; one row is one sample")->required();
-  add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas")
-      ->required();
+  command.add_option("data", a.data, "CSV file with a header; one row is one sample");
+  add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas");
   add_name_list(command, "--inputs", a.inputs, "Input columns, likewise (default: all that are not targets)");
+  add_name_list(command, "--categorical", a.categorical,
+                "Input columns of text, likewise: an input of 0 and 1 for each of their texts");
+  add_array_files(command, a.files, true);
+  command.add_option("--weights-file", a.files.weights, "NumPy file of sample weights, with --inputs-file");
   command
       .add_option(
           "--hidden", o.hidden,
@@ -186,11 +189,12 @@ Loss chosen_loss(const TrainingArguments& a) {
     fail(fmt::format("--loss: '{}' with --task classify, expected cross-entropy, logistic or hinge", name));
   }
   if (!classify && is_for_classes(loss)) fail(fmt::format("--loss: '{}', expected --task classify with it", name));
-  if (classify && a.targets.size() != 1) {
+  if (classify && !reads_arrays(a) && a.targets.size() != 1) {
     fail(fmt::format("--targets: {} columns with --task classify, expected 1, the label", a.targets.size()));
   }
   if (!a.sample_weights.empty() && loss == Loss::exact)
     fail("--sample-weights: given, expected none with --loss exact");
+  if (!a.files.weights.empty() && loss == Loss::exact) fail("--weights-file: given, expected none with --loss exact");
   return loss;
 }
 
@@ -215,26 +219,86 @@ Start chosen_start(const std::string& init) {
   return load_model(init);
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Columns of text are inputs, and nothing else.
+void check_categorical(const TrainingArguments& a) {
+  const auto fail = [](const std::string& name, const char* problem) {
+    throw std::invalid_argument(fmt::format("--categorical: '{}' {}", name, problem));
+  };
+  for (const std::string& name : a.categorical) {
+    if (contains(a.targets, name)) fail(name, "is a target, expected an input");
+    if (name == a.sample_weights) fail(name, "has the sample weights, expected an input");
+    if (!a.inputs.empty() && !contains(a.inputs, name)) fail(name, "is not among --inputs");
+    if (std::count(a.categorical.begin(), a.categorical.end(), name) > 1) fail(name, "is named twice");
+  }
+}
+
 /// All columns where no inputs are named, else the used ones.
 Table read_table(const TrainingArguments& a) {
-  const std::vector<std::string> texts = classifies(a) ? a.targets : std::vector<std::string>();
+  check_categorical(a);
+  std::vector<std::string> texts = classifies(a) ? a.targets : std::vector<std::string>();
+  texts.insert(texts.end(), a.categorical.begin(), a.categorical.end());
   std::vector<std::string> needed = classifies(a) ? std::vector<std::string>() : a.targets;
   if (!a.sample_weights.empty()) needed.push_back(a.sample_weights);
   needed.insert(needed.end(), a.inputs.begin(), a.inputs.end());
   try {
     return read_csv(a.data, texts, a.inputs.empty() ? std::vector<std::string>() : needed);
   } catch (const NotANumber& error) {
-    if (std::find(needed.begin(), needed.end(), error.column) != needed.end()) throw;
-    throw std::invalid_argument(fmt::format("{} (--inputs NAMES leaves other columns out)", error.what()));
+    if (contains(needed, error.column)) throw;
+    throw std::invalid_argument(
+        fmt::format("{} (--inputs NAMES leaves other columns out, --categorical NAMES takes texts)", error.what()));
   }
 }
 
 }  // namespace
 
+void add_array_files(CLI::App& command, ArrayFiles& files, bool with_targets) {
+  command.add_option("--inputs-file", files.inputs,
+                     "In place of a CSV file: NumPy file (.npy) of inputs, one row is one sample");
+  if (!with_targets) return;
+  command.add_option("--targets-file", files.targets, "NumPy file of targets, with --inputs-file");
+}
+
+bool from_array_files(const std::string& data, const ArrayFiles& files, bool with_targets) {
+  const auto fail = [](const char* message) { throw std::invalid_argument(message); };
+  if (files.inputs.empty()) {
+    if (!files.targets.empty() || !files.weights.empty()) {
+      fail("--targets-file, --weights-file: given, expected --inputs-file with them");
+    }
+    if (data.empty()) fail("data: missing, expected a CSV file, or --inputs-file");
+    return false;
+  }
+  if (!data.empty()) fail("--inputs-file: given with a CSV file, expected one of them");
+  if (with_targets && files.targets.empty()) fail("--inputs-file: given, expected --targets-file with it");
+  return true;
+}
+
+bool reads_arrays(const TrainingArguments& a) {
+  const bool arrays = from_array_files(a.data, a.files, true);
+  if (!arrays && a.targets.empty()) throw std::invalid_argument("--targets: missing, expected the target columns");
+  if (!arrays) return false;
+  if (!a.targets.empty() || !a.inputs.empty() || !a.categorical.empty() || !a.sample_weights.empty()) {
+    throw std::invalid_argument(
+        "--targets, --inputs, --categorical, --sample-weights: given with --inputs-file, whose columns have no names");
+  }
+  return true;
+}
+
+const std::string& data_file(const TrainingArguments& a) { return a.data.empty() ? a.files.inputs : a.data; }
+
 Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
-  const Table table = read_table(a);
-  if (!classifies(a)) return make_dataset(table, a.targets, a.inputs, a.sample_weights);
-  return make_classification(table, a.targets.front(), loss, a.inputs, a.sample_weights);
+  if (reads_arrays(a)) {
+    return classifies(a) ? read_classification(a.files, loss) : relufit::read_dataset(a.files);
+  }
+  Table table = read_table(a);
+  const std::vector<Category> categories = find_categories(table, a.categorical);
+  table = with_levels(std::move(table), categories);
+  const std::vector<std::string> inputs = with_level_names(a.inputs, categories);
+  if (!classifies(a)) return make_dataset(table, a.targets, inputs, a.sample_weights);
+  return make_classification(table, a.targets.front(), loss, inputs, a.sample_weights);
 }
 
 TrainOptions train_options(const TrainingArguments& a) {

@@ -20,6 +20,8 @@ struct TrainingArguments {
   std::string data;
   std::vector<std::string> targets;
   std::vector<std::string> inputs;
+  std::vector<std::string> categorical;
+  ArrayFiles files;
   std::string output_activation = "linear";
   std::string activation = "relu";
   std::optional<double> activation_parameter;
@@ -33,10 +35,23 @@ struct TrainingArguments {
 /// Declares them on a command.
 void add_training_options(CLI::App& command, TrainingArguments& arguments);
 
+/// Declares options for NumPy files in place of a CSV file.
+void add_array_files(CLI::App& command, ArrayFiles& files, bool with_targets);
+
+/// Whether these files are to be read, and not the CSV file. Throws std::invalid_argument where neither or both are
+/// given, or not all that are needed.
+bool from_array_files(const std::string& data, const ArrayFiles& files, bool with_targets);
+
+/// Whether the samples are those of NumPy files, not of a CSV file; likewise.
+bool reads_arrays(const TrainingArguments& arguments);
+
+/// The file that inputs are in.
+const std::string& data_file(const TrainingArguments& arguments);
+
 /// Whether the targets are classes.
 bool classifies(const TrainingArguments& arguments);
 
-/// The samples of a CSV file: targets as the task says, inputs and weights by name.
+/// The samples of a CSV file, targets as the task says, inputs and weights by name; or of NumPy files.
 Dataset read_dataset(const TrainingArguments& arguments, const Loss& loss);
 
 /// Options of the library for these arguments. Throws std::invalid_argument.

@@ -1,13 +1,15 @@
 /// \file
-/// Tables of numbers, the samples taken from them, and their scaling.
+/// Tables of numbers, from CSV and NumPy files, the samples taken from them, and their scaling.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "relufit/categories.h"
 #include "relufit/classification.h"
 #include "relufit/network.h"
 #include "relufit/ranks.h"
@@ -21,6 +23,8 @@ struct Table {
   std::vector<Index> lines;                                    ///< line in the file (1-based) of every row
   Matrix values;                                               ///< rows x columns, all finite
   std::map<std::string, std::vector<std::string>> texts = {};  ///< columns of text by name, one text per row
+  std::vector<std::string> header = {};                        ///< names of all columns that the file has, in its order
+  std::vector<Category> categories = {};                       ///< of which with_levels has made columns of numbers
 };
 
 /// What read_csv throws for a value that is not a number.
@@ -39,6 +43,38 @@ struct NotANumber : std::invalid_argument {
 Table read_csv(const std::string& path, const std::vector<std::string>& text_columns = {},
                const std::vector<std::string>& number_columns = {});
 
+/// One of `parts` parts of such a file, 0 <= part < parts: the rows that begin in that share of its bytes behind the
+/// header, so that several processes can read a file together. Their rows in the order of the parts are those of
+/// read_csv, with the same lines; a part may have none. Reads that share alone, and of what precedes it passes over the
+/// bytes, to know its line and whether it begins within quotes. What read_csv refuses at least one of the parts
+/// refuses. Throws std::invalid_argument for that, and for parts that there cannot be.
+Table read_csv_part(const std::string& path, Index part, Index parts, const std::vector<std::string>& text_columns = {},
+                    const std::vector<std::string>& number_columns = {});
+
+/// Reads the columns that these inputs are made of, those of the categories as text, and further columns of numbers and
+/// texts; others may hold anything. The columns of the table are the inputs, as with_levels makes them, and `numbers`.
+/// Throws std::invalid_argument as read_csv and with_levels do.
+Table read_inputs(const std::string& path, const std::vector<std::string>& inputs,
+                  const std::vector<Category>& categories, const std::vector<std::string>& numbers = {},
+                  const std::vector<std::string>& texts = {});
+
+/// Categories of these columns of text of the table. Throws std::invalid_argument, naming file and column, for a column
+/// that is not there as text, and what find_levels refuses, with its line where it is one text.
+std::vector<Category> find_categories(const Table& table, const std::vector<std::string>& columns);
+
+/// The table with columns of numbers, 0 and 1, for the levels of these categories, in the place that their column of
+/// text has in the header. Throws std::invalid_argument, naming file, line, column and value, for a text that is none
+/// of the levels, for a column that is not there as text, and for an input that would have the name of another.
+Table with_levels(Table table, const std::vector<Category>& categories);
+
+/// The numbers of a NumPy file (.npy, version 1.0 to 3.0) as one sample per column: columns x rows of a file with two
+/// dimensions, in C or Fortran order, 1 x values of one with one dimension. Floating point numbers of 32 and 64 bits,
+/// booleans and integers, little endian. The file is mapped into memory, and must not become shorter meanwhile. Throws
+/// std::invalid_argument naming the file and what is expected for another format, version or type, for other than 1 or
+/// 2 dimensions (`dimensions`, where that is not 0), for a file that is longer or shorter than its header says, for no
+/// values, and naming row and column for a value that is not finite and a whole number beyond 2^53.
+Matrix read_npy(const std::string& path, std::size_t dimensions = 0);
+
 /// A header and rows with 17 significant digits (values read back bit for bit), names and texts quoted where needed. A
 /// `first_column` of texts, one per row, stands before the values. `name` is for messages. Throws std::invalid_argument
 /// when sizes do not fit or a value is not finite.
@@ -55,9 +91,10 @@ struct Dataset {
   Matrix targets;  ///< outputs x samples
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
-  Vector sample_weights = {};          ///< of the loss, one per sample, >= 0; empty: ones
-  Classification classification = {};  ///< where the targets are those of class_targets
-  Share share = {};                    ///< where other ranks have samples too
+  Vector sample_weights = {};             ///< of the loss, one per sample, >= 0; empty: ones
+  Classification classification = {};     ///< where the targets are those of class_targets
+  std::vector<Category> categories = {};  ///< those of the inputs, which have the names of their levels
+  Share share = {};                       ///< where other ranks have samples too
   Index samples() const { return inputs.cols(); }
   /// With those of other ranks.
   Index total_samples() const { return share.ranks ? share.samples : samples(); }
@@ -77,6 +114,22 @@ Dataset make_classification(const Table& table, const std::string& label, const 
 /// With the classes of a model: a label that is none of them is refused, naming its line.
 Dataset make_classification(const Table& table, const Classification& classification,
                             const std::vector<std::string>& inputs, const std::string& weights = {});
+
+/// NumPy files with the inputs (samples x inputs), targets (samples x targets, or one dimension) and, where named,
+/// weights (one dimension) of the samples.
+struct ArrayFiles {
+  std::string inputs, targets, weights;
+};
+
+/// The samples of these files. Inputs are named x0, x1, ..., targets y0, y1, ... Throws std::invalid_argument as
+/// read_npy does, and where numbers of samples differ.
+Dataset read_dataset(const ArrayFiles& files);
+
+/// The same for classification: the targets are numbers that say the class of each sample, the label is named "class".
+Dataset read_classification(const ArrayFiles& files, const Loss& loss);
+
+/// With the classes of a model.
+Dataset read_classification(const ArrayFiles& files, const Classification& classification);
 
 /// Only the named columns, in that order, as inputs x samples. Throws std::invalid_argument for an unknown name.
 Matrix select_columns(const Table& table, const std::vector<std::string>& names);

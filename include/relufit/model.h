@@ -37,7 +37,8 @@ struct Model {
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
   TrainingRecord training;
-  Classification classification = {};  ///< what the outputs mean; empty for regression
+  Classification classification = {};     ///< what the outputs mean; empty for regression
+  std::vector<Category> categories = {};  ///< columns of text that inputs stand for; those have the names of the levels
 
   /// Raw outputs (outputs x samples; scores of classes for classification, see classification.h) for raw inputs (inputs
   /// x samples), which may lie in memory of others (Eigen::Map).

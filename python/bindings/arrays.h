@@ -54,9 +54,13 @@ class Samples {
   InputArray array_;
 };
 
-/// Inputs of a model: an array by position, a frame by the model's names. Throws std::invalid_argument where a column
-/// is missing or a value is not finite. (model.cpp)
+/// Inputs of a model: an array by position, a frame by the model's names and categories. Throws std::invalid_argument
+/// where a column is missing, a value is not finite or a text is no level. (model.cpp)
 Samples raw_inputs(const Model& model, nb::handle inputs);
+
+/// From and to a dict of columns and lists of their levels. (model.cpp)
+std::vector<Category> categories_from(nb::dict levels);
+nb::dict categories_to(const std::vector<Category>& categories);
 
 /// A copy of samples: n x samples.
 inline Matrix samples_from(nb::handle value, const std::string& name) { return Samples(value, name).columns(); }

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "relufit/categories.h"
 #include "relufit/model.h"
 
 namespace relufit::python {
@@ -42,6 +43,8 @@ Classification make_classification(const std::string& label, const std::vector<s
 }  // namespace
 
 void bind_classification(nb::module_& module) {
+  module.def("find_levels", &find_levels, "column"_a, "texts"_a,
+             "The different texts of a column, sorted. ValueError for fewer than 2 or more than 1000 of them.");
   nb::class_<Classification>(module, "Classification",
                              "The classes of a label, and what the outputs of a network say about them. Immutable.")
       .def(

@@ -14,10 +14,25 @@
 
 namespace relufit::python {
 
+std::vector<Category> categories_from(nb::dict levels) {
+  std::vector<Category> categories;
+  for (const auto& [column, texts] : levels) {
+    categories.push_back({nb::cast<std::string>(column), nb::cast<std::vector<std::string>>(texts)});
+  }
+  return categories;
+}
+
+nb::dict categories_to(const std::vector<Category>& categories) {
+  nb::dict levels;
+  for (const Category& category : categories) levels[nb::cast(category.column)] = nb::cast(category.levels);
+  return levels;
+}
+
 Samples raw_inputs(const Model& model, nb::handle inputs) {
   nb::object given = nb::borrow(inputs);
   if (nb::hasattr(inputs, "columns") || nb::hasattr(inputs, "column_names")) {
-    given = nb::module_::import_("relufit._frames").attr("in_order")(given, model.input_names);
+    given = nb::module_::import_("relufit._frames")
+                .attr("as_inputs")(given, model.input_names, categories_to(model.categories));
   }
   Samples samples(given, "inputs");
   const auto values = samples.columns();
@@ -89,7 +104,8 @@ Model make_model(nb::sequence layers, const std::string& output_activation, nb::
                  nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
                  const std::optional<std::vector<std::string>>& target_names,
                  const std::optional<TrainingRecord>& training, const std::optional<Classification>& classification,
-                 const std::string& activation, std::optional<double> activation_parameter, bool skip_connections) {
+                 const std::string& activation, std::optional<double> activation_parameter, bool skip_connections,
+                 const std::optional<nb::dict>& categories) {
   Model model;
   model.network = Network(layers_from(layers), output_activation_from(output_activation),
                           activation_from(activation, activation_parameter), skip_connections);
@@ -103,6 +119,9 @@ Model make_model(nb::sequence layers, const std::string& output_activation, nb::
       classification && !target_names ? output_names(*classification) : names_or_default(target_names, "y", outputs);
   check_names(model.input_names, "input_names", inputs);
   check_names(model.target_names, "target_names", outputs);
+  if (categories) model.categories = categories_from(*categories);
+  const std::string problem = categories_problem(model.categories, model.input_names);
+  if (!problem.empty()) throw std::invalid_argument(problem);
   if (training) {
     model.training = *training;
   } else {
@@ -177,11 +196,12 @@ std::optional<double> parameter_of(const Activation& activation) {
 nb::tuple reduced(nb::handle self) {
   const auto& model = nb::cast<const Model&>(self);
   return nb::make_tuple(
-      self.type(), nb::make_tuple(view_layers(model.network.layers(), self),
-                                  to_string(model.network.output_activation()), scaling_view(model.input_scaling, self),
-                                  scaling_view(model.target_scaling, self), model.input_names, model.target_names,
-                                  model.training, classification_of(model), to_string(model.network.activation()),
-                                  parameter_of(model.network.activation()), model.network.skip_connections()));
+      self.type(),
+      nb::make_tuple(view_layers(model.network.layers(), self), to_string(model.network.output_activation()),
+                     scaling_view(model.input_scaling, self), scaling_view(model.target_scaling, self),
+                     model.input_names, model.target_names, model.training, classification_of(model),
+                     to_string(model.network.activation()), parameter_of(model.network.activation()),
+                     model.network.skip_connections(), categories_to(model.categories)));
 }
 
 void bind_training_record(nb::module_& module) {
@@ -261,6 +281,10 @@ void bind_data(nb::class_<Model>& model) {
           "(offset, scale): predictions are offset + scale * the network's outputs.")
       .def_ro("input_names", &Model::input_names)
       .def_ro("target_names", &Model::target_names)
+      .def_prop_ro(
+          "categories", [](const Model& m) { return categories_to(m.categories); },
+          nb::sig("def categories(self) -> dict[str, list[str]]"),
+          "Columns of text that inputs stand for, with their levels: each is an input, named column=level.")
       .def_prop_ro("classification", &classification_of,
                    "Classification: what the outputs mean. None for a regression.")
       .def_prop_ro(
@@ -333,27 +357,29 @@ void bind_model(nb::module_& module) {
          nb::handle target_scaling, const std::optional<std::vector<std::string>>& input_names,
          const std::optional<std::vector<std::string>>& target_names, const std::optional<TrainingRecord>& training,
          const std::optional<Classification>& classification, const std::string& activation,
-         std::optional<double> activation_parameter, bool skip_connections) {
-        new (self) Model(make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names,
-                                    training, classification, activation, activation_parameter, skip_connections));
+         std::optional<double> activation_parameter, bool skip_connections, const std::optional<nb::dict>& categories) {
+        new (self)
+            Model(make_model(layers, output_activation, input_scaling, target_scaling, input_names, target_names,
+                             training, classification, activation, activation_parameter, skip_connections, categories));
       },
       "layers"_a, "output_activation"_a = "linear", "input_scaling"_a = nb::none(), "target_scaling"_a = nb::none(),
       "input_names"_a = nb::none(), "target_names"_a = nb::none(), "training"_a = nb::none(),
       "classification"_a = nb::none(), "activation"_a = "relu", "activation_parameter"_a = nb::none(),
-      "skip_connections"_a = false,
+      "skip_connections"_a = false, "categories"_a = nb::none(),
       "From pairs (weights, bias), weights being (outputs, inputs), on data scaled by pairs (offset, scale), by\n"
       "default not at all. Names are x0, x1, ... and y0, y1, ... (label=class) by default. With a Classification the\n"
       "outputs are scores of its classes. Activations have the names of the property. With skip connections the\n"
-      "weights of layers after the first have columns for the inputs, the last ones. ValueError where shapes do not "
-      "fit.");
+      "weights of layers after the first have columns for the inputs, the last ones. `categories` maps columns of\n"
+      "text to their levels, whose inputs are named column=level. ValueError where shapes do not fit.");
   bind_data(model);
   bind_exports(model);
   model.def(
       "predict", &predict, "inputs"_a, nb::sig("def predict(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
       "Outputs (samples, outputs), for a classification scores, for raw inputs (samples, inputs). A C-ordered array\n"
       "of float64 is read where it lies; others are converted first. Of a frame (pandas, polars, pyarrow) the columns\n"
-      "are taken by the model's input_names, others are left out. ValueError where a value is not finite, or a frame\n"
-      "lacks a column.");
+      "are taken by the model's input_names, others are left out, and columns of text by its categories (in an array\n"
+      "their inputs are columns of 0 and 1). ValueError where a value is not finite, or a frame lacks a column or has\n"
+      "a text that is no level.");
   model.def("predict_proba", &predict_proba, "inputs"_a,
             nb::sig("def predict_proba(self, inputs: numpy.typing.ArrayLike) -> numpy.ndarray"),
             "Probabilities (samples, classes) for raw inputs (samples, inputs), classes as in `classification`. For\n"

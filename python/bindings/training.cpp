@@ -30,8 +30,9 @@ void set_init(TrainOptions& options, nb::handle value) {
 
 Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
                      const std::vector<std::string>& target_names, nb::handle sample_weight,
-                     const std::optional<Classification>& classification) {
+                     const std::optional<Classification>& classification, nb::dict categories) {
   Dataset data{samples_from(inputs, "inputs"), {}, input_names, target_names};
+  data.categories = categories_from(categories);
   if (classification) {
     data.classification = *classification;
     data.targets = class_targets(*classification, nb::cast<std::vector<Index>>(targets));
@@ -47,13 +48,13 @@ Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<st
 TrainResult run_training(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
                          const std::vector<std::string>& target_names, const TrainOptions& given, nb::object callback,
                          nb::handle sample_weight, const std::optional<Classification>& classification,
-                         nb::handle validation, nb::handle ranks) {
-  Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification);
+                         nb::handle validation, nb::dict categories, nb::handle ranks) {
+  Dataset data = dataset_from(inputs, targets, input_names, target_names, sample_weight, classification, categories);
   TrainOptions options = given;
   if (nb::isinstance<nb::tuple>(validation)) {
     try {
-      options.validation =
-          dataset_from(validation[0], validation[1], input_names, target_names, validation[2], classification);
+      options.validation = dataset_from(validation[0], validation[1], input_names, target_names, validation[2],
+                                        classification, categories);
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument(fmt::format("validation: {}", error.what()));
     }
@@ -170,7 +171,7 @@ void bind_training(nb::module_& module) {
   bind_options(module);
   module.def("train", &run_training, "inputs"_a, "targets"_a, "input_names"_a, "target_names"_a, "options"_a,
              "callback"_a = nb::none(), "sample_weight"_a = nb::none(), "classification"_a = nb::none(),
-             "validation"_a = nb::none(), "ranks"_a = nb::none(),
+             "validation"_a = nb::none(), "categories"_a = nb::dict(), "ranks"_a = nb::none(),
              "See relufit.train. With a Classification, targets are positions of classes, all of them valid.\n"
              "`validation` is a fraction of the samples, or (inputs, targets, sample_weight or None). `ranks`:\n"
              "(gather, size, rank) of several processes.");

@@ -14,16 +14,21 @@ from collections.abc import Sequence
 from . import Model, from_onnx
 
 
-def box_of(path: str, names: Sequence[str]) -> list[tuple[float, float]]:
-    """The least and largest value of these columns of a CSV file."""
+def box_of(path: str, model: Model) -> list[tuple[float, float]]:
+    """The least and largest value of a model's inputs in a CSV file."""
+    level_of = {
+        f"{column}={level}": (column, level) for column, levels in model.categories.items() for level in levels
+    }
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, skipinitialspace=True))
     box = []
-    for name in names:
+    for name in model.input_names:
+        source, level = level_of.get(name, (name, None))
         try:
-            column = [float(row[name]) for row in rows]
+            texts = [row[source] for row in rows]
+            column = [float(text) if level is None else float((text or "").strip() == level) for text in texts]
         except KeyError:
-            raise ValueError(f"{path}: no column {name}, which the model has as an input") from None
+            raise ValueError(f"{path}: no column {source}, which the model has as an input") from None
         except (TypeError, ValueError):
             raise ValueError(f"{path}: column {name}: expected numbers alone") from None
         if not column:
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "export":
             model = Model.load(given.model)
-            bounds = box_of(given.bounds, model.input_names) if given.bounds else None
+            bounds = box_of(given.bounds, model) if given.bounds else None
             model.to_onnx(given.onnx, dtype=given.dtype, opset=given.opset, scores=given.scores, bounds=bounds)
         else:
             from_onnx(given.onnx).save(given.model)

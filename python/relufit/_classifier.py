@@ -7,7 +7,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import validate_data
 
 from ._core import Model
 from ._estimator import ReluEstimator, documented, merged, positive_weights
@@ -86,6 +85,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         random_state=None,
         n_jobs=None,
         verbose=False,
+        categorical=None,
     ):
         super().__init__(
             hidden,
@@ -113,6 +113,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
+            categorical=categorical,
         )
         self.class_weight = class_weight
 
@@ -131,7 +132,7 @@ class ReluClassifier(ClassifierMixin, ReluEstimator):
         if self.loss not in CLASS_LOSSES:
             raise ValueError(f"loss: {self.loss!r}, expected one of {', '.join(CLASS_LOSSES)}")
         names = target_names(y)
-        X, y = validate_data(self, X, y, dtype=np.float64, order="C", ensure_min_samples=2)
+        X, y = self._checked(X, y, ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, indices = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:

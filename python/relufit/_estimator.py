@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ._core import Model, RidgeChoice, TrainProgress, TrainResult
-from ._frames import texts
+from ._frames import encoded, find_categories, input_names, texts, with_level_names
 from ._multilayer import to_sklearn
 from ._training import train
 
@@ -113,6 +113,7 @@ class ReluEstimator(BaseEstimator):
         random_state=None,
         n_jobs=None,
         verbose=False,
+        categorical=None,
     ):
         self.hidden = hidden
         self.loss = loss
@@ -139,9 +140,33 @@ class ReluEstimator(BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.categorical = categorical
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = self.categorical is not None
+        return tags
+
+    def _checked(self, X: Any, y: Any = None, *, reset: bool = True, **options: Any) -> Any:
+        """X, or X and y, as numbers, checked as scikit-learn does; columns of text by their levels, which `fit`
+        (`reset`) finds."""
+        options = {"dtype": np.float64, "order": "C", **options}
+        if self.categorical is None:
+            if reset:
+                self._categories: dict[str, list[str]] = {}
+            given = {} if y is None else {"y": y}
+            return validate_data(self, X, reset=reset, **given, **options)
+        if input_names(X) is None:
+            raise ValueError("X: an array with categorical, expected a frame, whose columns have names")
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        if reset:
+            self._categories = find_categories(X, self.categorical)
+        X = encoded(X, list(self.feature_names_in_), self._categories)
+        return check_array(X, **options) if y is None else check_X_y(X, y, **options)
 
     def _names(self, X: np.ndarray) -> list[str]:
-        return texts(getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])]), "input_names")
+        names = texts(getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])]), "input_names")
+        return with_level_names(names, self._categories)
 
     def _start(self) -> tuple[Any, Any]:
         """What training starts from, and the ridge: with "auto" that of the estimator which it starts from."""
@@ -166,7 +191,7 @@ class ReluEstimator(BaseEstimator):
         if len(pairs) != 1 or not isinstance(pairs[0], tuple) or len(pairs[0]) not in (2, 3):
             raise ValueError("eval_set: expected one tuple (X, y) or (X, y, sample_weight), alone or in a list")
         X, y, *weights = pairs[0]
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        X = self._checked(X, reset=False)
         weights = None if not weights or weights[0] is None else positive_weights(weights[0], X)
         return X, y, weights
 
@@ -194,6 +219,7 @@ class ReluEstimator(BaseEstimator):
             "time_limit": self.time_limit,
             "threads": _threads(self.n_jobs),
             "target_names": target_names,
+            "categorical": self._categories or None,
             "callback": _print_progress if self.verbose else None,
         }
         options = {**parameters, **options}
@@ -248,11 +274,12 @@ class ReluEstimator(BaseEstimator):
         """The network as a fitted MLPRegressor or MLPClassifier whose predictions are the same but for rounding: see
         `relufit.to_sklearn`. ValueError for networks that these do not have."""
         check_is_fitted(self)
-        return to_sklearn(self.model_, getattr(self, "classes_", None), getattr(self, "feature_names_in_", None))
+        names = self.model_.input_names if self._categories else getattr(self, "feature_names_in_", None)
+        return to_sklearn(self.model_, getattr(self, "classes_", None), names)
 
     def _inputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        return self._checked(X, reset=False)
 
     def _outputs(self, X: Any) -> np.ndarray:
         X = self._inputs(X)
@@ -317,7 +344,12 @@ SHARED = {
     n_jobs : int, default=None
         Threads; None is 1, -1 all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether to print a line per recorded iteration.""",
+        Whether to print a line per recorded iteration.
+    categorical : list of str, "from_dtype" or mapping of columns to levels, default=None
+        Columns of the frame X that are taken as text, or all whose type is text or categories. Each of their texts is
+        an input of 0 and 1 of the network, named column=text. These levels are the texts in `fit`, sorted, or the
+        categories that a pandas type declares, or those given, 2 to 1000; a text in `predict` that is none of them is a
+        ValueError.""",
     "attributes": """ridge_ : float
         The ridge trained with; "auto" where it was neither given nor chosen (TrainOptions in docs/command-line.md).
     ridge_path_ : dict of arrays, or None

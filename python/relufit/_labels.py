@@ -15,8 +15,9 @@ from ._core import Classification, class_indices, find_classes
 CLASS_LOSSES = ("cross-entropy", "logistic", "hinge")
 
 
-def label_texts(labels: ArrayLike, name: str = "targets") -> list[str]:
-    """Labels (samples,) or (samples, 1), numbers or anything that str() tells apart, as text. `name` is for messages."""
+def label_texts(labels: ArrayLike, name: str = "targets", expected: str = "a label") -> list[str]:
+    """Labels (samples,) or (samples, 1), numbers or anything that str() tells apart, as text. `name` and what is
+    `expected` are for messages."""
     # Of lists NumPy would make one kind: texts of numbers, or doubles of whole numbers that these cannot tell apart.
     array = np.asarray(labels, dtype=object if isinstance(labels, (list, tuple)) else None)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -27,7 +28,7 @@ def label_texts(labels: ArrayLike, name: str = "targets") -> list[str]:
     for position, value in enumerate(values):
         missing = value is None or (isinstance(value, numbers.Real) and math.isnan(value))
         if missing or str(value) in ("<NA>", "NaT"):  # of pandas
-            raise ValueError(f"{name}: {value} at sample {position + 1}, expected a label")
+            raise ValueError(f"{name}: {value} at sample {position + 1}, expected {expected}")
     return [str(value) for value in values]
 
 

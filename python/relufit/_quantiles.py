@@ -78,7 +78,8 @@ def fit_quantiles(
         validation, fraction = ((validation[0] - offset) / scale, *validation[1:]), None
     trainings = _Trainings(estimator, weights, 2 * len(levels) - 1)
     names = [f"{name} q{level:g}" for level in levels]
-    kind = {"activation": estimator.activation, "activation_parameter": estimator.activation_parameter}
+    kind = {name: getattr(estimator, name) for name in ("activation", "activation_parameter")}
+    kind["categories"] = estimator._categories
     if np.ptp(y) == 0:
         _record(estimator, levels, [None] * len(levels))
         widths = [X.shape[1], *np.atleast_1d(estimator.hidden).astype(int).tolist(), len(levels)]
@@ -134,7 +135,7 @@ class _Trainings:
         self._left -= 1
         names = [f"x{i}" for i in range(inputs.shape[1])]
         return self._estimator._result(
-            inputs, target, ["y"], sample_weight=self._weights, input_names=names, **options
+            inputs, target, ["y"], sample_weight=self._weights, input_names=names, categorical=None, **options
         )
 
     def run_increment(

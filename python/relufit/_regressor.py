@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import validate_data
 
 from ._core import Model
 from ._estimator import ReluEstimator, documented, merged
@@ -136,6 +135,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         random_state=None,
         n_jobs=None,
         verbose=False,
+        categorical=None,
         output_activation="linear",
     ):
         super().__init__(
@@ -164,6 +164,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
+            categorical=categorical,
         )
         self.loss_parameter = loss_parameter
         self.output_activation = output_activation
@@ -186,9 +187,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         if sample_weight is not None and self.loss == "exact":
             raise ValueError("sample_weight: given, expected none with the exact loss")
         names = target_names(y)
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True, ensure_min_samples=2
-        )
+        X, y = self._checked(X, y, multi_output=True, y_numeric=True, ensure_min_samples=2)
         self._one_column = y.ndim == 1
         targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=float)
         if names is None or len(names) != targets.shape[1]:
@@ -242,6 +241,7 @@ class ReluRegressor(RegressorMixin, ReluEstimator):
         widths = [X.shape[1], *hidden]
         names_of_kind = ("output_activation", "activation", "activation_parameter", "skip_connections")
         kind = {name: getattr(self, name) for name in names_of_kind}
+        kind["categories"] = self._categories
         return _with_constants(trained, widths, kind, self._names(X), names, targets, varying)
 
     def predict(self, X):

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._core import Classification, ConstraintCheck, Constraints, Model, TrainProgress, TrainResult
-from ._frames import in_order, texts
+from ._frames import encoded, find_categories, in_order, texts, with_level_names
 from ._frames import input_names as found_names
 from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
@@ -89,13 +89,23 @@ def _names(names: Sequence[str] | None, prefix: str, count: int) -> list[str]:
     return [f"{prefix}{i}" for i in range(count)] if names is None else texts(names, argument)
 
 
-def _named_inputs(inputs: ArrayLike, names: Sequence[str] | None) -> tuple[ArrayLike, list[str]]:
-    """Inputs and names of their columns: of a frame the named columns, by default all."""
+def _named_inputs(
+    inputs: ArrayLike, names: Sequence[str] | None, categorical: Any
+) -> tuple[ArrayLike, list[str], dict[str, list[str]]]:
+    """Inputs, names of their columns, and columns of text with their levels: of a frame the named columns, by default
+    all."""
+    found = found_names(inputs)
     if names is None:
-        names = found_names(inputs)
+        names = found
     else:
         inputs = in_order(inputs, [str(name) for name in names])
-    return inputs, _names(names, "x", np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0)
+    if categorical is not None and (found is not None or not isinstance(categorical, Mapping)):
+        categories = find_categories(inputs, categorical)
+        columns = texts(names or [], "input_names")
+        if categories:
+            return encoded(inputs, columns, categories), with_level_names(columns, categories), categories
+    names = _names(names, "x", np.shape(inputs)[1] if np.ndim(inputs) == 2 else 0)
+    return inputs, names, dict(categorical) if isinstance(categorical, Mapping) else {}
 
 
 def _check_order(init: str | Model, names: Sequence[str]) -> None:
@@ -212,6 +222,7 @@ def train(
     threads: int = 1,
     input_names: Sequence[str] | None = None,
     target_names: Sequence[str] | None = None,
+    categorical: Sequence[str] | str | Mapping[str, Sequence[str]] | None = None,
     callback: Callable[[TrainProgress], bool | None] | None = None,
 ) -> TrainResult:
     """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
@@ -322,6 +333,12 @@ def train(
     input_names, target_names : sequence of str
         Of the columns, recorded in the model; default those of a frame, else x0, x1, ... and y0, y1, ...; for classes
         the one name of the label, default "class". Of a frame the named columns are the inputs.
+    categorical : sequence of str, "from_dtype", or mapping of columns to levels
+        Columns of a frame that are taken as text, or all whose type is text or categories: in their place the network
+        has an input for each of the texts, named column=text, 1 where the sample has it and 0 elsewhere. These levels
+        are the texts that occur, sorted, or the categories that a pandas type declares, or those given, 2 to 1000; the
+        model keeps them (`Model.categories`). With an array a mapping says which of its columns, named so by
+        `input_names`, are such inputs already.
     callback : callable
         Called with a TrainProgress after every ridge tried and every record, in the calling thread; returns False to
         stop. An exception it raises ends training and is passed on.
@@ -355,7 +372,7 @@ def train(
         options.set_strategy(strategy)
     if constraints is not None:
         options.constraints = load_constraints(constraints)
-    inputs, input_names = _named_inputs(inputs, input_names)
+    inputs, input_names, categories = _named_inputs(inputs, input_names, categorical)
     _check_order(init, input_names)
     target_names = found_target_names(targets) if target_names is None else target_names
     classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
@@ -365,9 +382,18 @@ def train(
         ones = isinstance(fixed_output, str) and fixed_output == "ones"
         options.set_fixed_output(np.ones((given_targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
     _core.plan(options)
-    held_out = validation_of(validation, input_names, classification)
+    held_out = validation_of(validation, input_names, classification, categories)
     result = _core.train(
-        inputs, given_targets, input_names, target_names, options, callback, sample_weight, classification, held_out
+        inputs,
+        given_targets,
+        input_names,
+        target_names,
+        options,
+        callback,
+        sample_weight,
+        classification,
+        held_out,
+        categories,
     )
     _check_kept(result.constraints)
     return result

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from ._core import Classification, class_indices
-from ._frames import in_order
+from ._frames import Categories, as_inputs
 from ._labels import label_texts
 
 _EXPECTED = "a fraction in (0, 1), or a tuple (inputs, targets) or (inputs, targets, sample_weight)"
 
 
-def validation_of(validation: Any, input_names: Sequence[str], classification: Classification | None) -> Any:
+def validation_of(
+    validation: Any, input_names: Sequence[str], classification: Classification | None, categories: Categories
+) -> Any:
     """None, a fraction, or (inputs, targets, sample_weight or None): targets are columns of numbers, or with a
     classification the positions of classes. ValueError for anything else."""
     if validation is None:
@@ -27,7 +29,7 @@ def validation_of(validation: Any, input_names: Sequence[str], classification: C
     if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise ValueError(f"validation: {type(validation).__name__}, expected {_EXPECTED}")
     inputs, targets, *weights = validation
-    return in_order(inputs, input_names), _targets(targets, classification), weights[0] if weights else None
+    return as_inputs(inputs, input_names, categories), _targets(targets, classification), weights[0] if weights else None
 
 
 def _targets(targets: Any, classification: Classification | None) -> Any:

@@ -162,6 +162,10 @@ std::string read_file(const std::string& path) {
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   if (!file) fail<std::invalid_argument>(path, "read", errno);
   std::string content;
+  struct stat status = {};
+  if (::fstat(::fileno(file.get()), &status) == 0 && S_ISREG(status.st_mode)) {
+    content.reserve(static_cast<std::size_t>(status.st_size));
+  }
   char buffer[65536];
   while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) content.append(buffer, count);
   if (std::ferror(file.get())) fail<std::invalid_argument>(path, "read", errno);

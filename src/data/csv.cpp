@@ -1,17 +1,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <cmath>
-#include <deque>
-#include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
-#include <unordered_map>
+#include <system_error>
 #include <unordered_set>
 #include <utility>
 
+#include "base/mapped_file.h"
 #include "base/text.h"
+#include "data/csv_names.h"
+#include "data/csv_rows.h"
 #include "relufit/data.h"
 #include "relufit/files.h"
 
@@ -20,36 +22,6 @@ namespace {
 
 using detail::NumberStatus;
 using detail::shown;
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-/// The empty string, or why these names cannot head a CSV file. Shared by reader and writer, so that whatever is
-/// written can be read.
-std::string header_problem(const std::vector<std::string>& names) {
-  std::unordered_map<std::string_view, std::size_t> seen;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::string& name = names[i];
-    if (name.find_first_not_of(" \t\r\n") == std::string::npos) {
-      return fmt::format("column {}: the name {} is empty, expected a name", i + 1, shown(name));
-    }
-    if (!detail::is_valid_utf8(name) || name.find('\0') != std::string::npos) {
-      return fmt::format("column {}: the name {} is not UTF-8 text", i + 1, shown(name));
-    }
-    const auto [earlier, is_new] = seen.emplace(name, i);
-    if (!is_new) {
-      return fmt::format("column {}: the name {} repeats that of column {}, expected different names", i + 1,
-                         shown(name), earlier->second + 1);
-    }
-  }
-  return {};
-}
-
-/// Such a line is a header only where a name is quoted.
-bool are_numbers(const std::vector<std::string>& names) {
-  return std::all_of(names.begin(), names.end(), [value = 0.0](const std::string& name) mutable {
-    return detail::parse_number(name, value) == NumberStatus::ok;
-  });
-}
 
 /// The candidate that occurs most often outside quotes in the first line that is not blank. Where two tie, a comma is
 /// the one more likely to be part of a name.
@@ -71,138 +43,63 @@ char detect_separator(std::string_view content) {
   return *best == 0 ? ',' : candidates[static_cast<std::size_t>(best - counts)];
 }
 
-/// One field of a row, and the line on which it begins.
-struct CsvField {
-  std::string_view text;
-  Index line;
+/// Calls `visit` with the position of every such byte.
+template <typename Visit>
+void for_each_byte(std::string_view text, char byte, Visit&& visit) {
+  for (std::size_t at = text.find(byte); at != std::string_view::npos; at = text.find(byte, at + 1)) visit(at);
+}
+
+/// Where bytes [begin, end) of a text end: how many lines they end, and whether they end within quotes.
+struct Passed {
+  Index lines = 0;
+  bool in_quotes = false;
 };
 
-/// Rows of a text by RFC 4180, and beyond it: lines end with LF, CR LF or CR, blanks and tabs around fields do not
-/// count, and blank lines at both ends are skipped. Quotes stand around a whole field, and doubled inside it.
-class RowSplitter {
- public:
-  /// Refers to the text.
-  RowSplitter(std::string_view text, char separator) : text_(text), separator_(separator) {
-    ends_.fill(false);
-    for (const char c : {separator, '\r', '\n', '"'}) ends_[static_cast<unsigned char>(c)] = true;
+/// Quotes are doubled or at both ends of a field, so that what is behind an even number of them is outside quotes.
+/// Where that is not so, there is a misplaced quote, for which the part with the first one is refused.
+Passed pass_over(std::string_view text, std::size_t begin, std::size_t end) {
+  constexpr std::size_t kBlock = std::size_t{1} << 18;  // within the processor's cache
+  Passed passed;
+  for (; begin < end; begin += kBlock) {
+    const std::string_view block = text.substr(begin, std::min(kBlock, end - begin));
+    for_each_byte(block, '"', [&](std::size_t) { passed.in_quotes = !passed.in_quotes; });
+    for_each_byte(block, '\n', [&](std::size_t) { ++passed.lines; });
+    for_each_byte(block, '\r', [&](std::size_t at) { passed.lines += text.substr(begin + at + 1, 1) == "\n" ? 0 : 1; });
   }
+  return passed;
+}
 
-  struct Problem {
-    Index line;
-    const char* text;  ///< what is wrong and what is expected; in the field after those read
-  };
-
-  /// Reads the next line that is not blank. False at the end of the text; the fields are valid until the next call.
-  /// Throws Problem.
-  bool next() {
-    fields_.clear();
-    unescaped_.clear();
-    blank_line_ = 0;
-    for (skip_blanks(); position_ < text_.size() && at_line_end(); skip_blanks()) {
-      if (blank_line_ == 0) blank_line_ = line_;
-      skip_line_end();
-    }
-    if (position_ == text_.size()) return false;
-    line_of_row_ = line_;
-    read_field();
-    while (position_ < text_.size() && text_[position_] == separator_) {
-      ++position_;
-      read_field();
-    }
-    if (position_ < text_.size()) skip_line_end();
-    return true;
-  }
-
-  const std::vector<CsvField>& fields() const { return fields_; }
-  Index line() const { return line_of_row_; }                    ///< on which the row begins
-  Index blank_line() const { return blank_line_; }               ///< the first one skipped before the row; 0: none
-  bool has_quotes() const { return has_quotes_; }                ///< in the rows read so far
-  std::size_t rest() const { return text_.size() - position_; }  ///< bytes not yet read
-
- private:
-  static constexpr Problem misplaced(Index line) {
-    return {line, "misplaced quote, expected quotes around a whole field and doubled inside it"};
-  }
-
-  bool at_line_end() const { return text_[position_] == '\n' || text_[position_] == '\r'; }
-
-  void skip_line_end() {
-    position_ += text_.substr(position_, 2) == "\r\n" ? 2 : 1;
-    ++line_;
-  }
-
-  void skip_blanks() {
-    while (position_ < text_.size() && text_[position_] != separator_ &&
-           (text_[position_] == ' ' || text_[position_] == '\t')) {
-      ++position_;
-    }
-  }
-
-  void read_field() {
-    skip_blanks();
-    if (position_ < text_.size() && text_[position_] == '"') return read_quoted();
-    const std::size_t begin = position_;
-    while (position_ < text_.size() && !ends_[static_cast<unsigned char>(text_[position_])]) ++position_;
-    if (position_ < text_.size() && text_[position_] == '"') throw misplaced(line_);
-    fields_.push_back({detail::trim(text_.substr(begin, position_ - begin)), line_});
-  }
-
-  void read_quoted() {
-    has_quotes_ = true;
-    const Index first_line = line_;
-    std::string* copy = nullptr;  // where quotes are doubled
-    std::size_t begin = ++position_;
-    while (true) {
-      while (position_ < text_.size() && text_[position_] != '"') at_line_end() ? skip_line_end() : void(++position_);
-      if (position_ == text_.size()) throw Problem{first_line, "the opening quote has no closing quote"};
-      const std::string_view part = text_.substr(begin, position_ - begin);
-      ++position_;
-      const bool doubled = position_ < text_.size() && text_[position_] == '"';
-      if (doubled && copy == nullptr) copy = &unescaped_.emplace_back();
-      if (copy != nullptr) copy->append(part).append(doubled ? "\"" : "");
-      if (!doubled) {
-        fields_.push_back({copy != nullptr ? std::string_view(*copy) : part, first_line});
-        break;
-      }
-      begin = ++position_;
-    }
-    skip_blanks();
-    if (position_ < text_.size() && text_[position_] != separator_ && !at_line_end()) {
-      fields_.pop_back();
-      throw misplaced(line_);
-    }
-  }
-
-  std::string_view text_;
-  char separator_;
-  std::array<bool, 256> ends_;  ///< bytes that end a field without quotes
-  std::size_t position_ = 0;
-  Index line_ = 1;
-  Index line_of_row_ = 1;
-  Index blank_line_ = 0;
-  bool has_quotes_ = false;
-  std::vector<CsvField> fields_;
-  std::deque<std::string> unescaped_;  ///< does not move what fields refer to
+/// What to read of a file.
+struct CsvColumns {
+  std::vector<std::string> texts;
+  std::optional<std::vector<std::string>> numbers;  ///< none: all that are not texts
 };
 
 /// A table from the rows of a text.
 class CsvReader {
  public:
-  CsvReader(const std::string& path, const std::vector<std::string>& text_columns,
-            const std::vector<std::string>& number_columns)
-      : text_columns_(text_columns.begin(), text_columns.end()), number_columns_(number_columns) {
-    table_.source = path;
-  }
+  CsvReader(const std::string& path, CsvColumns columns) : given_(std::move(columns)) { table_.source = path; }
 
-  Table read(std::string_view content) {
-    RowSplitter rows(content, detect_separator(content));
+  /// Reads one of the parts.
+  Table read(std::string_view content, Index part, Index parts) {
+    if (content.substr(0, kByteOrderMark.size()) == kByteOrderMark) content.remove_prefix(kByteOrderMark.size());
+    CsvRows rows(content, detect_separator(content));
+    if (parts == 1) check_no_nul(content, 0, content.size());
     try {
-      if (!rows.next()) fail("empty file, expected a header line and rows of numbers");
+      if (!rows.find_row()) fail("empty file, expected a header line and rows of numbers");
+      rows.read_row();
       take_header(rows);
-      const auto lines = static_cast<std::size_t>(std::count(content.begin(), content.end(), '\n'));
-      values_.reserve(std::min((lines + 1) * table_.columns.size(), rows.rest() / 2 + 1));
-      while (rows.next()) take_row(rows);
-    } catch (const RowSplitter::Problem& problem) {
+      const std::size_t header = rows.position();
+      const auto bound = [&](Index i) {
+        const std::size_t size = content.size() - header;
+        const auto count = static_cast<std::size_t>(parts);
+        const auto k = static_cast<std::size_t>(i);
+        return header + size / count * k + size % count * k / count;
+      };
+      if (parts > 1) check_no_nul(content, bound(part), bound(part + 1));
+      if (bound(part) > header) go_to_row(rows, content, bound(part));
+      read_rows(rows, content, bound(part + 1), part);
+    } catch (const CsvRows::Problem& problem) {
       fail(problem.line, fmt::format("{}: {}", column_label(rows.fields().size()), problem.text));
     }
     return take_table();
@@ -221,39 +118,125 @@ class CsvReader {
     return i < names_.size() ? "column " + shown(names_[i]) : fmt::format("column {}", i + 1);
   }
 
-  void take_header(const RowSplitter& rows) {
+  void check_no_nul(std::string_view content, std::size_t begin, std::size_t end) const {
+    const std::size_t nul = content.substr(0, end).find('\0', begin);
+    if (nul == std::string_view::npos) return;
+    const auto line = 1 + std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    fail(line, "NUL byte, expected UTF-8 text");
+  }
+
+  void take_header(const CsvRows& rows) {
     for (const CsvField& field : rows.fields()) names_.emplace_back(field.text);
-    const std::string problem = header_problem(names_);
+    const std::string problem = csv_header_problem(names_);
     if (!problem.empty()) fail(rows.line(), problem);
     if (!rows.has_quotes() && are_numbers(names_)) {
       fail(rows.line(), fmt::format("the first line ({}{}) looks like data, a header is expected",
                                     shown(names_.front()), names_.size() > 1 ? ", ..." : ""));
     }
+    table_.header = names_;
     const std::unordered_set<std::string_view> all(names_.begin(), names_.end());
-    for (const std::string& name : number_columns_) {
-      if (all.count(name) == 0) fail(detail::no_column(name, names_));
+    const std::unordered_set<std::string_view> texts(given_.texts.begin(), given_.texts.end());
+    std::unordered_set<std::string_view> numbers = all;
+    if (given_.numbers) numbers = {given_.numbers->begin(), given_.numbers->end()};
+    for (const std::string_view name : given_.numbers.value_or(std::vector<std::string>())) {
+      if (all.count(name) == 0) fail(detail::no_column(std::string(name), names_));
     }
-    const std::unordered_set<std::string_view> numbers(number_columns_.begin(), number_columns_.end());
     for (const std::string& name : names_) {
-      const bool is_text = text_columns_.count(name) > 0;
+      const bool is_text = texts.count(name) > 0;
+      const bool is_number = !is_text && numbers.count(name) > 0;
       texts_.push_back(is_text ? &table_.texts[name] : nullptr);
-      is_number_.push_back(!is_text && (numbers.empty() || numbers.count(name) > 0));
-      if (is_number_.back()) table_.columns.push_back(name);
+      kinds_.push_back(is_text ? Kind::text : is_number ? Kind::number : Kind::unused);
+      if (is_number) table_.columns.push_back(name);
     }
   }
 
-  void take_row(const RowSplitter& rows) {
+  /// To the first row that begins at this byte or behind it.
+  static void go_to_row(CsvRows& rows, std::string_view content, std::size_t begin) {
+    std::size_t at = begin - 1;
+    Passed passed = pass_over(content, rows.position(), at);
+    for (; at < content.size(); ++at) {
+      if (content[at] == '"') passed.in_quotes = !passed.in_quotes;
+      const bool is_pair = content.substr(at, 2) == "\r\n";
+      if (is_pair || (content[at] != '\n' && content[at] != '\r')) continue;
+      ++passed.lines;
+      if (!passed.in_quotes) break;
+    }
+    rows.go_to(std::min(at + 1, content.size()), rows.next_line() + passed.lines);
+  }
+
+  /// Rows that begin before `end`.
+  void read_rows(CsvRows& rows, std::string_view content, std::size_t end, Index part) {
+    const std::size_t begin = rows.position();
+    if (end > begin) reserve(content.substr(begin, end - begin));
+    bool found = rows.find_row();
+    if (!found && part == 0) fail("no data rows, expected at least one after the header");
+    for (; found; found = rows.find_row()) {
+      if (rows.blank_line() != 0) {
+        rows.read_row();
+        fail(rows.blank_line(), fmt::format("blank line between rows, expected {} fields", names_.size()));
+      }
+      if (rows.begin_of_row() >= end) break;
+      if (take_plain_row(rows)) continue;
+      rows.read_row();
+      take_row(rows);
+    }
+  }
+
+  void reserve(std::string_view text) {
+    std::size_t lines = 1;
+    for_each_byte(text, '\n', [&](std::size_t) { ++lines; });
+    values_.reserve(std::min(lines * table_.columns.size(), text.size() / 2 + 1));
+    table_.lines.reserve(std::min(lines, text.size() / 2 + 1));
+  }
+
+  /// Takes a row without quotes and without blanks around numbers, at once; false, and nothing taken, where it is not
+  /// of this form or has any fault, which take_row then finds.
+  bool take_plain_row(CsvRows& rows) {
+    const std::string_view rest = rows.rest();
+    const char* at = rest.data();
+    const char* const end = at + rest.size();
+    const std::size_t count = values_.size();
+    bool ended = false;
+    std::size_t i = 0;
+    for (; i < kinds_.size() && !ended; ++i) {
+      if (kinds_[i] == Kind::number) {
+        double value = 0;
+        // Not inf and nan, which from_chars would take.
+        if (at == end || (*at != '-' && *at != '.' && (*at < '0' || *at > '9'))) break;
+        const auto [stop, error] = std::from_chars(at, end, value);
+        if (error != std::errc() || !std::isfinite(value)) break;
+        at = stop;
+        values_.push_back(value);
+      } else {
+        const char* const begin = at;
+        while (at != end && !rows.ends_field(*at)) ++at;
+        if (texts_[i] != nullptr) texts_[i]->emplace_back(detail::trim({begin, static_cast<std::size_t>(at - begin)}));
+      }
+      ended = at == end || *at == '\n' || *at == '\r';
+      if (!ended && *at != rows.separator()) break;
+      if (!ended) ++at;
+    }
+    if (!ended || i != kinds_.size()) {
+      values_.resize(count);
+      for (std::vector<std::string>* texts : texts_) {
+        if (texts != nullptr) texts->resize(table_.lines.size());
+      }
+      return false;
+    }
+    rows.pass_over(static_cast<std::size_t>(at - rest.data()));
+    table_.lines.push_back(rows.line());
+    return true;
+  }
+
+  void take_row(const CsvRows& rows) {
     const std::size_t expected = names_.size();
     const std::vector<CsvField>& fields = rows.fields();
-    if (rows.blank_line() != 0) {
-      fail(rows.blank_line(), fmt::format("blank line between rows, expected {} fields", expected));
-    }
     if (fields.size() != expected) {
       fail(rows.line(), fmt::format("{} fields, expected {}", fields.size(), expected));
     }
     for (std::size_t i = 0; i < expected; ++i) {
       if (texts_[i] != nullptr) texts_[i]->emplace_back(fields[i].text);
-      if (!is_number_[i]) continue;
+      if (kinds_[i] != Kind::number) continue;
       double value = 0;
       const NumberStatus status = detail::parse_number(fields[i].text, value);
       if (status != NumberStatus::ok) {
@@ -267,90 +250,68 @@ class CsvReader {
   }
 
   Table take_table() {
-    if (table_.lines.empty()) fail("no data rows, expected at least one after the header");
+    const auto rows = static_cast<Index>(table_.lines.size());
+    const auto columns = static_cast<Index>(table_.columns.size());
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    table_.values = Eigen::Map<const RowMajor>(values_.data(), static_cast<Index>(table_.lines.size()),
-                                               static_cast<Index>(table_.columns.size()));
+    const Eigen::Map<const RowMajor> values(values_.data(), rows, columns);
+    table_.values.resize(rows, columns);
+    constexpr Index kBlock = 64;  // rows whose values stay in the processor's cache until all columns are taken
+    for (Index row = 0; row < rows; row += kBlock) {
+      const Index count = std::min(kBlock, rows - row);
+      table_.values.middleRows(row, count) = values.middleRows(row, count);
+    }
     return std::move(table_);
   }
 
-  const std::unordered_set<std::string_view> text_columns_;
-  const std::vector<std::string>& number_columns_;
+  enum class Kind { number, text, unused };
+
+  const CsvColumns given_;
   Table table_;
   std::vector<std::string> names_;                ///< of all columns
   std::vector<std::vector<std::string>*> texts_;  ///< where each column's texts go; null for other columns
-  std::vector<bool> is_number_;
+  std::vector<Kind> kinds_;
   std::vector<double> values_;  ///< row by row, columns of numbers only
 };
 
-bool needs_quotes(std::string_view name) {
-  if (name.empty()) return false;
-  return name.find_first_of(",;\t\"\r\n") != std::string_view::npos || name.front() == ' ' || name.back() == ' ' ||
-         name.substr(0, kByteOrderMark.size()) == kByteOrderMark;
+Table read_whole(const std::string& path, CsvColumns columns) {
+  return CsvReader(path, std::move(columns)).read(read_file(path), 0, 1);
 }
 
-std::string csv_field(const std::string& name, bool quoted = false) {
-  if (!quoted && !needs_quotes(name)) return name;
-  std::string result = "\"";
-  for (const char c : name) result.append(c == '"' ? 2 : 1, c);
-  return result + '"';
+/// No numbers named: all that are not texts.
+CsvColumns columns_to_read(const std::vector<std::string>& texts, const std::vector<std::string>& numbers) {
+  if (numbers.empty()) return {texts, std::nullopt};
+  return {texts, numbers};
 }
 
 }  // namespace
 
 Table read_csv(const std::string& path, const std::vector<std::string>& text_columns,
                const std::vector<std::string>& number_columns) {
-  const std::string content = read_file(path);
-  std::string_view text = content;
-  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) text.remove_prefix(kByteOrderMark.size());
-  const std::size_t nul = text.find('\0');
-  if (nul != std::string_view::npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
-    throw std::invalid_argument(fmt::format("{}:{}: NUL byte, expected UTF-8 text", path, line));
-  }
-  return CsvReader(path, text_columns, number_columns).read(text);
+  return read_whole(path, columns_to_read(text_columns, number_columns));
 }
 
-std::string csv_text(const std::string& name, const std::vector<std::string>& columns, const Matrix& values,
-                     const std::vector<std::string>& first_column) {
-  const std::size_t texts = first_column.empty() ? 0 : 1;
-  if (columns.empty() || columns.size() != static_cast<std::size_t>(values.cols()) + texts) {
-    throw std::invalid_argument(
-        fmt::format("{}: {} column names for {} columns of values", name, columns.size(), values.cols()));
+Table read_csv_part(const std::string& path, Index part, Index parts, const std::vector<std::string>& text_columns,
+                    const std::vector<std::string>& number_columns) {
+  constexpr Index kMostParts = 1000000;
+  if (parts < 1 || parts > kMostParts) {
+    throw std::invalid_argument(fmt::format("parts: {}, expected 1 to {}", parts, kMostParts));
   }
-  if (texts > 0 && static_cast<Index>(first_column.size()) != values.rows()) {
-    throw std::invalid_argument(
-        fmt::format("{}: {} texts for {} rows of values", name, first_column.size(), values.rows()));
-  }
-  const std::string problem = header_problem(columns);
-  if (!problem.empty()) throw std::invalid_argument(fmt::format("{}: {}", name, problem));
-  fmt::memory_buffer text;
-  const auto out = std::back_inserter(text);
-  const bool quoted = are_numbers(columns);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    fmt::format_to(out, "{}{}", i == 0 ? "" : ",", csv_field(columns[i], quoted));
-  }
-  text.push_back('\n');
-  for (Index row = 0; row < values.rows(); ++row) {
-    if (texts > 0) {
-      fmt::format_to(out, "{}{}", csv_field(first_column[static_cast<std::size_t>(row)]), values.cols() > 0 ? "," : "");
-    }
-    for (Index column = 0; column < values.cols(); ++column) {
-      const double value = values(row, column);
-      if (!std::isfinite(value)) {
-        throw std::invalid_argument(fmt::format("{}: row {}, column {}: {} is not a finite number", name, row + 1,
-                                                shown(columns[texts + static_cast<std::size_t>(column)]), value));
-      }
-      fmt::format_to(out, "{}{:.17g}", column == 0 ? "" : ",", value);
-    }
-    text.push_back('\n');
-  }
-  return fmt::to_string(text);
+  if (part < 0 || part >= parts)
+    throw std::invalid_argument(fmt::format("part: {}, expected 0 to {}", part, parts - 1));
+  const detail::MappedFile file(path);
+  return CsvReader(path, columns_to_read(text_columns, number_columns)).read(file.bytes(), part, parts);
 }
 
-void write_csv(const std::string& path, const std::vector<std::string>& columns, const Matrix& values,
-               const std::vector<std::string>& first_column) {
-  write_file(path, csv_text(path, columns, values, first_column));
+Table read_inputs(const std::string& path, const std::vector<std::string>& inputs,
+                  const std::vector<Category>& categories, const std::vector<std::string>& numbers,
+                  const std::vector<std::string>& texts) {
+  CsvColumns columns{texts, numbers};
+  for (const Category& category : categories) columns.texts.push_back(category.column);
+  for (const std::string& column : without_level_names(inputs, categories)) {
+    const bool is_text = std::find(columns.texts.begin(), columns.texts.end(), column) != columns.texts.end();
+    if (!is_text) columns.numbers->push_back(column);
+  }
+  return with_levels(read_whole(path, std::move(columns)), categories);
 }
 
 }  // namespace relufit

@@ -158,6 +158,7 @@ Dataset take_samples(const Dataset& data, const std::vector<Index>& samples) {
                 data.target_names};
   if (data.sample_weights.size() > 0) taken.sample_weights = data.sample_weights(samples);
   taken.classification = data.classification;
+  taken.categories = data.categories;
   return taken;
 }
 
@@ -189,6 +190,13 @@ void take_inputs(const Table& table, const std::vector<std::string>& targets, co
                                             table.columns.size() + table.texts.size(), list_of(targets)));
   }
   data.inputs = select_columns(table, data.input_names);
+  const std::set<std::string> names(data.input_names.begin(), data.input_names.end());
+  for (const Category& category : table.categories) {
+    const std::vector<std::string> levels = level_names(category);
+    if (std::all_of(levels.begin(), levels.end(), [&](const std::string& name) { return names.count(name) > 0; })) {
+      data.categories.push_back(category);
+    }
+  }
   if (!weights.empty()) data.sample_weights = Columns(table)[weights];
 }
 
@@ -304,6 +312,8 @@ void check_trainable(const Dataset& data, OutputActivation output, Index minimum
     check_well_formed(data.inputs, data.input_names, data.samples(), first, "input");
     check_well_formed(data.targets, data.target_names, data.samples(), first, "target");
   });
+  const std::string problem = categories_problem(data.categories, data.input_names);
+  if (!problem.empty()) throw std::invalid_argument(problem);
   const Matrix targets = gathered_columns(data.share.ranks, data.targets);
   for (Index row = 0; row < targets.rows(); ++row) {
     const std::string name = shown(data.target_names[static_cast<std::size_t>(row)]);

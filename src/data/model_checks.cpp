@@ -74,4 +74,26 @@ std::string classification_problem(const Classification& classification, std::si
   return {};
 }
 
+std::string categories_problem(const std::vector<Category>& categories, const std::vector<std::string>& input_names) {
+  if (categories.empty()) return {};
+  std::set<std::string> inputs(input_names.begin(), input_names.end());
+  std::vector<std::string> columns;
+  for (const Category& category : categories) columns.push_back(category.column);
+  std::string problem = names_problem("categories.column", columns);
+  for (std::size_t i = 0; i < categories.size() && problem.empty(); ++i) {
+    const std::string path = fmt::format("categories[{}]", i);
+    problem = names_problem(path + ".levels", categories[i].levels);
+    if (problem.empty() && categories[i].levels.size() < 2) problem = path + ".levels: 1, expected at least 2";
+    if (problem.empty() && inputs.count(columns[i]) > 0) {
+      problem = fmt::format("{}.column: {} is an input itself, expected those of its levels", path, shown(columns[i]));
+    }
+    for (const std::string& name : level_names(categories[i])) {
+      if (!problem.empty()) break;
+      // Taken out, so that two categories do not share an input.
+      if (inputs.erase(name) == 0) problem = fmt::format("{}: no input {} for a level", path, shown(name));
+    }
+  }
+  return problem;
+}
+
 }  // namespace relufit

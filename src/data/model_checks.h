@@ -20,4 +20,8 @@ std::string scaling_problem(const std::string& path, const Scaling& scaling, std
 std::string classification_problem(const Classification& classification, std::size_t outputs,
                                    OutputActivation activation);
 
+/// Columns with at least 2 different levels each; the names of all levels among the inputs, no column and no name
+/// twice.
+std::string categories_problem(const std::vector<Category>& categories, const std::vector<std::string>& input_names);
+
 }  // namespace relufit

@@ -35,6 +35,15 @@ std::string classification_text(const Classification& classification) {
                      json_text(classification.label), to_string(classification.link));
 }
 
+std::string categories_text(const std::vector<Category>& categories) {
+  std::string text;
+  for (const Category& category : categories) {
+    text += fmt::format("{}{{\"column\":{},\"levels\":{}}}", text.empty() ? "" : ",", json_text(category.column),
+                        json_list(category.levels));
+  }
+  return "[" + text + "]";
+}
+
 std::string layer_text(const Layer& layer) {
   std::string text = "    {\"weights\": [\n";
   for (Index row = 0; row < layer.weights.rows(); ++row) {
@@ -75,6 +84,7 @@ std::string model_text(const Model& model) {
   add("input_names", json_list(model.input_names));
   add("target_names", json_list(model.target_names));
   if (!model.classification.empty()) add("classification", classification_text(model.classification));
+  if (!model.categories.empty()) add("categories", categories_text(model.categories));
   const Activation& activation = model.network.activation();
   if (activation != Activation::relu) add("activation", json_text(to_string(activation)));
   if (has_parameter(activation)) add("activation_parameter", json_text(activation.parameter));
@@ -110,6 +120,7 @@ void check_writable(const Model& model, const std::string& path) {
   if (!model.classification.empty()) {
     require(classification_problem(model.classification, model.target_names.size(), network.output_activation()));
   }
+  require(categories_problem(model.categories, model.input_names));
   const TrainingRecord& record = model.training;
   for (const std::string* text : {&record.version, &record.strategy, &record.loss, &record.status}) {
     if (!detail::is_valid_utf8(*text)) require(fmt::format("training: {} is not UTF-8 text", shown(*text)));
@@ -290,6 +301,15 @@ Classification read_classification(const Field& field) {
   link.expected("'softmax', 'logistic' or 'none'");
 }
 
+std::vector<Category> read_categories(const Field& field) {
+  std::vector<Category> categories;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const Field category = field.element(i);
+    categories.push_back({category.member("column").text(), category.member("levels").texts()});
+  }
+  return categories;
+}
+
 /// Files of ReLU networks need not say so.
 Activation read_activation(const Field& root) {
   if (!root.has("activation")) return Activation::relu;
@@ -330,6 +350,10 @@ Model read_model(const Field& root) {
   if (root.has("classification")) {
     model.classification = read_classification(root.member("classification"));
     root.require(classification_problem(model.classification, targets, output));
+  }
+  if (root.has("categories")) {
+    model.categories = read_categories(root.member("categories"));
+    root.require(categories_problem(model.categories, model.input_names));
   }
   return model;
 }

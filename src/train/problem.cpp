@@ -83,6 +83,11 @@ void check_suits(const Dataset& data, const TrainOptions& options) {
     fail(fmt::format("fixed_output: {} x {}, expected {} x {} (targets x units of the last hidden layer)",
                      weights.rows(), weights.cols(), data.targets.rows(), options.hidden.back()));
   }
+  const Model* start = std::get_if<Model>(&options.init);
+  const bool have_texts = start != nullptr && !start->categories.empty() && !data.categories.empty();
+  if (have_texts && start->categories != data.categories) {
+    fail("init: a model of other texts in its columns of text, expected those of the data");
+  }
   if (data.classification.empty()) return;
   const Loss& loss = options.loss;
   if (!is_for_classes(loss) || link_of(loss) != data.classification.link) {

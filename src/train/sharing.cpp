@@ -144,13 +144,8 @@ std::vector<Index> passed_begins(const Dataset& data, const Ranks& ranks) {
 }
 
 Dataset with_columns(const Dataset& data, Matrix inputs, Matrix targets, const Matrix& weights) {
-  return {std::move(inputs),
-          std::move(targets),
-          data.input_names,
-          data.target_names,
-          weights.transpose(),
-          data.classification,
-          {}};
+  return {std::move(inputs),   std::move(targets),  data.input_names, data.target_names,
+          weights.transpose(), data.classification, data.categories,  {}};
 }
 
 /// These samples, on every rank.

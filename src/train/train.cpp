@@ -146,7 +146,8 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
                   data.input_names,
                   data.target_names,
                   training_record(data, options, planned, kept, clock.seconds()),
-                  data.classification};
+                  data.classification,
+                  data.categories};
   if (has_fixed_output(options)) move_target_scale(result.model);
   if (options.group_lasso > 0 && !options.constraints.names_units())
     result.removed_units = remove_constant_units(result.model.network);

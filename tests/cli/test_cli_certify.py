@@ -28,6 +28,23 @@ def test_certificate_of_a_trained_model(relufit: Program) -> None:
     assert "no network of one hidden layer, of any width, is below" in text
 
 
+def test_sample_weights_of_classes(relufit: Program) -> None:
+    """The objective is that of the file in which every row stands as often as its weight says."""
+    rng = np.random.default_rng(1)
+    inputs, weights = rng.normal(size=(20, 2)), rng.integers(1, 4, 20)
+    rows = np.column_stack([inputs, inputs[:, 0] + rng.normal(size=20) > 0, weights]).astype(float)
+    write_csv(relufit.folder / "weighted.csv", ["a", "b", "y", "w"], rows)
+    write_csv(relufit.folder / "repeated.csv", ["a", "b", "y", "w"], np.repeat(rows, weights, axis=0))
+    options = ["--targets", "y", "--inputs", "a,b", "--task", "classify", "--loss", "logistic", "--hidden", 2]
+    relufit("train", "weighted.csv", *options, "--ridge", 0.05, "--model", "m.json")
+    # The ridge counts rows: the same in all is less per row where there are more.
+    options = ["--sample-weights", "w", "--ridge", 0.05, "--time-limit", 1]
+    found = relufit.json("certify", "m.json", "weighted.csv", *options)
+    ridge = 0.05 * len(rows) / weights.sum()
+    repeated = relufit.json("certify", "m.json", "repeated.csv", "--ridge", ridge, "--time-limit", 1)
+    assert abs(found["objective"] - repeated["objective"]) <= 1e-9 * repeated["objective"]
+
+
 def test_bad_input(relufit: Program) -> None:
     prepare(relufit)
     for arguments, message in [

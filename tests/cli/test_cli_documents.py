@@ -23,7 +23,8 @@ def commands(document: str) -> list[str]:
     """Indented lines, in order, that call the program or prepare a file for it; continued lines are one."""
     text = FENCED.sub("", (REPOSITORY / document).read_text(encoding="utf-8")).replace(" \\\n", " ")
     lines = re.findall(r"^    (\S.*)$", text, flags=re.MULTILINE)
-    wanted = [line for line in lines if line.startswith(("relufit ", "head ", "csdp ", "python -m relufit "))]
+    programs = ("relufit ", "head ", "printf ", "csdp ", "python -m relufit ", "python -c ")
+    wanted = [line for line in lines if line.startswith(programs)]
     return [line for line in wanted if not SYNOPSIS.search(line) and LONG not in line]
 
 

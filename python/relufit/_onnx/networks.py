@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Classification, Model
-from .shared import CLASSES, NAMES
+from .shared import CATEGORIES, CLASSES, NAMES
 from .values import Affine, Array, Inputs, Labels, Probabilities, ProbabilityMaps, Seen, Units
 
 Activation = tuple[str, "float | None"]
@@ -34,6 +34,7 @@ def model_of(outputs: list[Any], metadata: dict[str, Any]) -> Model:
         activation=activation,
         activation_parameter=parameter,
         skip_connections=skips,
+        categories=metadata.get(CATEGORIES),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from .._core import Model
 from .networks import model_of
 from .operators import FOLDED, OPERATORS, read_source
-from .shared import CLASSES, NAMES, OLDEST_OPSET, onnx_package
+from .shared import CATEGORIES, CLASSES, NAMES, OLDEST_OPSET, onnx_package
 from .values import Affine, Array, Inputs, Source
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
     """What `to_onnx` wrote."""
     found = {}
     for entry in proto.metadata_props:
-        if entry.key not in (*NAMES, CLASSES):
+        if entry.key not in (*NAMES, CLASSES, CATEGORIES):
             continue
         try:
             found[entry.key] = json.loads(entry.value)
@@ -188,4 +188,9 @@ def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
         names = found.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"metadata {key}: {names!r}, expected a list of texts")
+    categories = found.get(CATEGORIES, {})
+    if not isinstance(categories, dict) or not all(
+        isinstance(levels, list) and all(isinstance(level, str) for level in levels) for levels in categories.values()
+    ):
+        raise ValueError(f"metadata {CATEGORIES}: {categories!r}, expected lists of texts by column")
     return found

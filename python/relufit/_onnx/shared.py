@@ -6,6 +6,7 @@ from typing import Any
 
 NAMES = ("relufit.input_names", "relufit.target_names")  # keys of the model's metadata
 CLASSES = "relufit.classification"
+CATEGORIES = "relufit.categories"
 OLDEST_OPSET = 7  # in older ones operands are repeated as attributes say
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import Classification, Model, version
-from .shared import CLASSES, NAMES, OLDEST_OPSET, onnx_package
+from .shared import CATEGORIES, CLASSES, NAMES, OLDEST_OPSET, onnx_package
 
 if TYPE_CHECKING:
     import onnx
@@ -34,7 +34,8 @@ def to_onnx(
     connections: Concat) of the given opset, at least 7. Scalings are folded into the layers; but in single precision
     the offsets of the inputs are subtracted first, since products of years or timestamps would lose what differs among
     them. The names of the columns are in the model's metadata, as JSON lists under relufit.input_names and
-    relufit.target_names.
+    relufit.target_names. Columns of text are inputs of 0 and 1, named column=text, for each of the texts that
+    relufit.categories there has.
 
     A classification has more outputs: "outputs" are the scores, "probabilities" (samples, classes) their softmax (of
     one score z: that of 0 and z, which is the logistic function; none with the hinge loss), "label" (samples,) the
@@ -71,6 +72,8 @@ def to_onnx(
         producer_version=version,
     )
     properties: dict[str, Any] = dict(zip(NAMES, (model.input_names, model.target_names)))
+    if model.categories:
+        properties[CATEGORIES] = model.categories
     if model.classification is not None:
         properties[CLASSES] = {key: getattr(model.classification, key) for key in ("label", "classes", "link")}
     helper.set_model_props(proto, {key: json.dumps(value) for key, value in properties.items()})

@@ -165,6 +165,16 @@ const std::vector<BadModel>& bad_models() {
       {[](json& j) { j["training"]["seed"] = 4294967296; }, "training.seed: 4294967296, expected an integer"},
       {[](json& j) { j["training"]["samples"] = 1.5; }, "training.samples: 1.5, expected an integer"},
       {[](json& j) { j["training"]["seconds"] = "long"; }, "training.seconds: 'long', expected a number"},
+      {[](json& j) { j["categories"] = 1; }, "categories: 1, expected an array"},
+      {[](json& j) { j["categories"][0]["column"] = "c"; }, "categories[0].levels: missing"},
+      {[](json& j) {
+         j["categories"][0] = {{"column", 2}, {"levels", {"a", "b"}}};
+       },
+       "categories[0].column: 2, expected a text"},
+      {[](json& j) {
+         j["categories"][0] = {{"column", "c"}, {"levels", {"a", "b"}}};
+       },
+       "categories[0]: no input 'c=a' for a level"},
   };
   return cases;
 }
