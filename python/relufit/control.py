@@ -12,7 +12,7 @@ point, for the network's function and as `predict` computes it (docs/control.md)
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +20,12 @@ from numpy.typing import ArrayLike
 
 from ._core import Model
 from ._proof.enclosure import Network
-from ._proof.frame import Frame, contains, finite_array, framed, matrix_and_limits
+from ._proof.frame import Frame, contains, finite_array, framed, matrix_and_limits, moved_into
 from ._proof.law import Region, check_cover, read_law
 from ._proof.programs import rounding
 from ._proof.search import Largest, Objectives, Root, Search
 
 __all__ = ["Invariance", "LawError", "OutputRange", "box", "invariance", "law_error", "output_range"]
-
-Polytope = "tuple[ArrayLike, ArrayLike]"
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ def output_range(
     signs = np.vstack([np.eye(outputs), -np.eye(outputs)])
     none = np.zeros(2 * outputs)
     objectives = Objectives(signs, np.zeros((2 * outputs, len(frame.middle))), none, none)
-    result = _search(model, frame, [Root(frame.cell, objectives, _evaluation(model, frame, signs))], limits)
+    result = _search(model, frame, [_whole(model, frame, objectives, lambda _, predicted: predicted @ signs.T)], limits)
     return OutputRange(
         lower=-result.bounds[outputs:],
         upper=result.bounds[:outputs],
@@ -220,7 +218,7 @@ def invariance(
         successors = points @ transition.T + predicted @ effect.T + constant
         return successors @ sides.T - frame.limits
 
-    result = _search(model, frame, [Root(frame.cell, objectives, _evaluation(model, frame, excess))], limits)
+    result = _search(model, frame, [_whole(model, frame, objectives, excess)], limits)
     proven, outside = (result.bounds <= 0).all(), (result.found > margins).any()
     status = "invariant" if proven else "violated" if outside else "open"
     return Invariance(status, -result.bounds, -result.found, result.points, result.cells)
@@ -242,6 +240,12 @@ def _options(**values: object) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}  # type: ignore[arg-type]
 
 
+def _whole(
+    model: Model, frame: Frame, objectives: Objectives, values: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Root:
+    return Root(frame.cell, objectives, _evaluation(model, frame, (frame.rows, frame.limits), values))
+
+
 def _law_root(model: Model, frame: Frame, region: Region, tolerance: float) -> Root:
     """Errors F - u and u - F of each output, where the region and the polytope meet."""
     outputs = len(region.offset)
@@ -253,20 +257,24 @@ def _law_root(model: Model, frame: Frame, region: Region, tolerance: float) -> R
 
     def errors(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         difference = predicted - (points @ region.gain.T + region.offset)
-        values = np.hstack([difference, -difference])
-        return np.where(contains(region.rows, region.limits, points)[:, np.newaxis], values, -np.inf)
+        return np.hstack([difference, -difference])
 
-    return Root(frame.cell.cut(rows, limits), objectives, _evaluation(model, frame, errors))
+    both = np.vstack([frame.rows, region.rows]), np.append(frame.limits, region.limits)
+    return Root(frame.cell.cut(rows, limits), objectives, _evaluation(model, frame, both, errors))
 
 
-def _evaluation(model: Model, frame: Frame, objectives: object):
-    """From points d to raw points and values; objectives(points, predicted), or a matrix of what is made of outputs."""
+def _evaluation(
+    model: Model,
+    frame: Frame,
+    polytope: tuple[np.ndarray, np.ndarray],
+    values: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """From points d to raw points of a polytope and values(points, predicted), -infinity where that fails."""
 
     def evaluate(d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        points = frame.points(d)
-        predicted = model.predict(points)
-        values = objectives(points, predicted) if callable(objectives) else predicted @ objectives.T
-        return points, np.where(contains(frame.rows, frame.limits, points)[:, np.newaxis], values, -np.inf)
+        points = moved_into(*polytope, frame.points(d))
+        inside = contains(*polytope, points)
+        return points, np.where(inside[:, np.newaxis], values(points, model.predict(points)), -np.inf)
 
     return evaluate
 

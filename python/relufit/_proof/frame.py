@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from .programs import EPSILON, Cell, Programs, new_solver, rounding
 
+PASSES = 3
+
 
 def matrix_and_limits(name: str, pair: object, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """(A, b) of A x <= b as arrays of doubles; ValueError otherwise."""
@@ -75,6 +77,18 @@ def contains(rows: np.ndarray, limits: np.ndarray, points: np.ndarray) -> np.nda
     """Whether A x <= b for raw points, up to the rounding of A x, which `Frame.constraints` allows for."""
     margin = rounding(points.shape[1]) / 4 * (np.abs(points) @ np.abs(rows).T + np.abs(limits))
     return (points @ rows.T <= limits + margin).all(axis=1)
+
+
+def moved_into(rows: np.ndarray, limits: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Raw points that are outside by little, projected onto the sides that they miss, some times."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    for _ in range(PASSES):
+        if contains(rows, limits, points).all():
+            break
+        for row, limit, square in zip(rows, limits, squares):
+            if square > 0:
+                points = points - np.outer(np.maximum(points @ row - limit, 0) / square, row)
+    return points
 
 
 def framed(name: str, rows: np.ndarray, limits: np.ndarray) -> Frame:

@@ -44,27 +44,32 @@ def check_cover(frame: Frame, regions: list[Region], tolerance: float) -> None:
     """ValueError with a point, unless every point of the polytope is proven to be in a region, wider by the tolerance.
 
     A piece of the polytope is empty, or the region that has its center is taken away from it, which leaves a piece
-    beyond each of the region's sides. Every piece that is left in the end is proven to be empty.
+    beyond each of the region's sides. Every piece that is left in the end is proven to be empty, or else refused.
     """
     sides = [frame.constraints(region.rows, region.limits, tolerance) for region in regions]
     programs = Programs(len(frame.middle))
     pieces: list[tuple[Cell, frozenset[int]]] = [(frame.cell, frozenset())]
-    while pieces:
+    missed: list[tuple[float, list[float]]] = []
+    while pieces and not (missed and missed[-1][0] > ROUNDING):
         piece, taken = pieces.pop()
         empty, center = programs.enter(piece)
         if empty:
             continue
-        number, outside = _nearest(piece.middle() if center is None else center, sides, taken)
+        middle = piece.middle() if center is None else center
+        number, outside = _nearest(middle, sides, taken)
         if number is None:
-            x = frame.points(piece.middle() if center is None else center).tolist()
-            raise ValueError(
-                f"law: x = {x} is not proven to be in a region, the nearest is {max(outside, 0) + tolerance:.1e} away, "
-                "expected regions that cover the polytope, or a larger tolerance"
-            )
+            missed.append((outside, frame.points(middle).tolist()))
+            continue
         rows, limits = sides[number]
         for k in range(len(limits)):
             beyond = piece.cut(np.vstack([rows[:k], -rows[k : k + 1]]), np.append(limits[:k], -limits[k]))
             pieces.append((beyond, taken | {number}))
+    if missed:
+        outside, x = max(missed)
+        raise ValueError(
+            f"law: x = {x} is not proven to be in a region, the nearest is {max(outside, 0) + tolerance:.1e} away, "
+            "expected regions that cover the polytope, or a larger tolerance"
+        )
 
 
 def _nearest(

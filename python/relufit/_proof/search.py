@@ -16,7 +16,8 @@ from .programs import Cell, Programs, rounding
 
 TINY = 1e-13  # of a unit's size: what a sign could change is left to the bounds
 
-INWARDS = (0.0, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-6)
+
+INWARDS = (0.0, 1e-12, 1e-10, 1e-9, 1e-8, 1e-6)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,11 @@ class Search:
             stages, infinite = self._network.stages, np.full(len(self._found), np.inf)
             signs = [np.zeros(stage.units, dtype=int) for stage in stages]
             ranges = [np.full(stage.units, np.inf) for stage in stages]
-            self._push(_Node(root, root.cell, signs, [-r for r in ranges], ranges, infinite))
+            node = _Node(root, root.cell, signs, [-r for r in ranges], ranges, infinite)
+            # Without a linear program: what there is to say of a root that is never visited.
+            outputs = self._network.outputs(lambda stage, z: self._relax(node, stage, z, programs=False))  # noqa: B023
+            node.bounds = root.objectives.upper(outputs).largest(root.cell)
+            self._push(_Node(root, root.cell, node.signs, node.least, node.most, node.bounds))
         while self._open and time.monotonic() < self._end:
             node = heapq.heappop(self._open)[-1]
             if self._is_open(node).any():
@@ -126,12 +131,12 @@ class Search:
         for child in divided:
             self._push(child)
 
-    def _relax(self, node: _Node, stage: int, z: Band) -> Band:
+    def _relax(self, node: _Node, stage: int, z: Band, programs: bool = True) -> Band:
         """Signs that are proven, ranges of the other units, and the functions around their ReLUs."""
         signs, least, most = node.signs[stage].copy(), node.least[stage].copy(), node.most[stage].copy()
         np.minimum(most, z.upper.largest(node.cell), out=most)
         np.maximum(least, -(-z.lower).largest(node.cell), out=least)
-        for unit in np.flatnonzero((signs == 0) & (least < 0) & (most > 0)):
+        for unit in np.flatnonzero((signs == 0) & (least < 0) & (most > 0) & programs):
             for ends, part, sign in ((most, z.upper, 1), (least, -z.lower, -1)):
                 bound = self._programs.maximum(part.slopes[unit])[0] + part.offsets[unit]
                 bound += rounding(0) * (abs(bound) + abs(part.offsets[unit]))
@@ -147,20 +152,19 @@ class Search:
     def _bound(self, node: _Node, outputs: Band, center: np.ndarray | None) -> None:
         upper = node.root.objectives.upper(outputs)
         node.bounds = np.minimum(node.bounds, upper.largest(node.cell))
-        points = [] if center is None else [center]
+        inner = node.cell.middle() if center is None else center
+        points = [inner]
         for k in np.flatnonzero(self._is_open(node)):
             bound, point = self._programs.maximum(upper.slopes[k])
             bound += upper.offsets[k]
             node.bounds[k] = min(node.bounds[k], bound + rounding(0) * (abs(bound) + abs(upper.offsets[k])))
             if point is not None:
                 points.append(point)
-        if points:
-            self._try(node.root, np.array(points), center)
+        # Corners of the cell may be outside of what is not widened by tolerances; some points near them are not.
+        corners = np.array(points)
+        self._try(node.root, np.vstack([corners + share * (inner - corners) for share in INWARDS]))
 
-    def _try(self, root: Root, points: np.ndarray, center: np.ndarray | None) -> None:
-        """Values at points, and at some nearer to the center: those of the solver may be outside by its tolerance."""
-        if center is not None:
-            points = np.vstack([points + share * (center - points) for share in INWARDS])
+    def _try(self, root: Root, points: np.ndarray) -> None:
         raw, values = root.evaluate(points)
         best = values.argmax(axis=0)
         largest = values[best, np.arange(len(best))]
