@@ -16,6 +16,8 @@ import numpy as np
 from scipy.linalg import block_diag, solve_discrete_are
 from scipy.optimize import linprog
 
+Region = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # A, b, K, k: u = K x + k where A x <= b
+
 THIN = 1e-9  # regions without a ball of this radius are the borders of others
 
 
@@ -50,7 +52,7 @@ def condensed(
     )
 
 
-def explicit_law(program: Program, lower: np.ndarray, upper: np.ndarray, inputs: int) -> list[tuple]:
+def explicit_law(program: Program, lower: np.ndarray, upper: np.ndarray, inputs: int) -> list[Region]:
     """Regions (A, b, K, k) within the box of states; u are the first so many entries of U."""
     states, count = len(lower), len(program.hessian)
     unit = np.eye(states)
@@ -72,6 +74,28 @@ def explicit_law(program: Program, lower: np.ndarray, upper: np.ndarray, inputs:
     return law
 
 
+def law_values(law: list[Region], states: np.ndarray) -> np.ndarray:
+    """Inputs (states, inputs) by searching the region of each state."""
+    values = np.full((len(states), len(law[0][3])), np.nan)
+    for rows, limits, gain, offset in law:
+        inside = (states @ rows.T <= limits + THIN * np.linalg.norm(rows, axis=1)).all(axis=1)
+        values[inside] = states[inside] @ gain.T + offset
+    assert not np.isnan(values).any(), "states outside of all regions"
+    return values
+
+
+def corners(region: Region) -> np.ndarray:
+    """Of its polytope: where as many sides meet as there are states."""
+    rows, limits = region[:2]
+    found = []
+    for chosen in map(list, itertools.combinations(range(len(limits)), rows.shape[1])):
+        if abs(np.linalg.det(rows[chosen])) > THIN:
+            point = np.linalg.solve(rows[chosen], limits[chosen])
+            if (rows @ point <= limits + THIN).all():
+                found.append(point)
+    return np.array(found)
+
+
 def _affine(program: Program, active: list[int]) -> tuple[np.ndarray, ...] | None:
     """Slopes and offsets of U and of the multipliers; None where the active constraints are not independent."""
     rows = program.rows[active]
@@ -91,7 +115,9 @@ def _needed(rows: np.ndarray, limits: np.ndarray) -> np.ndarray | None:
     flat = norms < 1e-12
     if (limits[flat] < 0).any():
         return None
-    center = linprog(np.append(np.zeros(rows.shape[1]), -1), np.column_stack([rows, norms]), limits, bounds=(None, None))
+    center = linprog(
+        np.append(np.zeros(rows.shape[1]), -1), np.column_stack([rows, norms]), limits, bounds=(None, None)
+    )
     if not center.success or center.x[-1] < THIN:
         return None
     kept = np.flatnonzero(~flat)

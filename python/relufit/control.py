@@ -35,9 +35,9 @@ class LawError:
     bound: float
     """No error of any output is above, anywhere in the polytope."""
     found: float
-    """The largest that was found, at `point`, as `predict` computes it."""
+    """The largest that was found, at `point`, as `predict` computes it; -infinity, and nan, where none was tried."""
     point: np.ndarray
-    """(inputs,): where; nan, where no point was found in the polytope."""
+    """(inputs,): in the polytope and in the region of the law, up to the rounding of A x."""
     output_bounds: np.ndarray
     """(outputs,): the same for each output by itself."""
     output_found: np.ndarray
@@ -77,7 +77,7 @@ class Invariance:
     """"invariant": proven. "violated": `points` has one whose successor is outside. "open": neither, by rounding or by
     the time limit."""
     slack: np.ndarray
-    """Of each side A_i x <= b_i no successor has less: >= 0 is the proof."""
+    """b_i - a_i'x+ of each side is not less, for any successor: >= 0 is the proof."""
     found: np.ndarray
     """The least slack found."""
     points: np.ndarray
@@ -193,8 +193,8 @@ def invariance(
     """Whether x+ = A x + B F(x) + c is in a polytope for every x in it.
 
     A is (inputs, inputs), B (inputs, outputs), the offset c (inputs,), default 0. Other parameters and errors are those
-    of `law_error`. For disturbances w move the sides of the successor inwards: give c and read `slack`, which must then
-    be at least the largest A_i w of each side.
+    of `law_error`. With a disturbance, x+ = A x + B F(x) + c + w, the polytope is invariant if the slack of each side
+    a'x <= b is at least the largest a'w.
     """
     frame = _frame(model, "polytope", polytope)
     limits = _options(accuracy=accuracy, time_limit=time_limit)

@@ -71,13 +71,14 @@ def first_inputs(states: np.ndarray) -> np.ndarray:
 
 
 def test_mpc_law(run_example: Run, tmp_path: Path) -> None:
-    assert "exact on the grid: 1 of 1" in run_example("mpc")
+    assert "proven to be the law: 1 of 1" in run_example("mpc")
     data = read_csv(tmp_path / "states0.csv")
     states = np.column_stack([data[name] for name in STATES])
     np.testing.assert_allclose(data["input"], first_inputs(states), rtol=0, atol=1e-12)
 
     model = load_model(tmp_path / "law0.json")
-    assert [len(layer["bias"]) for layer in model["layers"]] == [3, 2, 1]
+    assert [len(layer["bias"]) for layer in model["layers"]] == [1, 1, 1]
+    assert model["activation"] == "hard-tanh"
     # Finer than the script's own grid of states, and with other points.
     fine = np.stack(np.meshgrid(*(np.linspace(-limit, limit, 332) for limit in (5, 3))), axis=-1).reshape(-1, 2)
     expected = first_inputs(fine)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-
 import relufit
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 Region = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -60,7 +59,9 @@ def vertices(rows: np.ndarray, limits: np.ndarray, among: np.ndarray, offsets: n
     return np.array(found)
 
 
-def largest_error_at_vertices(model: relufit.Model, rows: np.ndarray, limits: np.ndarray, law: list[Region]) -> np.ndarray:
+def largest_error_at_vertices(
+    model: relufit.Model, rows: np.ndarray, limits: np.ndarray, law: list[Region]
+) -> np.ndarray:
     """Per output; one layer of ReLUs: F - u is affine between all of their lines."""
     weights, bias = model.layers[0]
     worst = np.zeros(model.widths[-1])

@@ -7,14 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import relufit
 from laws import grid, largest_error_at_vertices, law_of, law_values, maximum_by_milp, one_layer, random_law
 from models import random_classifier, random_inputs, random_model
 
-import relufit
-
 pytest.importorskip("highspy")
-from relufit import control  # noqa: E402
-from relufit._proof.programs import Cell, Programs  # noqa: E402
+from relufit import control
+from relufit._proof.programs import Cell, Programs
 
 UNIT = control.box([-1.0, -1.0], [1.0, 1.0])
 
@@ -82,8 +81,10 @@ def test_error_on_a_grid(seed: int) -> None:
     """Deep networks with all activations: no point of a fine grid is above the bound, and one is near it."""
     activation = ("relu", "leaky-relu", "absolute", "clipped-relu", "hard-tanh", "relu")[seed]
     rng = np.random.default_rng(seed)
-    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in ((2, 4), (4 + 2 * (seed == 5), 3), (3 + 2 * (seed == 5), 2))]
-    model = relufit.Model(layers, activation=activation, skip_connections=seed == 5)
+    skips = 2 * (seed == 5)
+    sizes = ((2, 4), (4 + skips, 3), (3 + skips, 2))
+    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in sizes]
+    model = relufit.Model(layers, activation=activation, skip_connections=bool(skips))
     law = random_law(seed, 2, 2, 3)
     found = control.law_error(model, UNIT, law)
     points = grid(-np.ones(2), np.ones(2), 301)
@@ -217,6 +218,9 @@ def test_holes_of_a_law_are_found() -> None:
     with pytest.raises(ValueError, match="or a larger tolerance"):
         control.law_error(model, UNIT, narrow)
     assert control.law_error(model, UNIT, narrow, tolerance=1e-5).status == "complete"
+    trivial = [(np.vstack([a, [[0, 0]]]), np.append(b, 0.0), gain, offset) for a, b, gain, offset in inside]
+    never = (np.zeros((1, 2)), [-1.0], [[0.0, 0.0]], [1e3])
+    assert control.law_error(model, UNIT, [*trivial, never]).bound == control.law_error(model, UNIT, inside).bound
 
 
 def test_time_limit_gives_a_bracket() -> None:

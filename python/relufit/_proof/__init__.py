@@ -1,1 +1,1 @@
-"""Largest values of piecewise affine functions of networks over polytopes, proven in floating point (docs/control.md)."""
+"""Largest values of networks over polytopes, proven in floating point: docs/control.md, `relufit.control`."""

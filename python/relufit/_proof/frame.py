@@ -64,7 +64,9 @@ class Frame:
         return np.abs(rows) @ (np.abs(self.middle) + self.radius)
 
     def constraints(self, rows: np.ndarray, limits: np.ndarray, tolerance: float = 0) -> tuple[np.ndarray, np.ndarray]:
-        """G, g for A x <= b, wider by rounding, and by the tolerance in the length of d."""
+        """G, g for A x <= b, wider by rounding, and by a tolerance in the length of d; without rows 0 <= b that hold."""
+        says = (rows != 0).any(axis=1) | (limits < 0)
+        rows, limits = rows[says], limits[says]
         slopes = self.slopes(rows)
         size = powers_of_two(np.abs(slopes).max(axis=1, initial=0))
         slopes = slopes / size[:, np.newaxis]

@@ -69,7 +69,7 @@ class Cell:
 
 
 class Programs:
-    """Linear programs over one cell after the other. Columns: d, and the distance s to all rows (G d + |G_i| s <= g)."""
+    """Linear programs over one cell after the other; columns d and the distance s to all sides, G d + |G_i| s <= g."""
 
     def __init__(self, dimension: int) -> None:
         self._highspy, self._solver = new_solver()
@@ -83,13 +83,15 @@ class Programs:
         self.cell: Cell | None = None
 
     def enter(self, cell: Cell) -> tuple[bool, np.ndarray | None]:
-        """Takes a cell: whether it is proven to be empty, and otherwise the center of a ball in it, None if not found."""
+        """Takes a cell: whether it is proven to be empty; else the center of a large ball in it, None if not found."""
         self.cell = cell
+        if (~cell.rows.any(axis=1) & (cell.limits < 0)).any() or (cell.lower > cell.upper).any():
+            return True, None
         none = np.zeros(cell.rows.shape[1])
         self._load(cell)
         solution = self._farthest()
         if solution is None:
-            return bool((cell.lower > cell.upper).any()), None
+            return False, None
         point, distance, multipliers = solution
         if cell.bound(none, multipliers) < 0:
             return True, None
