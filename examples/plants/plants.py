@@ -29,9 +29,9 @@ from explicit import Region, condensed, corners, explicit_law, law_values
 
 EXACT = 1e-9  # rounding and the tolerance of the regions are near 1e-11, a bend in the wrong place far above
 TOLERANCE = 1e-12
-INSIDE = 10  # random samples in each region
-ROUNDS = 20
-ADAM_SEEDS = 5
+INSIDE = 8  # random samples in each region
+STARTS, ROUNDS = 300, 10
+LARGE, ADAM_STEPS = 20, 10_000
 STATES = 2000  # of which the time of evaluation is taken
 
 
@@ -43,23 +43,22 @@ class Plant:
     input_cost: np.ndarray
     domain: np.ndarray
     horizon: int
-    hidden: tuple[int, ...]  # of relufit's network
-    similar: tuple[int, ...]  # ReLUs in layers with as many numbers
-    larger: tuple[int, ...]
+    hidden: tuple[int, ...]  # clips in each layer
+    kept: tuple[np.ndarray, np.ndarray]  # states that the closed loop is to keep
 
 
 def plants() -> dict[str, Plant]:
     spring = expm(0.5 * np.array([[0, 1, 0], [-1, -0.1, 1], [0, 0, 0]]))  # steps of half a second
     rooms, heaters = np.array([[0.85, 0.12], [0.12, 0.85]]), np.array([[0.3, 0.06], [0.06, 0.3]])
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    polygon = np.column_stack([np.cos(angles), np.sin(angles)]) @ [[1, 0.2], [0, 0.9]], np.full(16, 2.6)
+    warm = np.full(2, 6.0)
     return {
         "oscillator": Plant(
-            spring[:2, :2], spring[:2, 2:], np.diag([1, 0.2]), 0.05 * np.eye(1), np.full(2, 3.0), 4,
-            (2, 1, 1), (3, 2), (20, 20),
+            spring[:2, :2], spring[:2, 2:], np.diag([1, 0.2]), 0.05 * np.eye(1), np.full(2, 3.0), 4, (2, 1, 1), polygon
         ),
-        "heating": Plant(
-            rooms, heaters, np.eye(2), 0.1 * np.eye(2), np.full(2, 6.0), 2, (4, 2), (5, 4), (20, 20),
-        ),
-    }  # fmt: skip
+        "heating": Plant(rooms, heaters, np.eye(2), 0.1 * np.eye(2), warm, 2, (4, 2), control.box(-warm, warm)),
+    }
 
 
 def samples_of(law: list[Region], generator: np.random.Generator) -> np.ndarray:
@@ -71,7 +70,7 @@ def samples_of(law: list[Region], generator: np.random.Generator) -> np.ndarray:
     return np.vstack(states)
 
 
-def train_until_proven(plant: Plant, law: list[Region], time_limit: float) -> tuple[Model, control.LawError]:
+def train_until_proven(plant: Plant, law: list[Region]) -> tuple[Model, control.LawError]:
     """Adds to the samples where the network is farthest from the law, until it is proven to be the law."""
     domain = control.box(-plant.domain, plant.domain)
     states = samples_of(law, np.random.default_rng(0))
@@ -79,36 +78,83 @@ def train_until_proven(plant: Plant, law: list[Region], time_limit: float) -> tu
         began = time.perf_counter()
         trained = relufit.train(
             states, law_values(law, states), plant.hidden, activation="hard-tanh", skip_connections=True,
-            loss="exact", iterations=5, starts=100_000, seed=attempt, time_limit=time_limit,
+            loss="exact", iterations=20, starts=STARTS, seed=attempt,
         )  # fmt: skip
         seconds = time.perf_counter() - began
-        proof = control.law_error(trained.model, domain, law, tolerance=TOLERANCE)
+        model = trained.model.folded()  # on raw data: its scalings are in its weights
+        proof = control.law_error(model, domain, law, tolerance=TOLERANCE)
         print(f"| {len(states)} | {trained.best_start + 1} | {seconds:.1f} "
               f"| {trained.evaluation.all.largest_error:.1e} | {proof.found:.1e} | {proof.bound:.1e} "
               f"| {time.perf_counter() - began - seconds:.1f} |", flush=True)  # fmt: skip
         if proof.bound <= EXACT:
             break
         states = np.vstack([states, proof.output_points])
-    return trained.model, proof
+    return model, proof
 
 
-def trained_by_adam(hidden: tuple[int, ...], plant: Plant, law: list[Region]) -> Model:
-    """The best of some seeds, on many random states and the corners."""
+def large_network_by_adam(plant: Plant, states: np.ndarray, inputs: np.ndarray, seed: int) -> tuple[float, Model]:
+    """Two layers of ReLUs by scikit-learn: its loss and the network."""
+    network = MLPRegressor(
+        hidden_layer_sizes=(LARGE, LARGE), solver="adam", alpha=0, learning_rate_init=0.005, max_iter=1000, tol=1e-7,
+        n_iter_no_change=100, random_state=seed,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(states, inputs if inputs.shape[1] > 1 else inputs[:, 0])
+    return network.loss_, Model([(weights.T, bias) for weights, bias in zip(network.coefs_, network.intercepts_)])
+
+
+def same_network_by_adam(plant: Plant, states: np.ndarray, inputs: np.ndarray, seed: int) -> tuple[float, Model]:
+    """The layers of relufit's network, clips that see the states as well, on all samples at once."""
+    generator, scaled = np.random.default_rng(seed), states / plant.domain
+    widths, dimension = [*plant.hidden, inputs.shape[1]], states.shape[1]
+    seen = [dimension, *(width + dimension for width in plant.hidden)]
+    parameters = [generator.normal(size=(after, before)) for after, before in zip(widths, seen)]
+    parameters += [generator.normal(size=after) / 2 for after in widths]
+    first, second = [np.zeros_like(p) for p in parameters], [np.zeros_like(p) for p in parameters]
+    for step in range(1, ADAM_STEPS + 1):
+        loss, gradients = loss_and_gradients(parameters, scaled, inputs)
+        rate = 0.01 * (1 - step / ADAM_STEPS) / (1 - 0.9**step)
+        for p, g, m, v in zip(parameters, gradients, first, second):
+            m += 0.1 * (g - m)
+            v += 0.001 * (g * g - v)
+            p -= rate * m / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+    layers = list(zip(parameters[: len(widths)], parameters[len(widths) :]))
+    scaling = np.zeros(dimension), plant.domain
+    return loss, Model(layers, input_scaling=scaling, activation="hard-tanh", skip_connections=True).folded()
+
+
+def loss_and_gradients(
+    parameters: list[np.ndarray], states: np.ndarray, inputs: np.ndarray
+) -> tuple[float, list[np.ndarray]]:
+    depth = len(parameters) // 2
+    weights, biases = parameters[:depth], parameters[depth:]
+    seen, z = [states], []
+    for layer in range(depth):
+        z.append(seen[-1] @ weights[layer].T + biases[layer])
+        seen.append(np.hstack([np.clip(z[-1], -1, 1), states]))
+    errors = z[-1] - inputs
+    slope = 2 * errors / len(states)
+    of_weights, of_biases = [], []
+    for layer in reversed(range(depth)):
+        of_weights.insert(0, slope.T @ seen[layer])
+        of_biases.insert(0, slope.sum(axis=0))
+        if layer > 0:
+            back = (slope @ weights[layer])[:, : len(biases[layer - 1])]
+            slope = back * (np.abs(z[layer - 1]) < 1)
+    return float((errors**2).sum() / len(states)), of_weights + of_biases
+
+
+def trained_by_adam(plant: Plant, law: list[Region], seeds: int) -> dict[str, Model]:
+    """Of each kind the best of some seeds, on many random states and the corners."""
     generator = np.random.default_rng(1)
     states = np.vstack([samples_of(law, generator), generator.uniform(-plant.domain, plant.domain, (2000, 2))])
     inputs = law_values(law, states)
-    best, least = None, np.inf
-    for seed in range(ADAM_SEEDS):
-        network = MLPRegressor(
-            hidden, solver="adam", alpha=0, learning_rate_init=0.005, max_iter=1000, tol=1e-7, n_iter_no_change=100,
-            random_state=seed,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            network.fit(states, inputs if inputs.shape[1] > 1 else inputs[:, 0])
-        if network.loss_ < least:
-            best, least = network, network.loss_
-    return Model([(weights.T, bias) for weights, bias in zip(best.coefs_, best.intercepts_)])
+    found = {}
+    for kind in (same_network_by_adam, large_network_by_adam) if seeds else ():
+        _, model = min((kind(plant, states, inputs, seed) for seed in range(seeds)), key=lambda pair: pair[0])
+        found[f"Adam, {'-'.join(map(str, model.widths))}, {model.activation}"] = model
+    return found
 
 
 def numbers_of(layers: list[tuple[np.ndarray, np.ndarray]]) -> int:
@@ -147,7 +193,9 @@ def report(out: Path, plant: Plant, law: list[Region], networks: dict[str, tuple
     """Memory, operations and time of the law by its regions and of networks, with their proven errors."""
     states = np.random.default_rng(2).uniform(-plant.domain, plant.domain, (STATES, len(plant.domain)))
     expected, (inputs, dimension) = law_values(law, states), law[0][2].shape
-    print("| controller | numbers | bytes | multiplications at most | ns | largest error, proven |\n" + "|---" * 6 + "|")
+    print(
+        "| controller | numbers | bytes | multiplications at most | ns | largest error, proven |\n" + "|---" * 6 + "|"
+    )
     sides = sum(len(limits) for _, limits, _, _ in law)
     numbers = sides * (dimension + 1) + len(law) * inputs * (dimension + 1)
     found, nanoseconds = evaluated_in_c(out, "law", law_in_c(law, "law"), plant, states)
@@ -165,19 +213,17 @@ def report(out: Path, plant: Plant, law: list[Region], networks: dict[str, tuple
 
 
 def closed_loop(plant: Plant, model: Model) -> None:
-    domain = control.box(-plant.domain, plant.domain)
-    reach = control.output_range(model, domain)
+    reach = control.output_range(model, control.box(-plant.domain, plant.domain))
     print(f"inputs proven within {reach.lower.min():.9f} and {reach.upper.max():.9f}")
-    loop = control.invariance(model, domain, plant.a, plant.b)
-    print(f"closed loop from the domain into it: {loop.status}, slack {loop.slack.min():.3f}")
+    loop = control.invariance(model, plant.kept, plant.a, plant.b)
+    print(f"a set of {len(loop.slack)} sides under the closed loop: {loop.status}, slack {loop.slack.min():.3f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "examples" / "plants")
     parser.add_argument("--plant", choices=plants(), help="one of them only")
-    parser.add_argument("--seconds", type=float, default=60, help="of each training of relufit, at most")
-    parser.add_argument("--program", help="as for other examples; not used")
+    parser.add_argument("--adam-seeds", type=int, default=5, help="0: without networks trained by Adam")
     arguments = parser.parse_args()
     for name, plant in plants().items():
         if arguments.plant not in (None, name):
@@ -187,15 +233,22 @@ def main() -> None:
         problem = condensed(plant.a, plant.b, plant.state_cost, plant.input_cost, plant.horizon, 1.0)
         law = explicit_law(problem, -plant.domain, plant.domain, plant.b.shape[1])
         print(f"\n{name}, horizon {plant.horizon}: {len(law)} regions\n")
-        columns = ("samples", "starts", "seconds", "error at samples", "error found", "error proven", "seconds of proof")
+        columns = (
+            "samples",
+            "starts",
+            "seconds",
+            "error at samples",
+            "error found",
+            "error proven",
+            "seconds of proof",
+        )
         print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
-        model, proof = train_until_proven(plant, law, arguments.seconds)
+        model, proof = train_until_proven(plant, law)
         model.save(out / "network.json")
-        networks = {f"relufit, {'-'.join(map(str, model.widths))}": (model, proof.bound)}
-        for hidden in (plant.similar, plant.larger):
-            adam = trained_by_adam(hidden, plant, law)
+        networks = {f"relufit, {'-'.join(map(str, model.widths))}, {model.activation}": (model, proof.bound)}
+        for label, adam in trained_by_adam(plant, law, arguments.adam_seeds).items():
             bound = control.law_error(adam, control.box(-plant.domain, plant.domain), law, accuracy=0.01).bound
-            networks[f"Adam, {'-'.join(map(str, adam.widths))}"] = (adam, bound)
+            networks[label] = (adam, bound)
         print()
         report(out, plant, law, networks)
         print()
