@@ -56,7 +56,7 @@ def test_range_by_a_mixed_integer_program(widths: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_error_at_vertices(seed: int) -> None:
     """One hidden layer: the largest error is where lines of units, regions and polytope meet."""
-    inputs, outputs = 1 + seed % 2, 1 + seed // 4
+    inputs, outputs = 1 + seed % 3, 1 + seed // 4
     model, law = one_layer(seed, inputs, 5, outputs), random_law(seed + 100, inputs, outputs, 2)
     rng = np.random.default_rng(seed)
     rows, limits = control.box(-np.ones(inputs), np.ones(inputs))
@@ -221,6 +221,18 @@ def test_holes_of_a_law_are_found() -> None:
     trivial = [(np.vstack([a, [[0, 0]]]), np.append(b, 0.0), gain, offset) for a, b, gain, offset in inside]
     never = (np.zeros((1, 2)), [-1.0], [[0.0, 0.0]], [1e3])
     assert control.law_error(model, UNIT, [*trivial, never]).bound == control.law_error(model, UNIT, inside).bound
+
+
+def test_regions_far_away() -> None:
+    """Most of a law may be outside of the polytope, and sides of its regions very far."""
+    model, law = one_layer(1, 1, 3), random_law(58, 1, 1, 2)
+    far = [(np.vstack([a, [[1.0], [-1.0]]]), np.append(b, [1e6, 1e6]), gain, offset) for a, b, gain, offset in law]
+    elsewhere = (np.array([[1.0]]), np.array([-50.0]), np.zeros((1, 1)), np.array([1e3]))
+    law = [*far, elsewhere, (np.array([[-1e-3]]), *elsewhere[1:])]
+    found = control.law_error(model, control.box([-1.0], [0.5]), law)
+    points = np.linspace(-1, 0.5, 1001)[:, np.newaxis]
+    errors = np.abs(model.predict(points) - law_values(law, points)).max()
+    assert errors <= found.bound <= 1.01 * errors
 
 
 def test_time_limit_gives_a_bracket() -> None:

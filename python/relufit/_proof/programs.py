@@ -18,6 +18,7 @@ import numpy as np
 EPSILON = float(np.finfo(float).eps)
 _FEASIBILITY = 1e-9  # of the solver; no bound depends on it
 _OPTIMALITY = 1e-10
+_SMALL = 1e-12  # smaller entries of rows, whose largest is near 1, are left out
 _THIN, _FAR = 1e-7, 1e3
 
 
@@ -77,6 +78,7 @@ class Programs:
             "presolve": "off",
             "primal_feasibility_tolerance": _FEASIBILITY,
             "dual_feasibility_tolerance": _OPTIMALITY,
+            "small_matrix_value": _SMALL,
         }.items():
             self._solver.setOptionValue(option, value)
         self._columns = np.arange(dimension + 1, dtype=np.int32)
@@ -142,7 +144,7 @@ class Programs:
         program.num_col_, program.num_row_ = dimension + 1, count
         program.sense_ = self._highspy.ObjSense.kMaximize
         program.col_cost_ = np.zeros(dimension + 1)
-        program.col_lower_ = np.append(cell.lower, -4.0 * (dimension + 1))
+        program.col_lower_ = np.append(cell.lower, -infinity)
         program.col_upper_ = np.append(cell.upper, 1.0)
         program.row_lower_, program.row_upper_ = np.full(count, -infinity), cell.limits
         program.a_matrix_.format_ = self._highspy.MatrixFormat.kRowwise
