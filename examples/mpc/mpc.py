@@ -2,8 +2,8 @@
 
     python examples/mpc/mpc.py [--program build/release/relufit] [--out build/examples/mpc] [--seeds 1]
 
-Labels states with a QP solver, trains a network of two clips to fit them exactly, compares it with the QP on a fine grid of
-states, proves its error between them, exports it to C and runs the closed loop with the C code. README.md beside this
+Labels states with a QP solver, trains a network of two clips to fit them exactly, compares it with the QP on a fine grid
+of states, proves its error between them, exports it to C and runs the closed loop with the C code. README.md beside this
 file explains the steps.
 """
 

@@ -2,8 +2,8 @@
 
     python examples/plants/plants.py [--out build/examples/plants] [--plant oscillator|heating]
 
-A mass on a spring, one force, horizon 4; two rooms with a heater each, two inputs, horizon 2. README.md beside this file
-explains the steps.
+A mass on a spring, one force, horizon 4; two rooms with a heater each, two inputs, horizon 2. README.md beside this
+file explains the steps.
 """
 
 from __future__ import annotations
