@@ -2,8 +2,9 @@
 
     python examples/mpc/mpc.py [--program build/release/relufit] [--out build/examples/mpc] [--seeds 1]
 
-Labels states with a QP solver, trains a 2-3-2-1 network to fit them exactly, compares it with the QP on a fine grid of
-states, exports it to C and runs the closed loop with the C code. README.md beside this file explains the steps.
+Labels states with a QP solver, trains a network of two clips to fit them exactly, compares it with the QP on a fine grid
+of states, proves its error between them, exports it to C and runs the closed loop with the C code. README.md beside this
+file explains the steps.
 """
 
 from __future__ import annotations
@@ -17,31 +18,28 @@ from pathlib import Path
 
 import daqp
 import numpy as np
-from scipy.linalg import block_diag, solve_discrete_are
+from explicit import Region, condensed, explicit_law, law_values
+from relufit import Model, control
 
 ROOT = Path(__file__).resolve().parents[2]
 A = np.array([[1.0, 1.0], [0.0, 1.0]])
 B = np.array([[0.5], [1.0]])
 STATE_COST = np.eye(2)
 INPUT_COST = np.array([[0.1]])
+HORIZON = 2
 DOMAIN = np.array([5.0, 3.0])  # |position|, |velocity|
 SAMPLES = 160
 EDGE_SAMPLES = 21  # on each side of the domain
-TRAIN = ("--targets", "input", "--loss", "exact", "--random-scale", "0.3", "--starts", "2000")
+TRAIN = ("--targets", "input", "--loss", "exact", "--starts", "2000", "--iterations", "5")
+NETWORKS = {
+    "clips": ("--activation", "hard-tanh", "--skip-connections", "--hidden", "1,1"),
+    "relus": ("--hidden", "3,2", "--random-scale", "0.3"),
+}
 MOST_ROUNDS = 5
 WORST_ADDED = 5
 EXACT = 1e-9  # rounding is near 1e-15, a bend in the wrong place far above
+TOLERANCE = 1e-12  # regions of the law fit together up to rounding
 STEPS = 30
-
-
-def condensed_qp() -> tuple[np.ndarray, np.ndarray]:
-    """H, F of min 1/2 u'Hu + (F x)'u, |u| <= 1: horizon 2, terminal cost of the LQR."""
-    terminal = solve_discrete_are(A, B, STATE_COST, INPUT_COST)
-    from_inputs = np.block([[B, np.zeros((2, 1))], [A @ B, B]])  # both later states = from_inputs u + from_state x
-    from_state = np.vstack([A, A @ A])
-    weights = block_diag(STATE_COST, terminal)
-    hessian = from_inputs.T @ weights @ from_inputs + block_diag(INPUT_COST, INPUT_COST)
-    return hessian, from_inputs.T @ weights @ from_state
 
 
 def qp_inputs(hessian: np.ndarray, gradient: np.ndarray, states: np.ndarray) -> np.ndarray:
@@ -100,21 +98,27 @@ def predictions(program: str, out: Path, model: Path, states: np.ndarray) -> np.
     return np.loadtxt(out / "predicted.csv", skiprows=1)
 
 
-def train_until_exact(program: str, out: Path, samples: np.ndarray, grid: np.ndarray, seed: int, size: tuple) -> bool:
-    """Trains, and where the network is wrong on the grid of labelled states, again with the worst of them added."""
+def train_until_exact(
+    program: str, out: Path, samples: np.ndarray, grid: np.ndarray, law: list[Region], seed: int, network: tuple
+) -> bool:
+    """Trains, and where the network is wrong on the grid of labelled states, again with the worst of them added; where
+    it is right there but not proven to be so in between, with the state at which it is not."""
     data, model = out / f"states{seed}.csv", out / f"law{seed}.json"
     for attempt in range(MOST_ROUNDS):
         begin = time.perf_counter()
         write_csv(data, ["position", "velocity", "input"], samples)
-        arguments = (data, *TRAIN, *size, "--seed", seed + 1000 * attempt, "--model", model, "--json")
+        arguments = (data, *TRAIN, *network, "--seed", seed + 1000 * attempt, "--model", model, "--json")
         summary = json.loads(run(program, "train", *arguments))
+        seconds = time.perf_counter() - begin
         errors = np.abs(predictions(program, out, model, grid[:, :2]) - grid[:, 2])
-        print(f"| {seed} | {len(samples)} | {summary['status']} | {summary['best_start'] + 1} "
-              f"| {time.perf_counter() - begin:.1f} | {summary['train']['all']['largest_error']:.1e} "
-              f"| {errors.max():.1e} |", flush=True)  # fmt: skip
-        if errors.max() <= EXACT:
+        proof = control.law_error(Model.load(model), control.box(-DOMAIN, DOMAIN), law, tolerance=TOLERANCE)
+        print(f"| {seed} | {len(samples)} | {summary['status']} | {summary['best_start'] + 1} | {seconds:.1f} "
+              f"| {summary['train']['all']['largest_error']:.1e} | {errors.max():.1e} | {proof.found:.1e} "
+              f"| {proof.bound:.1e} |", flush=True)  # fmt: skip
+        if errors.max() <= EXACT and proof.bound <= EXACT:
             return True
-        samples = np.vstack([samples, grid[np.argsort(errors)[-WORST_ADDED:]]])
+        worst = np.append(proof.point, law_values(law, proof.point[np.newaxis])[0])
+        samples = np.vstack([samples, worst, grid[np.argsort(errors)[-WORST_ADDED:]]])
     return False
 
 
@@ -143,23 +147,26 @@ def main() -> None:
     parser.add_argument("--program", default=str(ROOT / "build" / "release" / "relufit"))
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "examples" / "mpc")
     parser.add_argument("--seeds", type=int, default=1, help="trainings, each from starts of its own")
-    parser.add_argument("--hidden", default="3,2", help="units of the hidden layers")
-    parser.add_argument("--iterations", default="5", help="of the relaxation, before the polish")
+    parser.add_argument("--network", choices=NETWORKS, default="clips", help="two clips, or five ReLUs")
     arguments = parser.parse_args()
-    size = ("--hidden", arguments.hidden, "--iterations", arguments.iterations)
+    network = NETWORKS[arguments.network]
     program, out = arguments.program, arguments.out
     out.mkdir(parents=True, exist_ok=True)
 
-    hessian, gradient = condensed_qp()
+    problem = condensed(A, B, STATE_COST, INPUT_COST, HORIZON, 1.0)
+    hessian, gradient, law = problem.hessian, problem.gradient, explicit_law(problem, -DOMAIN, DOMAIN, 1)
     grid = labelled(hessian, gradient, grid_of_states())
     difference = np.abs(grid[:, 2] - closed_form(hessian, gradient, grid[:, :2])).max()
     print(f"QP against closed form, {len(grid)} states: {difference:.1e}")
+    difference = np.abs(grid[:, 2] - law_values(law, grid[:, :2])[:, 0]).max()
+    print(f"QP against the explicit law of {len(law)} regions: {difference:.1e}")
     samples = labelled(hessian, gradient, sample_states(hessian, gradient))
 
-    columns = "seed | samples | status | starts | seconds | largest error, samples | largest error, grid"
+    errors = "largest error, samples | on the grid | anywhere, found | anywhere, proven"
+    columns = f"seed | samples | status | starts | seconds | {errors}"
     print(f"| {columns} |\n|" + "---|" * len(columns.split("|")))
-    exact = [train_until_exact(program, out, samples, grid, seed, size) for seed in range(arguments.seeds)]
-    print(f"exact on the grid: {sum(exact)} of {len(exact)}")
+    exact = [train_until_exact(program, out, samples, grid, law, seed, network) for seed in range(arguments.seeds)]
+    print(f"proven to be the law: {sum(exact)} of {len(exact)}")
 
     start = np.array([4.0, 0.5])
     with_network = closed_loop_c(program, out, out / "law0.json", start)

@@ -4,6 +4,7 @@
     train                           from arrays to a Model, with every option of the library
     certify                         how far a model can be from the best network of any width
     Model                           a network with scalings and names: predict, save, load, exports
+    relufit.control                 proofs for controllers: errors against a law, bounds, invariance (needs highspy)
     relufit.core                    the convex subproblem, its parameters and proximal maps
     relufit.plot                    pictures (needs matplotlib)
 

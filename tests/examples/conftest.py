@@ -23,9 +23,10 @@ def run_example(tmp_path: Path) -> Callable[..., str]:
     if not program.is_file():
         pytest.fail(f"{program} does not exist: build the target relufit-cli, or set RELUFIT_BUILD to its folder")
 
-    def run(name: str, *options: str) -> str:
+    def run(name: str, *options: str, takes_program: bool = True) -> str:
         script = REPOSITORY / "examples" / name / f"{name}.py"
-        command = [sys.executable, script, "--program", program, "--out", tmp_path, *options]
+        command = [sys.executable, script, "--out", tmp_path, *options]
+        command += ["--program", program] if takes_program else []
         completed = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         assert completed.returncode == 0, completed.stderr
         assert completed.stderr == ""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_tools import forward, load_model, read_csv
+from scipy.optimize import lsq_linear
 
 Run = Callable[..., str]
 STATES = ["position", "velocity"]
@@ -71,13 +72,15 @@ def first_inputs(states: np.ndarray) -> np.ndarray:
 
 
 def test_mpc_law(run_example: Run, tmp_path: Path) -> None:
-    assert "exact on the grid: 1 of 1" in run_example("mpc")
+    pytest.importorskip("highspy")
+    assert "proven to be the law: 1 of 1" in run_example("mpc")
     data = read_csv(tmp_path / "states0.csv")
     states = np.column_stack([data[name] for name in STATES])
     np.testing.assert_allclose(data["input"], first_inputs(states), rtol=0, atol=1e-12)
 
     model = load_model(tmp_path / "law0.json")
-    assert [len(layer["bias"]) for layer in model["layers"]] == [3, 2, 1]
+    assert [len(layer["bias"]) for layer in model["layers"]] == [1, 1, 1]
+    assert model["activation"] == "hard-tanh"
     # Finer than the script's own grid of states, and with other points.
     fine = np.stack(np.meshgrid(*(np.linspace(-limit, limit, 332) for limit in (5, 3))), axis=-1).reshape(-1, 2)
     expected = first_inputs(fine)
@@ -94,6 +97,69 @@ def test_mpc_law(run_example: Run, tmp_path: Path) -> None:
     np.testing.assert_allclose(states[1:], step.T, rtol=0, atol=1e-14)
     assert np.abs(states[0]).max() > 3 and np.abs(states[-1]).max() < 1e-9
     assert np.abs(loop["input"]).max() == pytest.approx(1, abs=1e-9)
+
+
+def bounded_optimum(
+    a: np.ndarray, b: np.ndarray, costs: tuple[np.ndarray, np.ndarray], horizon: int, state: np.ndarray
+) -> np.ndarray:
+    """First inputs of least cost with |u| <= 1, as bounded least squares over the roots of all costs."""
+    state_root, input_root = (np.linalg.cholesky(cost).T for cost in costs)
+    terminal = costs[0]
+    for _ in range(1000):
+        gain = np.linalg.solve(costs[1] + b.T @ terminal @ b, b.T @ terminal @ a)
+        terminal = costs[0] + a.T @ terminal @ (a - b @ gain)
+    inputs = b.shape[1]
+    reached, rows, right = np.zeros((len(a), inputs * horizon)), [], []
+    for step in range(horizon):
+        reached, state = a @ reached, a @ state
+        reached[:, step * inputs : (step + 1) * inputs] += b
+        root = state_root if step + 1 < horizon else np.linalg.cholesky(terminal).T
+        rows += [root @ reached, np.kron(np.eye(horizon)[step], input_root)]
+        right += [-root @ state, np.zeros(inputs)]
+    found = lsq_linear(np.vstack(rows), np.concatenate(right), (-1, 1), method="bvls", tol=1e-14)
+    return found.x[:inputs]
+
+
+PLANTS = {
+    "oscillator": (np.diag([1, 0.2]), 0.05 * np.eye(1), 4, 3.0),
+    "heating": (np.eye(2), 0.1 * np.eye(2), 2, 6.0),
+}
+
+
+def matrices(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """x+ = a x + b u; of the spring by many short steps."""
+    if name == "heating":
+        return np.array([[0.85, 0.12], [0.12, 0.85]]), np.array([[0.3, 0.06], [0.06, 0.3]])
+    short = np.eye(3) + 0.5 / 2**20 * np.array([[0, 1, 0], [-1, -0.1, 1], [0, 0, 0]])
+    whole = np.linalg.matrix_power(short, 2**20)
+    return whole[:2, :2], whole[:2, 2:]
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_plants(name: str, run_example: Run, tmp_path: Path) -> None:
+    pytest.importorskip("highspy")
+    printed = run_example("plants", "--plant", name, "--adam-seeds", "0", takes_program=False)
+    proven = float(re.search(r"\| relufit, .* \| (\S+) \|", printed)[1])
+    assert proven < 1e-9
+    model = load_model(tmp_path / name / "network.json")
+    state_cost, input_cost, horizon, size = PLANTS[name]
+    a, b = matrices(name)
+    generator = np.random.default_rng(3)
+    states = generator.uniform(-size, size, (400, 2)) * generator.uniform(0, 1, (400, 1))  # more where it is not constant
+    found = forward(model, dict(zip(model["input_names"], states.T)))
+    expected = [bounded_optimum(a, b, (state_cost, input_cost), horizon, state) for state in states]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)  # the spring's short steps, and the solver
+    assert np.mean(np.abs(found) > 1 - 1e-9) > 0.3 and np.mean(np.abs(found) < 0.9) > 0.1
+
+    # What is proven to stay: a box, and a polygon.
+    assert "under the closed loop: invariant" in printed
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    polygon = np.column_stack([np.cos(angles), np.sin(angles)]) @ [[1, 0.2], [0, 0.9]]
+    rows, limit = (polygon, 2.6) if name == "oscillator" else (np.vstack([np.eye(2), -np.eye(2)]), size)
+    states = states[(states @ rows.T <= limit).all(axis=1)]
+    for _ in range(20):
+        states = states @ a.T + forward(model, dict(zip(model["input_names"], states.T))) @ b.T
+        assert (states @ rows.T < limit).all()
 
 
 def labelled_rows(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from models import random_inputs, random_model, scaled_error
@@ -34,6 +35,14 @@ def test_examples_run(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert code
     exec(compile(code, document, "exec"), {"__name__": "example"})
     assert relufit.Model.load("diabetes.json").widths[0] == 10
+
+
+def test_proofs_run() -> None:
+    pytest.importorskip("highspy")
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(examples("docs/control.md"), "docs/control.md", "exec"), names)
+    assert names["error"].found > abs(names["near"].predict(names["X"])[:, 0] - names["u"]).max() > 1e-4
+    assert names["equal"].bound < 1e-8 and names["loop"].status == "invariant"
 
 
 def test_onnx_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""Largest values of networks over polytopes, proven in floating point: docs/control.md, `relufit.control`."""
