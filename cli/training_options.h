@@ -33,6 +33,9 @@ struct TrainingArguments {
 /// Declares them on a command.
 void add_training_options(CLI::App& command, TrainingArguments& arguments);
 
+/// The units of --hidden as they were given, of texts that stand for them inside.
+std::string hidden_text(const std::vector<std::string>& units);
+
 /// Whether the targets are classes.
 bool classifies(const TrainingArguments& arguments);
 
