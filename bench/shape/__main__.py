@@ -1,11 +1,13 @@
 """Monotone tasks: held-out errors, violations found by search, and processor time of relufit and of monotone peers.
 
     python bench/shape [--folder DIR] [--splits N] [--tasks NAME ...] [--models NAME ...] [--out STEM]
+    python bench/shape --results FILE ... [--out STEM]       # tables of JSON files of runs, one for each task or more
 
 A fifth of the rows is held out, at random (of every class), N times; all see the same rows. Within the others every
 contestant chooses among its own settings by 3-fold cross-validation (mean squared error, log loss), which is part of its
 time; held-out rows choose nothing. Directions are those of shape/sets.py, where the data's folder is described. Writes
-STEM.md and STEM.json, bench/results/shape by default. Packages: bench/requirements.txt.
+STEM.md and STEM.json, bench/results/shape by default. The Lipschitz networks, which take a hundred times as long as
+the rest, see the first two splits alone. Packages: bench/requirements.txt.
 """
 
 from __future__ import annotations
@@ -57,6 +59,8 @@ def run_task(task: sets.Task, names: list[str], splits: int) -> dict[str, list[d
     parts = kind(splits, test_size=0.2, random_state=0).split(task.inputs, task.targets)
     for seed, (train, test) in enumerate(parts):
         for name in names:
+            if seed >= models.MOST_SPLITS.get(name, splits):
+                continue
             results[name].append(run_split(name, task, train, test, seed))
             found = results[name][-1]
             print(f"{task.name} {seed} {name}: {found['error']:.3f}, {found['setting']}, {found['seconds']:.2f} s", flush=True)
@@ -68,55 +72,61 @@ def spread(values: list[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f} ± {deviation:.{digits}f}"
 
 
-def table(task: sets.Task, results: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Rows of Markdown, one per contestant, and the published figures below them."""
-    error = "error, %" if task.classes else "mean squared error"
-    extra = " log loss |" if task.classes else ""
-    rows = [f"| method | {error} |{extra} pairs with a fall, % | deepest fall, % of the range | processor s | / LightGBM |"]
-    rows.append("|---" * (rows[0].count("|") - 1) + "|")
+def table(classes: bool, results: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Rows of Markdown, one per contestant."""
+    error = "error, %" if classes else "mean squared error"
+    columns = ["method", "splits", error, *(["log loss"] if classes else []), "pairs with a fall, %",
+               "deepest fall, % of the range", "processor s", "/ LightGBM"]  # fmt: skip
+    rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     reference = np.mean([run["seconds"] for run in results["LightGBM"]]) if "LightGBM" in results else np.nan
     for name, runs in results.items():
         of = {key: [run[key] for run in runs] for key in runs[0]}
-        cells = [name, spread(of["error"], 2)] + ([spread(of["log_loss"], 3)] if task.classes else [])
-        cells += [f"{100 * np.mean(of['falls']):.2g}", f"{100 * max(of['deepest']):.2g}"]
         seconds = np.mean(of["seconds"])
-        cells += [f"{seconds:.2f}", f"{seconds / reference:.1f}"]
+        cells = [name, str(len(runs)), spread(of["error"], 2), *([spread(of["log_loss"], 3)] if classes else []),
+                 f"{100 * np.mean(of['falls']):.2g}", f"{100 * max(of['deepest']):.2g}", f"{seconds:.2f}",
+                 f"{seconds / reference:.1f}"]  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
-def published_rows(task: sets.Task) -> list[str]:
+def published_rows(task: str) -> list[str]:
     rows = ["| published | figure | how it was obtained |", "|---|---|---|"]
-    return rows + [f"| {source} | {figures[task.name]} | {how} |" for source, figures, how in PUBLISHED if task.name in figures]
+    return rows + [f"| {source} | {figures[task]} | {how} |" for source, figures, how in PUBLISHED if task in figures]
 
 
-def report(tasks: list[sets.Task], results: dict[str, Any], splits: int) -> str:
-    lines = ["# Monotone tasks: relufit and peers", "", f"`python bench/shape --splits {splits}`; mean and standard "
-             "deviation over the splits. How to read it: [README.md](README.md#monotone-tasks).", ""]  # fmt: skip
-    for task in tasks:
-        count = sum(direction != 0 for direction in task.directions)
-        lines += [f"## {task.name}: {task.inputs.shape[0]} x {task.inputs.shape[1]}, {count} inputs with a direction", ""]
-        lines += [*table(task, results[task.name]), "", *published_rows(task), ""]
+def report(results: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
+    lines = ["# Monotone tasks: relufit and peers", "", "`python bench/shape`; mean and standard deviation over the "
+             "splits. How to read it: [README.md](README.md#monotone-tasks).", ""]  # fmt: skip
+    for task, directions, classes in sets.FILES.values():
+        if task in results:
+            lines += [f"## {task}, {len(directions)} inputs with a direction", ""]
+            lines += [*table(classes, results[task]), "", *published_rows(task), ""]
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="shape", description="Monotone tasks beside peers.")
     parser.add_argument("--folder", type=Path, default=sets.FOLDER, help="of the data; default: build/monotone")
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=8)
     parser.add_argument("--tasks", nargs="*")
     parser.add_argument("--models", nargs="*", choices=list(models.CONTESTANTS))
+    parser.add_argument("--results", nargs="*", type=Path, help="JSON files to make tables of, in the place of runs")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "shape")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # LightGBM and scikit-learn on names of columns
-    tasks = [task for task in sets.tasks(arguments.folder) if task.name in (arguments.tasks or [task.name])]
-    if not tasks:
+    results: dict[str, Any] = {}
+    for file in arguments.results or []:
+        results.update(json.loads(file.read_text(encoding="utf-8")))
+    tasks = [] if results else sets.tasks(arguments.folder)
+    for task in tasks:
+        if task.name in (arguments.tasks or [task.name]):
+            results[task.name] = run_task(task, arguments.models or list(models.CONTESTANTS), arguments.splits)
+    if not results:
         parser.error(f"{arguments.folder}: none of the tasks' files, expected train_auto.csv and the like")
-    results = {task.name: run_task(task, arguments.models or list(models.CONTESTANTS), arguments.splits) for task in tasks}
-    text = report(tasks, results, arguments.splits)
+    text = report(results)
     print(text)
     arguments.out.with_suffix(".md").write_text(text, encoding="utf-8")
-    arguments.out.with_suffix(".json").write_text(json.dumps({"splits": arguments.splits, "results": results}, indent=1))
+    arguments.out.with_suffix(".json").write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Chosen(BaseEstimator):
             self.scores_[name] = float(np.mean(held_out))
         self.setting_ = max(self.scores_, key=self.scores_.get) if self.scores_ else next(iter(self.settings))
         self.estimator_ = clone(self.settings[self.setting_]).fit(X, y)
+        self.setting_ = getattr(self.estimator_, "setting_", self.setting_)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -60,10 +61,49 @@ def relufit_constraints(task: Task) -> dict[str, Any]:
     }
 
 
-def _relufit(task: Task, seed: int) -> dict[str, Any]:
+class Grown(BaseEstimator):
+    """relufit as it grows: every setting chooses its ridge by 5-fold cross-validation, and the next one is tried as long
+    as these held-out samples are predicted better by 2 %, the library's own rule for `hidden="auto"`."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Grown:
+        self.scores_: dict[str, float] = {}
+        for name, estimator in self.settings.items():
+            fitted = clone(estimator).fit(X, y)
+            best = min(self.scores_.values(), default=np.inf)
+            self.scores_[name] = float(fitted.ridge_path_["held_out"].min())
+            if self.scores_[name] < best:
+                self.setting_, self.estimator_ = name, fitted
+            if self.scores_[name] > 0.98 * best:
+                break
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return self.estimator_.predict(X)
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        return self.estimator_.predict_proba(X)
+
+
+def _relufit_of(task: Task, seed: int, hidden: tuple[int, ...] = (10,), skip: bool = False) -> Any:
     kind = relufit.ReluClassifier if task.classes else relufit.ReluRegressor
-    shared = {"constraints": relufit_constraints(task), "random_state": seed}
-    return {"10 units": kind(**shared)}
+    return kind(hidden, skip_connections=skip, constraints=relufit_constraints(task), random_state=seed)
+
+
+def _relufit(task: Task, seed: int) -> dict[str, Any]:
+    return {"10 units": _relufit_of(task, seed)}
+
+
+def _relufit_skip(task: Task, seed: int) -> dict[str, Any]:
+    return {"10 units, skip": _relufit_of(task, seed, skip=True)}
+
+
+def _relufit_grown(task: Task, seed: int) -> dict[str, Any]:
+    """A linear model, then few hidden units beside one."""
+    sizes = {"linear": (), "3 units, skip": (3,), "7 units, skip": (7,)}
+    return {"grown": Grown({name: _relufit_of(task, seed, hidden, bool(hidden)) for name, hidden in sizes.items()})}
 
 
 def _boosting_settings(make: Callable[..., Any]) -> dict[str, Any]:
@@ -116,12 +156,16 @@ def _lipschitz_network(task: Task, seed: int) -> dict[str, Any]:
 
 
 CONTESTANTS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
-    "relufit": _relufit,
+    "relufit, defaults": _relufit,
+    "relufit, skip connections": _relufit_skip,
+    "relufit, grown": _relufit_grown,
     "LightGBM": _lightgbm,
     "HistGradientBoosting": _hist,
     "XGBoost": _xgboost,
     "Lipschitz monotone network": _lipschitz_network,
 }
+
+MOST_SPLITS = {"Lipschitz monotone network": 2}
 
 
 def contestant(name: str, task: Task, seed: int) -> Chosen:

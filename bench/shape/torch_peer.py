@@ -14,7 +14,7 @@ import torch
 from monotonicnetworks import GroupSort, LipschitzLinear, MonotonicWrapper
 from sklearn.base import BaseEstimator
 
-UNITS, STEPS, RATE, BATCH = 16, 1500, 0.01, 256
+UNITS, STEPS, RATE, BATCH = 16, 1000, 0.01, 256
 
 
 class LipschitzMonotone(BaseEstimator):
