@@ -1,7 +1,7 @@
 """Monotone tasks: held-out errors, violations found by search, and processor time of relufit and of monotone peers.
 
     python bench/shape [--folder DIR] [--splits N] [--tasks NAME ...] [--models NAME ...] [--out STEM]
-    python bench/shape --results FILE ... [--out STEM]       # tables of JSON files of runs, one for each task or more
+    python bench/shape --results FILE ... [--out STEM]       # tables of JSON files of runs, all together
 
 A fifth of the rows is held out, at random (of every class), N times; all see the same rows. Within the others every
 contestant chooses among its own settings by 3-fold cross-validation (mean squared error, log loss), which is part of its
@@ -31,9 +31,9 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from shape import models, sets  # noqa: E402
-from shape.published import PUBLISHED  # noqa: E402
-from shape.violations import find_falls  # noqa: E402
+from shape import models, sets
+from shape.published import PUBLISHED
+from shape.violations import find_falls
 
 
 def run_split(name: str, task: sets.Task, train: np.ndarray, test: np.ndarray, seed: int) -> dict[str, Any]:
@@ -63,7 +63,10 @@ def run_task(task: sets.Task, names: list[str], splits: int) -> dict[str, list[d
                 continue
             results[name].append(run_split(name, task, train, test, seed))
             found = results[name][-1]
-            print(f"{task.name} {seed} {name}: {found['error']:.3f}, {found['setting']}, {found['seconds']:.2f} s", flush=True)
+            print(
+                f"{task.name} {seed} {name}: {found['error']:.3f}, {found['setting']}, {found['seconds']:.2f} s",
+                flush=True,
+            )
     return results
 
 
@@ -79,7 +82,8 @@ def table(classes: bool, results: dict[str, list[dict[str, Any]]]) -> list[str]:
                "deepest fall, % of the range", "processor s", "/ LightGBM"]  # fmt: skip
     rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     reference = np.mean([run["seconds"] for run in results["LightGBM"]]) if "LightGBM" in results else np.nan
-    for name, runs in results.items():
+    for name in (name for name in models.CONTESTANTS if name in results):
+        runs = results[name]
         of = {key: [run[key] for run in runs] for key in runs[0]}
         seconds = np.mean(of["seconds"])
         cells = [name, str(len(runs)), spread(of["error"], 2), *([spread(of["log_loss"], 3)] if classes else []),
@@ -116,7 +120,8 @@ def main() -> None:
     warnings.filterwarnings("ignore")  # LightGBM and scikit-learn on names of columns
     results: dict[str, Any] = {}
     for file in arguments.results or []:
-        results.update(json.loads(file.read_text(encoding="utf-8")))
+        for name, found in json.loads(file.read_text(encoding="utf-8")).items():
+            results.setdefault(name, {}).update(found)
     tasks = [] if results else sets.tasks(arguments.folder)
     for task in tasks:
         if task.name in (arguments.tasks or [task.name]):

@@ -87,6 +87,32 @@ class Grown(BaseEstimator):
         return self.estimator_.predict_proba(X)
 
 
+class MeanOf(BaseEstimator):
+    """Mean of networks from different starts, as one network of all their units would be: outputs, or probabilities. The
+    first chooses the ridge for all."""
+
+    def __init__(self, estimator: Any, count: int) -> None:
+        self.estimator, self.count = estimator, count
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> MeanOf:
+        first = clone(self.estimator).fit(X, y)
+        seed = self.estimator.random_state
+        others = [
+            clone(self.estimator).set_params(ridge=first.ridge_, random_state=1000 * number + seed).fit(X, y)
+            for number in range(1, self.count)
+        ]
+        self.networks_ = [first, *others]
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        if hasattr(self.networks_[0], "classes_"):
+            return self.networks_[0].classes_[self.predict_proba(X).argmax(axis=1)]
+        return np.mean([network.predict(X) for network in self.networks_], axis=0)
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        return np.mean([network.predict_proba(X) for network in self.networks_], axis=0)
+
+
 def _relufit_of(task: Task, seed: int, hidden: tuple[int, ...] = (10,), skip: bool = False) -> Any:
     kind = relufit.ReluClassifier if task.classes else relufit.ReluRegressor
     return kind(hidden, skip_connections=skip, constraints=relufit_constraints(task), random_state=seed)
@@ -98,6 +124,10 @@ def _relufit(task: Task, seed: int) -> dict[str, Any]:
 
 def _relufit_skip(task: Task, seed: int) -> dict[str, Any]:
     return {"10 units, skip": _relufit_of(task, seed, skip=True)}
+
+
+def _relufit_mean(task: Task, seed: int) -> dict[str, Any]:
+    return {"2 of 10 units": MeanOf(_relufit_of(task, seed), 2)}
 
 
 def _relufit_grown(task: Task, seed: int) -> dict[str, Any]:
@@ -151,7 +181,8 @@ def _lipschitz_network(task: Task, seed: int) -> dict[str, Any]:
     from .torch_peer import LipschitzMonotone
 
     return {
-        f"Lipschitz {bound:g}": LipschitzMonotone(task.directions, task.classes, bound, seed) for bound in (0.5, 1.0, 2.0)
+        f"Lipschitz {bound:g}": LipschitzMonotone(task.directions, task.classes, bound, seed)
+        for bound in (0.5, 1.0, 2.0)
     }
 
 
@@ -159,6 +190,7 @@ CONTESTANTS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
     "relufit, defaults": _relufit,
     "relufit, skip connections": _relufit_skip,
     "relufit, grown": _relufit_grown,
+    "relufit, mean of two": _relufit_mean,
     "LightGBM": _lightgbm,
     "HistGradientBoosting": _hist,
     "XGBoost": _xgboost,

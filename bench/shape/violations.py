@@ -23,7 +23,9 @@ class Falls:
     deepest: float  # of random pairs and of the ascent, of the outputs' range on the data
 
 
-def _moved(points: np.ndarray, steps: np.ndarray, directions: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _moved(
+    points: np.ndarray, steps: np.ndarray, directions: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
     """Every point moved in its directions, by shares `steps` of the way to the end of the box."""
     ends = np.where(directions > 0, high, low)
     return points + steps * (directions != 0) * (ends - points)

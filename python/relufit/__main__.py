@@ -43,7 +43,9 @@ def _report(given: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m relufit", description="relufit models as ONNX files, and back; reports.")
+    parser = argparse.ArgumentParser(
+        prog="python -m relufit", description="relufit models as ONNX files, and back; reports."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="write a model file as ONNX")
     export.add_argument("model", help="model file")

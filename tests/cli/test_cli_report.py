@@ -83,7 +83,9 @@ def test_units_are_told_as_given(relufit: Program, teacher_csv: Path, package: N
 
 
 def test_it_may_go_to_standard_output(relufit: Program, teacher_csv: Path, package: None) -> None:
-    text = relufit("train", teacher_csv, "--targets", "y", "--hidden", 3, "--model", "/dev/null", "--report", "/dev/stdout")
+    text = relufit(
+        "train", teacher_csv, "--targets", "y", "--hidden", 3, "--model", "/dev/null", "--report", "/dev/stdout"
+    )
     assert text.startswith("<!DOCTYPE html>") and Page(text.partition("</html>")[0] + "</html>").numbers["measures"]
 
 

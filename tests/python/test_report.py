@@ -112,7 +112,9 @@ def test_names_and_titles_are_escaped(data, tmp_path: Path) -> None:
         for name in (*EVIL[:3], *(sorted(set(classes)) if loss == "logistic" else [])):
             assert " ".join(name.split()) in said
         assert found.count("b") == found.count("script") == 0
-        assert {label for tag, attributes in found.tags if tag == "svg" for label in [attributes["aria-label"]]} > set(EVIL[:3])
+        assert {label for tag, attributes in found.tags if tag == "svg" for label in [attributes["aria-label"]]} > set(
+            EVIL[:3]
+        )
 
 
 def test_constraints_are_told_with_their_proofs(data, tmp_path: Path) -> None:
@@ -155,7 +157,9 @@ def test_every_constraint_has_a_proof(data) -> None:
 def test_estimators(data, tmp_path: Path) -> None:
     inputs, targets = data
     rising = {"monotone": [{"input": "x0", "target": "y0", "direction": "increasing"}]}
-    regressor = relufit.ReluRegressor((3,), max_iter=5, ridge=0.01, constraints=rising, random_state=3).fit(inputs, targets)
+    regressor = relufit.ReluRegressor((3,), max_iter=5, ridge=0.01, constraints=rising, random_state=3).fit(
+        inputs, targets
+    )
     found = page(regressor, tmp_path, inputs, targets, test=(inputs, targets))
     assert found.numbers["measures"][0] == pytest.approx(regressor.score(inputs, targets), rel=1e-12)
     assert "constraints" in found.sections and "random_state" in found.texts

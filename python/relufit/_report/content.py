@@ -60,7 +60,9 @@ def overview(facts: Facts) -> list[tuple[str, str]]:
     if record.ridge is not None:
         rows.append(("Ridge", f"{record.ridge:.4g} per target value" + (", chosen" if facts.ridge else "")))
     if facts.widths and len(facts.widths["widths"]):
-        rows.append(("Hidden units", f"{facts.widths['chosen']}, chosen of {', '.join(map(str, facts.widths['widths']))}"))
+        rows.append(
+            ("Hidden units", f"{facts.widths['chosen']}, chosen of {', '.join(map(str, facts.widths['widths']))}")
+        )
     if facts.grid:
         steps = ", ".join(f"{facts.grid[name]:.4g} {name}" for name in ("before", "rounded", "repaired"))
         rows.append(("Weights", f"multiples of {facts.grid['step']:g}; mean loss {steps}"))
@@ -156,7 +158,9 @@ def scatter_charts(facts: Facts) -> list[Markup]:
         for series, samples in enumerate(facts.samples):
             rows = _some(len(samples.inputs))
             predictions = facts.model.predict(samples.inputs[rows])[:, number]
-            curves.append(Curve(samples.targets[rows, number], predictions, series, samples.name, line=False, dots=True))
+            curves.append(
+                Curve(samples.targets[rows, number], predictions, series, samples.name, line=False, dots=True)
+            )
         charts.append(chart(name, curves, x_label="true", y_label="predicted", diagonal=True))
     return charts
 
@@ -164,7 +168,9 @@ def scatter_charts(facts: Facts) -> list[Markup]:
 def ridge_chart(facts: Facts) -> Markup | None:
     if not facts.ridge:
         return None
-    ridges, held_out, error = (np.asarray(facts.ridge[k], dtype=float) for k in ("ridges", "held_out", "standard_error"))
+    ridges, held_out, error = (
+        np.asarray(facts.ridge[k], dtype=float) for k in ("ridges", "held_out", "standard_error")
+    )
     curve = Curve(ridges, held_out, dots=True, error=error)
     return chart("Loss of held-out samples", [curve], x_label="ridge", y_label="mean loss, scaled units", log_x=True,
                  vertical=float(facts.ridge["chosen"]))  # fmt: skip
@@ -210,8 +216,7 @@ def response_charts(facts: Facts) -> dict[str, Any]:
         for group in groups:
             shown = sorted(sorted(group, key=lambda k: -moves[column, k])[:SERIES])
             curves = [
-                Curve(x, values[:, k], series, names[k] if together else "", dots=few)
-                for series, k in enumerate(shown)
+                Curve(x, values[:, k], series, names[k] if together else "", dots=few) for series, k in enumerate(shown)
             ]
             label = ("probability" if probabilities(model) else "output") if together else names[group[0]]
             charts.append(chart(model.input_names[column], curves, x_label=model.input_names[column], y_label=label,

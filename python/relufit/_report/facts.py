@@ -95,7 +95,9 @@ def facts_of(
             options=told,
             quantiles=source.model.training.loss == "quantile",
             constraints=[(check.name, check.slack, check.holds) for check in source.constraints],
-            ridge=_members(source.ridge_choice, chosen="ridge", names=("ridges", "held_out", "standard_error", "parts")),
+            ridge=_members(
+                source.ridge_choice, chosen="ridge", names=("ridges", "held_out", "standard_error", "parts")
+            ),
             widths=_members(source.width_choice, chosen="width", names=("widths", "held_out")),
             grid=_members(source.grid, names=("step", "before", "rounded", "repaired")),
             **shared,
@@ -117,7 +119,10 @@ def facts_of(
 def _members(source: Any, names: Sequence[str], chosen: str | None = None) -> dict[str, Any] | None:
     if source is None:
         return None
-    return {**{name: getattr(source, name) for name in names}, **({"chosen": getattr(source, chosen)} if chosen else {})}
+    return {
+        **{name: getattr(source, name) for name in names},
+        **({"chosen": getattr(source, chosen)} if chosen else {}),
+    }
 
 
 def _changed(estimator: Any) -> dict[str, str]:
