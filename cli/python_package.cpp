@@ -1,5 +1,6 @@
 #include "python_package.h"
 
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,13 +57,14 @@ int run_python(std::vector<std::string> arguments) {
 
 }  // namespace
 
-int run_python_package(const std::vector<std::string>& arguments) {
+int run_python_package(const std::vector<std::string>& arguments, const std::string& what, const std::string& extra) {
   leave_out_current_folder();
   std::vector<std::string> command = {"-c", kRunPackage};
   command.insert(command.end(), arguments.begin(), arguments.end());
   const int code = run_python(std::move(command));
   if (code == kNotFound) {
-    throw std::runtime_error("ONNX needs the Python package for the python3 of the PATH: pip install '.[onnx]'");
+    throw std::runtime_error(
+        fmt::format("{} needs the Python package for the python3 of the PATH: pip install '.[{}]'", what, extra));
   }
   return code;
 }

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "numbers.h"
 #include "output.h"
+#include "page.h"
 #include "plot.h"
 #include "progress.h"
 #include "relufit/sdp_export.h"
@@ -26,7 +27,7 @@ struct TrainArguments {
   std::string constraints;
   std::optional<std::string> strategy;
   std::optional<double> test_fraction, validation_fraction;
-  std::string test, validation, model, trace, plot;
+  std::string test, validation, model, trace, plot, report;
   bool json = false;
 };
 
@@ -184,6 +185,7 @@ void check_files(const TrainArguments& a) {
   check_output(a.model);
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
+  if (!a.report.empty()) check_output(a.report);
   std::vector<std::string> others = {data_file(a.training),
                                      a.training.files.targets,
                                      a.training.files.weights,
@@ -193,13 +195,35 @@ void check_files(const TrainArguments& a) {
                                      a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
-  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
+  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot), a.report}) {
     check_distinct(output, others);
     others.push_back(output);
   }
 }
 
-void run_train(const TrainArguments& a, ExitCode& exit, const Ranks* ranks) {
+/// What was given, as texts.
+std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& command) {
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    std::string text = fmt::format("{}", fmt::join(option->results(), ","));
+    if (option->get_name() == "--hidden") text = hidden_text(option->results());
+    given.emplace_back(option->get_name(), text);
+  }
+  return given;
+}
+
+int write_report(const TrainArguments& a, const CLI::App& command, const TrainResult& result, const Samples& samples) {
+  Page page{fmt::format("{}: {}", data_file(a.training), fmt::join(samples.train.target_names, ", ")),
+            summary_json(a, result, samples),
+            given_options(command),
+            {{"training", &samples.train}}};
+  if (samples.validation) page.data_sets.emplace_back("validation", &*samples.validation);
+  if (samples.test) page.data_sets.emplace_back("held out", &*samples.test);
+  return write_page(page, result, a.report);
+}
+
+void run_train(const TrainArguments& a, const CLI::App& command, ExitCode& exit, const Ranks* ranks) {
   TrainOptions options;
   Samples samples;
   collectively(ranks, [&] {
@@ -209,6 +233,9 @@ void run_train(const TrainArguments& a, ExitCode& exit, const Ranks* ranks) {
     check_trainable(samples.train, options.output_activation);
     if (is_first(ranks)) check_files(a);
   });
+  if (!a.report.empty() && is_first(ranks)) exit.value = check_page_maker();
+  exit.value = static_cast<int>(agreed(ranks, static_cast<double>(exit.value)));
+  if (exit.value != 0) return;
   options.validation = samples.validation;
   options.ranks = ranks;
 
@@ -231,6 +258,7 @@ void run_train(const TrainArguments& a, ExitCode& exit, const Ranks* ranks) {
   if (!a.plot.empty() && !draw_traces({data_file(a.training), traces}, a.plot)) {
     complain(fmt::format("{} not drawn (gnuplot is not installed); its script: {}", a.plot, script_of(a.plot)));
   }
+  if (!a.report.empty()) exit.value = write_report(a, command, result, samples);
   if (a.json) {
     print("{}\n", summary_json(a, result, samples).dump(2));
   } else {
@@ -307,6 +335,8 @@ void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
   add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
   add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
+  add_output(*command, "--report", a->report,
+             "Page to write (HTML), by the Python package: data, fit, constraints, all");
   command->add_flag("--json", a->json, "Print the summary as JSON");
   command->footer(
       "Examples:\n"
@@ -314,7 +344,7 @@ void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
       "  relufit train teacher.csv --targets y0,y1 --hidden 3 --loss exact --starts 20 --model teacher.json --json\n"
       "  relufit train data/iris.csv --task classify --targets species --hidden 10 --model iris.json\n"
       "  relufit train sum.csv --targets y --hidden 10 --loss exact --no-bias --fixed-output ones --model sum.json");
-  command->callback([a, &exit, ranks] { run_train(*a, exit, ranks); });
+  command->callback([a, command, &exit, ranks] { run_train(*a, *command, exit, ranks); });
 }
 
 void add_export_sdp(CLI::App& app) {

@@ -1,6 +1,7 @@
 #include "training_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -164,6 +165,11 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
         std::tuple{"--over-relaxation", &o.over_relaxation, std::string("Below 2 (default 1.6)")}}) {
     command.add_option(name, *value, help)->check(positive_number());
   }
+}
+
+std::string hidden_text(const std::vector<std::string>& units) {
+  if (units == std::vector<std::string>{std::to_string(kAutomatic)}) return "auto";
+  return units == std::vector<std::string>{"0"} ? "none" : fmt::format("{}", fmt::join(units, ","));
 }
 
 bool classifies(const TrainingArguments& a) {

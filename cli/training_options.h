@@ -47,6 +47,8 @@ bool reads_arrays(const TrainingArguments& arguments);
 
 /// The file that inputs are in.
 const std::string& data_file(const TrainingArguments& arguments);
+/// The units of --hidden as they were given, of texts that stand for them inside.
+std::string hidden_text(const std::vector<std::string>& units);
 
 /// Whether the targets are classes.
 bool classifies(const TrainingArguments& arguments);

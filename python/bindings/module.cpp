@@ -1,7 +1,11 @@
+#include <nanobind/stl/string.h>
+
 #include <cstring>
 #include <stdexcept>
 
 #include "bindings.h"
+#include "paths.h"
+#include "relufit/files.h"
 #include "relufit/version.h"
 
 namespace relufit::python {
@@ -26,6 +30,19 @@ void translate(const std::exception_ptr& exception, void*) {
   }
 }
 
+void bind_files(nanobind::module_& module) {
+  namespace nb = nanobind;
+  using namespace nanobind::literals;
+  module.def(
+      "check_output", [](nb::handle path) { check_output(path_from(path)); }, "path"_a,
+      nb::sig("def check_output(path: str | bytes | os.PathLike) -> None"),
+      "ValueError where `write_file` would fail, as far as can be told; the file stays as it is.");
+  module.def(
+      "write_file", [](nb::handle path, const std::string& text) { write_file(path_from(path), text); }, "path"_a,
+      "text"_a, nb::sig("def write_file(path: str | bytes | os.PathLike, text: str) -> None"),
+      "Writes a text, UTF-8, whole or not at all.");
+}
+
 }  // namespace
 
 }  // namespace relufit::python
@@ -40,4 +57,5 @@ NB_MODULE(_core, module) {
   relufit::python::bind_training(module);
   relufit::python::bind_certificate(module);
   relufit::python::bind_relaxation(module);
+  relufit::python::bind_files(module);
 }

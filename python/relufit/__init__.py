@@ -3,6 +3,7 @@
     ReluRegressor, ReluClassifier   estimators for scikit-learn
     train                           from arrays to a Model, with every option of the library
     certify                         how far a model can be from the best network of any width
+    report                          all about a training on one page (needs jinja2)
     Model                           a network with scalings and names: predict, save, load, exports
     relufit.control                 proofs for controllers: errors against a law, bounds, invariance (needs highspy)
     relufit.core                    the convex subproblem, its parameters and proximal maps
@@ -18,6 +19,7 @@ from ._core import version as __version__
 from ._multilayer import to_sklearn
 from ._onnx import from_onnx, to_onnx
 from ._regressor import ReluRegressor
+from ._report import report
 from ._torch import from_torch, to_torch
 from .core import TrainResult, train
 
@@ -32,6 +34,7 @@ __all__ = [
     "certify",
     "from_onnx",
     "from_torch",
+    "report",
     "to_onnx",
     "to_sklearn",
     "to_torch",

@@ -1,7 +1,8 @@
-"""ONNX files from the command line.
+"""ONNX files from the command line, and what the program leaves to the package.
 
 python -m relufit export MODEL --onnx FILE [--bounds DATA]
 python -m relufit import FILE --model MODEL
+python -m relufit report [FILE --content FILE --model MODEL]      # run by `relufit train --report`
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from . import Model, from_onnx
+from ._report import check_packages, write_report
 
 
 def box_of(path: str, model: Model) -> list[tuple[float, float]]:
@@ -37,8 +39,18 @@ def box_of(path: str, model: Model) -> list[tuple[float, float]]:
     return box
 
 
+def _report(given: argparse.Namespace) -> None:
+    check_packages()
+    if given.report is not None:
+        from ._report.facts import facts_of_program
+
+        write_report(facts_of_program(given.content, given.model), given.report)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m relufit", description="relufit models as ONNX files, and back.")
+    parser = argparse.ArgumentParser(
+        prog="python -m relufit", description="relufit models as ONNX files, and back; reports."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="write a model file as ONNX")
     export.add_argument("model", help="model file")
@@ -50,9 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = commands.add_parser("import", help="read an ONNX file as a model")
     read.add_argument("onnx", help="ONNX file")
     read.add_argument("--model", required=True, help="model file to write")
+    page = commands.add_parser("report", help="a report of the program; without arguments: whether one can be made")
+    page.add_argument("report", nargs="?", help="HTML file to write")
+    page.add_argument("--content", help="JSON file that the program hands over")
+    page.add_argument("--model", help="model file")
     given = parser.parse_args(arguments)
     try:
-        if given.command == "export":
+        if given.command == "report":
+            _report(given)
+        elif given.command == "export":
             model = Model.load(given.model)
             bounds = box_of(given.bounds, model) if given.bounds else None
             model.to_onnx(given.onnx, dtype=given.dtype, opset=given.opset, scores=given.scores, bounds=bounds)

@@ -20,6 +20,14 @@ __all__ = ["activation_regions", "comparison", "function_1d", "function_2d", "ri
 
 Range = tuple[float, float]
 
+# What the columns of a trace are called where they are drawn, but for "fit", of which `fit_label` tells.
+TRACE_CURVES = {
+    "merit": "merit: loss + weighted violations",
+    "objective": "objective of the relaxation",
+    "pair": "largest |h s|",
+    "product": "largest |W H - C|",
+}
+
 
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
@@ -50,9 +58,10 @@ def _positive(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0, values, np.nan)
 
 
-def _fit_label(sources: Iterable[Any]) -> str:
+def fit_label(sources: Iterable[Any]) -> str:
     """What "fit" of a trace is. A bare trace does not say; the losses of numbers are meant then."""
-    models = [getattr(source, "model_", getattr(source, "model", None)) for source in sources]
+    models = [getattr(source, "model_", getattr(source, "model", source)) for source in sources]
+    models = [model if isinstance(model, Model) else None for model in models]
     classes = [model is not None and model.classification is not None for model in models]
     return "share on the wrong side" if classes and all(classes) else "relative residual"
 
@@ -95,17 +104,18 @@ def trace(source: Any, *, ax: Axes | None = None) -> Axes:
         To draw into; default: the current one.
     """
     axes, records = _axes(ax), _trace(source)
+    labels = {**TRACE_CURVES, "fit": fit_label([source])}
     curves = (
-        ("merit", "merit: loss + weighted violations", "0.7", "-", 2.4),
-        ("objective", "objective of the relaxation", "0.2", "--", 1.2),
-        ("fit", _fit_label([source]), "C0", "-", 1.4),
-        ("pair", "largest |h s|", "C1", "-", 1.4),
-        ("product", "largest |W H - C|", "C2", "-", 1.4),
+        ("merit", "0.7", "-", 2.4),
+        ("objective", "0.2", "--", 1.2),
+        ("fit", "C0", "-", 1.4),
+        ("pair", "C1", "-", 1.4),
+        ("product", "C2", "-", 1.4),
     )
-    for name, label, color, style, width in curves:
+    for name, color, style, width in curves:
         values = _positive(np.asarray(records[name]))
         if np.isfinite(values).any():
-            axes.plot(records["iteration"], values, style, color=color, label=label, linewidth=width)
+            axes.plot(records["iteration"], values, style, color=color, label=labels[name], linewidth=width)
     axes.set(yscale="log", xlabel="iteration", ylabel="scaled units")
     axes.grid(True, which="major", alpha=0.3)
     axes.legend(framealpha=0.8, edgecolor="none")
@@ -131,7 +141,7 @@ def comparison(sources: Mapping[str, Any], *, against: str = "seconds", ax: Axes
     curves = {label: np.minimum.accumulate(np.asarray(_trace(source)["fit"])) for label, source in sources.items()}
     for label, best in curves.items():
         axes.step(_trace(sources[label])[against], _positive(best), where="post", label=label, linewidth=1.4)
-    axes.set(xlabel=against, ylabel=f"smallest {_fit_label(sources.values())} so far")
+    axes.set(xlabel=against, ylabel=f"smallest {fit_label(sources.values())} so far")
     values = np.concatenate([np.empty(0), *curves.values()])
     values = values[values > 0]
     if values.size and values.max() >= 10 * values.min():

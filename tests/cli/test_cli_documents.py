@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -17,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 SYNOPSIS = re.compile(r"\[OPTIONS\]|relufit [a-z]+ [A-Z]")
 LONG = "# takes minutes"  # how the documents mark what is not run here
+HAS_REPORTS = all(importlib.util.find_spec(name) for name in ("relufit", "jinja2"))
 
 
 def commands(document: str) -> list[str]:
@@ -25,6 +28,7 @@ def commands(document: str) -> list[str]:
     lines = re.findall(r"^    (\S.*)$", text, flags=re.MULTILINE)
     programs = ("relufit ", "head ", "printf ", "csdp ", "python -m relufit ", "python -c ")
     wanted = [line for line in lines if line.startswith(programs)]
+    wanted = [line for line in wanted if HAS_REPORTS or "--report" not in line]
     return [line for line in wanted if not SYNOPSIS.search(line) and LONG not in line]
 
 
@@ -65,13 +69,15 @@ def test_every_subcommand_is_shown(program_path: Path) -> None:
 
 
 def run(line: str, program_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """In a shell where `relufit` and `python` are those of the test."""
+    """In a shell where `relufit` and `python` are those of the test, and `python3` too."""
     functions = (
         f"relufit() {{ {shlex.quote(str(program_path))} \"$@\"; }}; python() {{ {shlex.quote(sys.executable)} \"$@\"; }}; "
     )
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     return subprocess.run(
-        ["bash", "-c", functions + line], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+        ["bash", "-c", functions + line], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+        timeout=TIMEOUT, check=False,
+    )  # fmt: skip
 
 
 def trained(program_path: Path, folder: Path) -> Path:

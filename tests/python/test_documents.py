@@ -16,6 +16,7 @@ from relufit.__main__ import main
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 pytest.importorskip("onnx")
+pytest.importorskip("jinja2")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
