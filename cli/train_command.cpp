@@ -98,6 +98,7 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
         last.iteration, last.inner_iterations, result.model.training.seconds);
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
+  if (result.seconds_before > 0) print("; resumed after {:.2f} s", result.seconds_before);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
   if (result.width_choice && !result.width_choice->widths.empty()) {
     print("\n{} hidden units predict best, of {} to {}", result.width_choice->width,
@@ -131,6 +132,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                          {"polish_iterations", kept.polish_iterations},
                          {"removed_units", result.removed_units},
                          {"seconds", result.model.training.seconds},
+                         {"seconds_before", result.seconds_before},
                          {"violations",
                           {{"affine", kept.violations.affine},
                            {"sign", kept.violations.sign},
@@ -181,12 +183,13 @@ void check_kept(const std::vector<ConstraintCheck>& checks) {
 /// the place of the one that training starts from.
 void check_files(const TrainArguments& a) {
   check_output(a.model);
+  const std::string& checkpoint = a.training.options.checkpoint;
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
   std::vector<std::string> others = {a.training.data, a.test, a.validation, output_weights_file(a), a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
-  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot)}) {
+  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot), checkpoint}) {
     check_distinct(output, others);
     others.push_back(output);
   }
@@ -223,6 +226,15 @@ void run_train(const TrainArguments& a, ExitCode& exit) {
     print_summary(a, result, samples);
   }
   if (InterruptGuard::interrupted()) exit.value = 130;
+}
+
+void add_checkpoint_options(CLI::App& command, TrainOptions& o) {
+  add_output(command, "--checkpoint", o.checkpoint, "File that keeps what training has done, to be resumed from");
+  command.add_option("--checkpoint-interval", o.checkpoint_interval, "Seconds between writing it; 0: all the time")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  command.add_flag("--resume", o.resume,
+                   "Go on from the checkpoint, where there is one; without this a file that is there is refused");
 }
 
 }  // namespace
@@ -294,6 +306,7 @@ void add_train(CLI::App& app, ExitCode& exit) {
   add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
   add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
+  add_checkpoint_options(*command, o);
   command->add_flag("--json", a->json, "Print the summary as JSON");
   command->footer(
       "Examples:\n"

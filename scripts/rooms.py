@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (
     "linear_algebra",
     "base",
+    "checkpoint",
     "network",
     "data",
     "problem",

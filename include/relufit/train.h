@@ -112,6 +112,14 @@ struct TrainOptions {
   int threads = 1;            ///< starts run in parallel; a single start runs its samples in parallel
   std::function<bool()> should_stop =
       {};  ///< asked at every iteration; true ends training with the best network so far
+  /// File in which training keeps what it has done and where it is; empty: none. Another training with the same data,
+  /// options (but time_limit and threads) and `resume` goes on from it, however this one ended, to the same network,
+  /// bit for bit. A training that ends well leaves it too: resumed, it gives its result again at once. Where it cannot
+  /// be written, training ends with std::runtime_error, and the file is the one written before. See
+  /// docs/checkpoints.md.
+  std::string checkpoint = {};
+  double checkpoint_interval = 60;  ///< seconds between writing it, >= 0; 0: at every opportunity
+  bool resume = false;  ///< go on from the checkpoint, where there is one; else a file that is there is refused
 };
 
 /// Options with every default filled in: what `train` does.
@@ -148,6 +156,7 @@ struct TrainProgress {
 };
 
 /// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
+/// Not for records of a training before, which this one goes on with.
 using TrainObserver = std::function<bool(const TrainProgress&)>;
 
 /// The ridge that predicts held-out samples best along falling ridges: those of a cross-validation of `folds` parts (of
@@ -188,6 +197,7 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
+  double seconds_before = 0;                ///< of the trainings that this one has gone on with (TrainOptions::resume)
   std::optional<WidthChoice> width_choice;  ///< where the units were chosen from the data
   std::optional<RidgeChoice> ridge_choice;  ///< where the ridge was chosen from the data
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
@@ -197,8 +207,9 @@ struct TrainResult {
   std::optional<ClassificationMeasures> classes;  ///< likewise, where the data have classes
 };
 
-/// Throws std::invalid_argument for data that cannot be trained on (check_trainable), options out of range, and a loss
-/// that does not suit the targets, their classes or the sample weights.
+/// Throws std::invalid_argument for data that cannot be trained on (check_trainable), options out of range, a loss that
+/// does not suit the targets, their classes or the sample weights, and a checkpoint that is not of this training, or
+/// damaged; std::runtime_error where it cannot be written.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 
 /// The scaled problem that `train` solves for these data and options, and its scalings.
