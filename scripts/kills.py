@@ -4,13 +4,15 @@
 
 Each row is one kind of training on random data, run once without a checkpoint, once with one, and once killed. "same"
 says whether models and traces are those of the first but for their seconds; "lost" is the time of all runs together
-beyond that of the second, per kill. Uses build/release/relufit, and NumPy for the data. Exit code 1: not the same.
+beyond that of the second, per kill. Uses the program in build/release, or in the folder that
+RELUFIT_BUILD names, and NumPy for the data. Exit code 1: not the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-PROGRAM = Path(__file__).resolve().parent.parent / "build" / "release" / "relufit"
+PROGRAM = Path(__file__).resolve().parent.parent / os.environ.get("RELUFIT_BUILD", "build/release") / "relufit"
 LONG = "--ridge 0.003 --no-polish --hidden 12 --tolerance 1e-300 --iterations 4000"
 TRAININGS = {
     "relaxation": (LONG, 3000),

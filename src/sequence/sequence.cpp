@@ -156,6 +156,17 @@ struct Progress {
     clock = Clock(seconds);
     if (time_limit > 0) time_limit += seconds;
   }
+
+  /// What is to be said about `current`, whose network is the one here.
+  void add_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& current,
+                  double objective) {
+    SequenceRecord& record = result.trace.emplace_back(make_record(problem, options, current, network));
+    record.objective = objective;
+    record.iteration = iteration;
+    record.inner_iterations = inner_iterations;
+    record.seconds = clock.seconds();
+    keep_best(problem, network, result);
+  }
 };
 
 }  // namespace

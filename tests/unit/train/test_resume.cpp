@@ -356,7 +356,9 @@ void expect_same(const TrainResult& a, const TrainResult& b) {
     expect_same(a.width_choice->ridge, b.width_choice->ridge);
   }
   ASSERT_EQ(a.grid.has_value(), b.grid.has_value());
-  if (a.grid) EXPECT_EQ(a.grid->repaired, b.grid->repaired);
+  if (a.grid) {
+    EXPECT_EQ(a.grid->repaired, b.grid->repaired);
+  }
 }
 
 /// The contents that the checkpoint had whenever training asked whether to stop.
