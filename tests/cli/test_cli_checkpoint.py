@@ -210,3 +210,40 @@ def test_another_option_is_another_training(relufit: Program, option: str) -> No
         if name in line:
             del line[line.index(name) : line.index(name) + 2]
     refused(relufit, "c.ckpt: checkpoint of a training with ", *line, option, *value, "--resume")
+
+
+@pytest.fixture(scope="module")
+def faults(program_path: Path) -> Path:
+    path = program_path.parent / "librelufit-faults.so"
+    if not path.is_file():
+        pytest.skip("no target relufit-faults in this build")
+    return path
+
+
+@pytest.mark.parametrize("function", ["write", "fsync", "rename", "memory"])
+def test_whatever_fails_leaves_a_checkpoint_to_go_on_from(
+    relufit: Program, data: Path, faults: Path, function: str
+) -> None:
+    """As the test of that name in test_cli_faults.py, with other things to promise."""
+    log = relufit.folder.parent / f"{relufit.folder.name}.calls"
+    kept = (*SMALL, "--checkpoint", "c.ckpt", "--checkpoint-interval", 0, "--resume")
+
+    def run(at: int) -> subprocess.CompletedProcess[str]:
+        preload = {"LD_PRELOAD": str(faults), "RELUFIT_FAULT_LOG": str(log)}
+        return relufit.run(*kept, environment={**preload, "RELUFIT_FAULT_IN": function, "RELUFIT_FAULT_AT": str(at)})
+
+    assert run(0).returncode == 0
+    calls = int(log.read_text())
+    expected = without_times(load_model(relufit.folder / "m.json"))
+    for at in sorted({1, 2, *(calls * i // 7 for i in range(1, 7)), calls - 1, calls}):
+        for name in ("c.ckpt", "m.json"):
+            (relufit.folder / name).unlink(missing_ok=True)
+        completed = run(at)
+        place = f"{function} {at}: {completed.returncode}: {completed.stderr}"
+        if completed.returncode != 0:
+            assert completed.returncode == 1, place
+            assert completed.stderr.startswith("relufit: ") and completed.stderr.count("\n") == 1, place
+            assert "memory" in completed.stderr or "cannot be written: " in completed.stderr, place
+            assert set(contents(relufit.folder)) <= {"d.csv", "c.ckpt", "m.json"}, place
+        relufit(*kept)
+        assert without_times(load_model(relufit.folder / "m.json")) == expected, place

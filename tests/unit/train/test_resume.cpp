@@ -48,11 +48,11 @@ Dataset sum_data() {
   return dataset(inputs, units.cwiseMax(0).colwise().sum());
 }
 
-Dataset class_data() {
+Dataset class_data(Link link = Link::softmax) {
   Dataset data = smooth_data(40);
   std::vector<Index> classes;
   for (Index i = 0; i < data.samples(); ++i) classes.push_back(data.targets(0, i) > 1 ? 2 : data.targets(0, i) > 0);
-  data.classification = {"y", {"a", "b", "c"}, Link::softmax};
+  data.classification = {"y", {"a", "b", "c"}, link};
   data.targets = class_targets(data.classification, classes);
   data.target_names = output_names(data.classification);
   return data;
@@ -168,12 +168,15 @@ std::vector<Case> trainings() {
               o.threads = 3;
             }),
       whole("folds in threads", [](TrainOptions& o) { o.threads = 4; }),
-      whole("width",
-            [](TrainOptions& o) {
-              o.hidden = {};
-              o.automatic_width = true;
-              o.folds = 2;
-            }),
+      whole(
+          "width",
+          [](TrainOptions& o) {
+            o.hidden = {};
+            o.automatic_width = true;
+            o.folds = 2;
+            o.ridge = 0.03;
+          },
+          smooth_data(16)),
       whole("validation",
             [](TrainOptions& o) {
               o.validation = smooth_data(12);
@@ -188,7 +191,7 @@ std::vector<Case> trainings() {
             o.ridge = 0.01;
             o.iterations = 20;
           },
-          class_data()),
+          class_data(Link::none)),
       whole("race under bounds",
             [](TrainOptions& o) {
               o.constraints = monotone();
@@ -404,7 +407,7 @@ TEST_P(Resume, FromEveryCheckpointEndsWithTheSameBits) {
     expect_same(train(test.data, options), plain);
   }
   const std::vector<std::string> checkpoints = witness.seen();
-  EXPECT_GE(witness.count(), 5U);
+  EXPECT_GE(witness.count(), 3U);
   for (std::size_t i = 0; i < checkpoints.size() && !HasFailure(); ++i) {
     SCOPED_TRACE("checkpoint " + std::to_string(i) + " of " + std::to_string(checkpoints.size()));
     std::ofstream(file(), std::ios::binary) << checkpoints[i];
