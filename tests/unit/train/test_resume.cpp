@@ -93,6 +93,7 @@ std::vector<Case> sequences() {
       sequence("continuation", Strategy::continuation, 5, 30),
       sequence("reweighted", Strategy::reweighted, 0, 4),
       sequence("safeguarded", Strategy::safeguarded, 0, 6),
+      sequence("safeguarded, refusing", Strategy::safeguarded, 1, 40),  // its problems being unsolved
       sequence("projection", Strategy::projection, 1, 40),
       sequence("one inner iteration", Strategy::inexact, 1, 40),
       sequence("many inner iterations", Strategy::inexact, 35, 6),
@@ -126,9 +127,10 @@ std::vector<Case> sequences() {
       changed(usual, "threads over samples", [](TrainOptions& o) { o.threads = 3; }),
   };
   cases.push_back(changed(cases[5], "safeguarded, skipping", [](TrainOptions& o) {
-    o.hidden = {3, 2};
+    o.hidden = {2, 2};
     o.skip_connections = true;
     o.activation = Activation::maxout;
+    o.iterations = 2;
   }));
   return cases;
 }
@@ -161,11 +163,16 @@ std::vector<Case> trainings() {
               o.iterations = 20;
             }),
       whole("large ridge", [](TrainOptions& o) { o.ridge = 2; }),
-      whole("starts", [](TrainOptions& o) { o.starts = 3; }),
+      whole("starts",
+            [](TrainOptions& o) {
+              o.ridge = 0.003;
+              o.starts = 3;
+            }),
       whole("starts in threads",
             [](TrainOptions& o) {
               o.starts = 3;
               o.threads = 3;
+              o.ridge = 0.003;
             }),
       whole("folds in threads", [](TrainOptions& o) { o.threads = 4; }),
       whole(
