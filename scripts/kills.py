@@ -23,21 +23,21 @@ from pathlib import Path
 import numpy as np
 
 PROGRAM = Path(__file__).resolve().parent.parent / os.environ.get("RELUFIT_BUILD", "build/release") / "relufit"
-LONG = "--ridge 0.003 --no-polish --hidden 12 --tolerance 1e-300 --iterations 4000"
+LONG = "--ridge 0.003 --no-polish --hidden 12 --tolerance 1e-300 --iterations 400"
 TRAININGS = {
-    "relaxation": (LONG, 3000),
-    "relaxation, threads": (f"{LONG} --threads 2", 3000),
+    "relaxation": (LONG, 1000),
+    "relaxation, threads": (f"{LONG} --threads 2", 1000),
     "converged": ("--ridge 0.003 --no-polish --hidden 5 --iterations 30 --inner-iterations 0", 200),
     "extrapolated": ("--ridge 0.003 --no-polish --hidden 5 --iterations 30 --strategy extrapolated", 200),
-    "continuation": ("--ridge 0.003 --no-polish --hidden 12 --iterations 3000 --strategy continuation", 1000),
+    "continuation": ("--ridge 0.003 --no-polish --hidden 12 --iterations 400 --strategy continuation", 1000),
     "reweighted": ("--ridge 0.003 --no-polish --hidden 3 --iterations 20 --strategy reweighted", 60),
     "safeguarded": ("--ridge 0.003 --no-polish --hidden 5 --iterations 40 --strategy safeguarded", 200),
-    "absolute loss": ("--loss absolute --ridge 0.003 --hidden 10 --iterations 1500", 500),
-    "path of ridges": ("--ridge 0.0003 --hidden 40", 4000),
-    "ridge by folds": ("--hidden 20 --threads 2", 800),
-    "width": ("--hidden auto", 300),
-    "starts": ("--ridge 0.003 --hidden 20 --starts 12 --threads 2", 800),
-    "race": ("--ridge 0.003 --hidden 10 --constraints up.json", 800),
+    "absolute loss": ("--loss absolute --ridge 0.003 --hidden 6 --iterations 300", 300),
+    "path of ridges": ("--ridge 0.0003 --hidden 20", 2000),
+    "ridge by folds": ("--hidden 10 --threads 2", 500),
+    "width": ("--hidden auto --folds 2", 100),
+    "starts": ("--ridge 0.003 --hidden 6 --starts 12 --threads 2", 300),
+    "race": ("--ridge 0.003 --hidden 10 --constraints up.json", 2000),
     "exact race": ("--loss exact --method relaxation --hidden 6 --starts 3", 80),
     "search": ("--loss exact --hidden 9", 300),
     "search, two layers": ("--loss exact --hidden 6,4", 200),

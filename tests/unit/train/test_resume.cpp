@@ -207,7 +207,7 @@ std::vector<Case> trainings() {
             }),
       whole("race under norms",
             [](TrainOptions& o) {
-              o.constraints.lipschitz = 3;
+              o.constraints.lipschitz = 0.7;
               o.candidates = 4;
               o.ridge = 0.01;
               o.threads = 2;
@@ -254,8 +254,8 @@ std::vector<Case> trainings() {
           "search",
           [](TrainOptions& o) {
             o.loss = Loss::exact;
-            o.hidden = {2};
-            o.iterations = 25;
+            o.hidden = {1};  // which is soon out of patience
+            o.iterations = 100;
           },
           teacher_data()),
       whole(
