@@ -100,6 +100,7 @@ void print_summary(const TrainArguments& a, const TrainResult& result, const Sam
         last.iteration, last.inner_iterations, result.model.training.seconds);
   if (result.removed_units > 0) print(", {} units removed", result.removed_units);
   if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
+  if (result.seconds_before > 0) print("; resumed after {:.2f} s", result.seconds_before);
   if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
   if (result.width_choice && !result.width_choice->widths.empty()) {
     print("\n{} hidden units predict best, of {} to {}", result.width_choice->width,
@@ -133,6 +134,7 @@ nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, 
                          {"polish_iterations", kept.polish_iterations},
                          {"removed_units", result.removed_units},
                          {"seconds", result.model.training.seconds},
+                         {"seconds_before", result.seconds_before},
                          {"violations",
                           {{"affine", kept.violations.affine},
                            {"sign", kept.violations.sign},
@@ -183,6 +185,7 @@ void check_kept(const std::vector<ConstraintCheck>& checks) {
 /// the place of the one that training starts from.
 void check_files(const TrainArguments& a) {
   check_output(a.model);
+  const std::string& checkpoint = a.training.options.checkpoint;
   if (!a.trace.empty()) check_output(a.trace);
   if (!a.plot.empty()) check_plot(a.plot);
   if (!a.report.empty()) check_output(a.report);
@@ -195,7 +198,7 @@ void check_files(const TrainArguments& a) {
                                      a.constraints};
   check_distinct(a.model, others);
   others.insert(others.end(), {a.training.init, a.model});
-  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot), a.report}) {
+  for (const std::string& output : {a.trace, a.plot, a.plot.empty() ? "" : script_of(a.plot), a.report, checkpoint}) {
     check_distinct(output, others);
     others.push_back(output);
   }
@@ -264,6 +267,15 @@ void run_train(const TrainArguments& a, const CLI::App& command, ExitCode& exit,
   } else {
     print_summary(a, result, samples);
   }
+}
+
+void add_checkpoint_options(CLI::App& command, TrainOptions& o) {
+  add_output(command, "--checkpoint", o.checkpoint, "File that keeps what training has done, to be resumed from");
+  command.add_option("--checkpoint-interval", o.checkpoint_interval, "Seconds between writing it; 0: all the time")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  command.add_flag("--resume", o.resume,
+                   "Go on from the checkpoint, where there is one; without this a file that is there is refused");
 }
 
 }  // namespace
@@ -337,6 +349,7 @@ void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
   add_output(*command, "--report", a->report,
              "Page to write (HTML), by the Python package: data, fit, constraints, all");
+  add_checkpoint_options(*command, o);
   command->add_flag("--json", a->json, "Print the summary as JSON");
   command->footer(
       "Examples:\n"

@@ -10,6 +10,7 @@ ROOMS = (
     "linear_algebra",
     "base",
     "mpi",
+    "checkpoint",
     "network",
     "data",
     "problem",

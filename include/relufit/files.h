@@ -21,6 +21,11 @@ std::string read_file(const std::string& path);
 /// link the file that it names is made. Throws std::runtime_error, `PATH: cannot be written: REASON`.
 void write_file(const std::string& path, std::string_view content);
 
+/// The same for a regular file that is written again and again, its content given in parts. Of a process that is killed
+/// meanwhile something may stay behind, in a hidden file beside this one; the next call, which is not to come while one
+/// is at work elsewhere, takes it away.
+void rewrite_file(const std::string& path, const std::vector<std::string_view>& parts);
+
 /// Throws std::invalid_argument where write_file would fail, as far as can be told: to be asked before long work.
 /// Leaves the file as it is.
 void check_output(const std::string& path);

@@ -30,6 +30,7 @@ struct FixedOutputOptions {
   double tolerance = 1e-9;            ///< on the relative residual of the plain network, > 0
   double time_limit = 0;              ///< seconds; 0: none
   std::function<bool()> should_stop;  ///< asked now and then; true ends the search
+  const Piece* piece = nullptr;       ///< where training keeps the state, as in SequenceOptions; null: nowhere
 };
 
 struct FixedOutputResult {

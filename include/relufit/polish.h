@@ -9,6 +9,8 @@
 
 namespace relufit {
 
+class Piece;  // src/checkpoint/checkpoint.h
+
 struct PolishOptions {
   Index max_iterations = 500;  ///< >= 1
   /// Relative decrease of the loss over 10 iterations at which descent ends, >= 0; 0: goes on to a local minimum.
@@ -17,8 +19,9 @@ struct PolishOptions {
   Index largest_dense = 5000000;      ///< entries of the Jacobian up to which Levenberg-Marquardt is used, >= 0
   std::function<bool()> should_stop;  ///< asked at every iteration; true ends the refinement
   /// refit_output: what rounding of raw inputs and outputs is relative to, in scaled units (src/rounding.h).
-  Matrix input_sizes = {};    ///< (|u| + |offset|) / scale, inputs x samples; empty: |inputs|
-  Vector output_offset = {};  ///< |offset| / scale of the targets; empty: 0
+  Matrix input_sizes = {};       ///< (|u| + |offset|) / scale, inputs x samples; empty: |inputs|
+  Vector output_offset = {};     ///< |offset| / scale of the targets; empty: 0
+  const Piece* piece = nullptr;  ///< polish: where training keeps the state, as in SequenceOptions; null: nowhere
 };
 
 struct PolishResult {

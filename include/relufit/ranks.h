@@ -32,15 +32,15 @@ struct Share {
 
 /// What follows is called by all ranks together; without ranks (null) each is what one process has.
 
-/// The numbers of rank 0, in the place of one's own.
-void broadcast(const Ranks* ranks, std::vector<double>& numbers);
+/// The bytes of rank 0, in the place of one's own.
+void broadcast(const Ranks* ranks, std::string& bytes);
 /// What rank 0 says.
 bool agreed(const Ranks* ranks, bool mine);
 double agreed(const Ranks* ranks, double mine);
 /// The largest number of all ranks; not a number where one is not.
 double largest_of(const Ranks* ranks, double mine);
-/// The numbers of every rank, in the order of ranks.
-std::vector<double> gathered(const Ranks* ranks, const std::vector<double>& mine);
+/// The bytes of every rank.
+std::vector<std::string> gathered_bytes(const Ranks* ranks, const std::string& mine);
 /// The columns of every rank, in the order of ranks. All have as many rows.
 Matrix gathered_columns(const Ranks* ranks, const Matrix& mine);
 /// Calls work(); what it throws on any rank as bad input, std::invalid_argument with the message of the first of these,

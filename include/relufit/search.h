@@ -25,6 +25,8 @@ enum class SearchStatus {
 
 const char* to_string(SearchStatus status);
 
+class Piece;  // src/checkpoint/checkpoint.h
+
 struct SearchOptions {
   unsigned long long seed = 1;
   double time_limit = 0;   ///< seconds; 0: none
@@ -35,6 +37,7 @@ struct SearchOptions {
   double extra_units = 0.2;
   double tolerance = 1e-9;            ///< on the relative residual of the plain network, > 0
   std::function<bool()> should_stop;  ///< asked at every iteration of a run; true ends the search
+  const Piece* piece = nullptr;       ///< where training keeps the state, as in SequenceOptions; null: nowhere
 };
 
 /// Sees, after every run, the number of runs so far and the smallest relative residual of the models they ended in

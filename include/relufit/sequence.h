@@ -15,6 +15,8 @@
 
 namespace relufit {
 
+class Piece;  // src/checkpoint/checkpoint.h
+
 /// How a sequence ended.
 enum class SequenceStatus {
   converged,        ///< every violation is below tolerance (but exact loss: and the objective has settled)
@@ -39,6 +41,7 @@ struct SequenceOptions {
   Index record_interval = 1;     ///< outer iterations between records of the trace, >= 1
   double time_limit = 0;         ///< seconds (training: of all starts together); 0: none
   int threads = 1;               ///< over the samples; the result does not depend on it
+  const Piece* piece = nullptr;  ///< where training keeps the state, and finds that to go on from; null: nowhere
 };
 
 /// One line of the trace.

@@ -20,6 +20,8 @@
 
 namespace relufit {
 
+class StateVisitor;  // src/checkpoint/state_visitor.h
+
 struct SubproblemOptions {
   double tolerance = 1e-8;  ///< absolute and relative, on primal and dual residual; 0: run all iterations
   Index max_iterations = 20000;
@@ -31,6 +33,9 @@ struct SubproblemOptions {
   bool project_pairs = false;
   Index check_interval = 10;          ///< iterations between residual checks
   std::function<bool()> should_stop;  ///< asked before every iteration; true makes it the last (limits, interrupts)
+  /// Called where the solver's state may be kept: before the first iteration, at every check, and `last` before that
+  /// one.
+  std::function<void(bool last)> keep_state = {};
 };
 
 enum class SubproblemStatus {
@@ -80,7 +85,7 @@ class SubproblemSolver {
   /// Starts from the image of this point with zero multipliers (after set_parameters).
   void set_point(const LiftedPoint& point);
 
-  /// Iterates until converged or at the limit.
+  /// Iterates until converged or at the limit, from where solve() was when the state was saved, if it was restored.
   SubproblemResult solve(const SubproblemOptions& options = {});
 
   /// The current unknowns x: affine constraints hold to rounding, signs of H and S to the primal residual.
@@ -91,6 +96,10 @@ class SubproblemSolver {
   std::vector<Layer> network() const;
 
   const Penalties& penalties() const;
+
+  /// Saves the state while solve() calls keep_state, or restores it for these parameters and weights, which are those
+  /// of refer_to when it was saved; solve() then goes on with the same bits.
+  void visit_state(StateVisitor& visitor, const RelaxationParameters& parameters, const RelaxationWeights& weights);
 
  private:
   class Impl;

@@ -115,6 +115,14 @@ struct TrainOptions {
   /// Processes that train together, all with the same options. Each gives its part of the rows, in the order of ranks;
   /// each gets the whole result, which is that of one process with all rows. Observers are called on rank 0.
   const Ranks* ranks = nullptr;
+  /// File in which training keeps what it has done and where it is; empty: none. Another training with the same data,
+  /// options (but time_limit and threads) and `resume` goes on from it, however this one ended, to the same network,
+  /// bit for bit. A training that ends well leaves it too: resumed, it gives its result again at once. Where it cannot
+  /// be written, training ends with std::runtime_error, and the file is the one written before. See
+  /// docs/checkpoints.md.
+  std::string checkpoint = {};
+  double checkpoint_interval = 60;  ///< seconds between writing it, >= 0; 0: at every opportunity
+  bool resume = false;  ///< go on from the checkpoint, where there is one; else a file that is there is refused
 };
 
 /// Options with every default filled in: what `train` does.
@@ -151,6 +159,7 @@ struct TrainProgress {
 };
 
 /// Called for every record, one at a time, from any thread; returns false to stop training and keep the best network.
+/// Not for records of a training before, which this one goes on with.
 using TrainObserver = std::function<bool(const TrainProgress&)>;
 
 /// The ridge that predicts held-out samples best along falling ridges: those of a cross-validation of `folds` parts (of
@@ -192,6 +201,7 @@ struct TrainResult {
   SequenceStatus status = SequenceStatus::iteration_limit;  ///< of the start that was kept
   Index best_start = 0;
   std::vector<StartSummary> starts;
+  double seconds_before = 0;                ///< of the trainings that this one has gone on with (TrainOptions::resume)
   std::optional<WidthChoice> width_choice;  ///< where the units were chosen from the data
   std::optional<RidgeChoice> ridge_choice;  ///< where the ridge was chosen from the data
   Index removed_units = 0;  ///< group lasso: hidden units without input weights, which the model no longer has
@@ -201,8 +211,9 @@ struct TrainResult {
   std::optional<ClassificationMeasures> classes;  ///< likewise, where the data have classes
 };
 
-/// Throws std::invalid_argument for data that cannot be trained on (check_trainable), options out of range, and a loss
-/// that does not suit the targets, their classes or the sample weights.
+/// Throws std::invalid_argument for data that cannot be trained on (check_trainable), options out of range, a loss that
+/// does not suit the targets, their classes or the sample weights, and a checkpoint that is not of this training, or
+/// damaged; std::runtime_error where it cannot be written.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 
 /// The scaled problem that `train` solves for these data and options, and its scalings.

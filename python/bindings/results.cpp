@@ -136,6 +136,8 @@ void bind_records(nb::module_& module) {
           "status", [](const TrainResult& r) { return to_string(r.status); },
           "Of the start that was kept: 'converged', 'stalled', 'iteration limit', 'time limit' or\n"
           "'interrupted'.")
+      .def_ro("seconds_before", &TrainResult::seconds_before,
+              "Of the trainings that this one has gone on with: see `resume` of relufit.train.")
       .def_ro("best_start", &TrainResult::best_start, "The start that was kept, from 0.")
       .def_ro("starts", &TrainResult::starts)
       .def_ro("width_choice", &TrainResult::width_choice, "Where the units were chosen from the data, else None.")

@@ -5,6 +5,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "interruptible.h"
+#include "paths.h"
 #include "ranks.h"
 #include "relufit/constraints.h"
 #include "relufit/teacher.h"
@@ -26,6 +27,11 @@ void set_init(TrainOptions& options, nb::handle value) {
     throw std::invalid_argument(fmt::format("init: '{}', expected 'random', 'zero' or a Model", name));
   }
   options.init = name == "zero" ? Start(ZeroStart{}) : Start(RandomStart{});
+}
+
+void set_checkpoint(TrainOptions& options, nb::handle path) {
+  options.checkpoint = path_from(path);
+  if (options.checkpoint.empty()) throw std::invalid_argument("checkpoint: '', expected the name of a file");
 }
 
 Dataset dataset_from(nb::handle inputs, nb::handle targets, const std::vector<std::string>& input_names,
@@ -104,6 +110,8 @@ void bind_named_options(nb::class_<TrainOptions>& options) {
           [](TrainOptions& o, const std::string& name) { o.output_activation = output_activation_from(name); },
           "name"_a)
       .def("set_init", &set_init, "start"_a)
+      .def("set_checkpoint", &set_checkpoint, "path"_a,
+           nb::sig("def set_checkpoint(self, path: str | bytes | os.PathLike[Any]) -> None"))
       .def(
           "set_fixed_output",
           [](TrainOptions& o, nb::handle weights) { o.fixed_output = matrix_from(weights, "fixed_output"); },
@@ -145,6 +153,8 @@ void bind_options(nb::module_& module) {
       .def_rw("stall_window", &TrainOptions::stall_window)
       .def_rw("record_interval", &TrainOptions::record_interval)
       .def_rw("time_limit", &TrainOptions::time_limit)
+      .def_rw("checkpoint_interval", &TrainOptions::checkpoint_interval)
+      .def_rw("resume", &TrainOptions::resume)
       .def_rw("threads", &TrainOptions::threads);
   bind_named_options(options);
 

@@ -27,6 +27,7 @@ _WHOLE = "a whole number"
 _FLAG = "True or False"
 _EXPECTED = {
     "bias": _FLAG,
+    "checkpoint_interval": _REAL,
     "iterations": _WHOLE,
     "folds": _WHOLE,
     "group_lasso": _REAL,
@@ -45,6 +46,7 @@ _EXPECTED = {
     "record_interval": _WHOLE,
     "pair_scale": _REAL,
     "ridge": _AUTOMATIC,
+    "resume": _FLAG,
     "right_scale": _REAL,
     "seed": "a whole number from 0 to 4294967295",
     "stall_window": _WHOLE,
@@ -220,6 +222,9 @@ def train(
     record_interval: int | None = None,
     time_limit: float = 0,
     threads: int = 1,
+    checkpoint: str | bytes | os.PathLike[Any] | None = None,
+    checkpoint_interval: float | None = None,
+    resume: bool = False,
     input_names: Sequence[str] | None = None,
     target_names: Sequence[str] | None = None,
     categorical: Sequence[str] | str | Mapping[str, Sequence[str]] | None = None,
@@ -330,6 +335,13 @@ def train(
         Seconds for all starts together, >= 0; 0: none.
     threads : int
         Starts, or the samples of a single start, run in parallel; the result does not depend on it.
+    checkpoint : path of a file
+        Keeps what training has done and where it is, so that another training with the same data and options can go on
+        from it, however this one ended, to the same network (docs/checkpoints.md). It stays when training has ended.
+    checkpoint_interval : float
+        Seconds between writing it, >= 0, default 60; 0: at every opportunity.
+    resume : bool
+        Whether to go on from the checkpoint, where there is one. Without this a file that is there is refused.
     input_names, target_names : sequence of str
         Of the columns, recorded in the model; default those of a frame, else x0, x1, ... and y0, y1, ...; for classes
         the one name of the label, default "class". Of a frame the named columns are the inputs.
@@ -351,9 +363,10 @@ def train(
     Raises
     ------
     ValueError
-        Names the argument that is out of range, and what is expected.
+        Names the argument that is out of range, and what is expected; a checkpoint that is damaged, or of another
+        training, and what differs.
     RuntimeError
-        Names the constraint that the best network found does not keep.
+        Names the constraint that the best network found does not keep, or the checkpoint that cannot be written.
     """
     given = dict(locals())
     options = _core.TrainOptions()
@@ -368,6 +381,8 @@ def train(
         automatic = _EXPECTED[name] == _AUTOMATIC and isinstance(given[name], str) and given[name] == "auto"
         if given[name] is not None and not automatic:
             _set(options, name, given[name])
+    if checkpoint is not None:
+        options.set_checkpoint(checkpoint)
     if strategy is not None:
         options.set_strategy(strategy)
     if constraints is not None:

@@ -1,5 +1,5 @@
 /// \file
-/// Wall time since a clock was made.
+/// Wall time since a clock was made, and what had passed before.
 #pragma once
 
 #include <chrono>
@@ -8,9 +8,14 @@ namespace relufit {
 
 class Clock {
  public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  explicit Clock(double seconds_before = 0) : before_(seconds_before) {}
+
+  double seconds() const {
+    return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
 
  private:
+  double before_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -99,8 +100,13 @@ class Temporary {
       error_ = descriptor_ < 0 ? errno : 0;
       if (error_ != EEXIST) break;
     }
-    is_here_ = error_ == 0;
-    if (is_here_ && place.exists && ::fchmod(descriptor_, place.status.st_mode & 07777) != 0) error_ = errno;
+    begin(place);
+  }
+  /// The same file every time, in which a killed process may have left something.
+  Temporary(const Place& place, std::string_view name) : target_(place.path), path_(place.folder() / name) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    error_ = descriptor_ < 0 ? errno : 0;
+    begin(place);
   }
   ~Temporary() {
     close();
@@ -113,8 +119,10 @@ class Temporary {
   int error() const { return error_; }
 
   /// Returns that.
-  int put(std::string_view content) {
-    if (error_ == 0) error_ = write_all(descriptor_, content);
+  int put(const std::vector<std::string_view>& parts) {
+    for (const std::string_view part : parts) {
+      if (error_ == 0) error_ = write_all(descriptor_, part);
+    }
     // Without this a crash shortly after the rename could leave an empty file under the final name.
     // EINVAL: a file system that cannot synchronize.
     if (error_ == 0 && ::fsync(descriptor_) != 0 && errno != EINVAL) error_ = errno;
@@ -125,6 +133,10 @@ class Temporary {
   }
 
  private:
+  void begin(const Place& place) {
+    is_here_ = error_ == 0;
+    if (is_here_ && place.exists && ::fchmod(descriptor_, place.status.st_mode & 07777) != 0) error_ = errno;
+  }
   void close() {
     if (descriptor_ >= 0 && ::close(descriptor_) != 0 && error_ == 0) error_ = errno;
     descriptor_ = -1;
@@ -176,7 +188,17 @@ void write_file(const std::string& path, std::string_view content) {
   Place place;
   int error = follow(path, place);
   if (error == 0) error = obstacle(place);
-  if (error == 0) error = place.is_file() ? Temporary(place).put(content) : write_straight(place, content);
+  if (error == 0) error = place.is_file() ? Temporary(place).put({content}) : write_straight(place, content);
+  if (error != 0) fail<std::runtime_error>(path, "written", error);
+}
+
+void rewrite_file(const std::string& path, const std::vector<std::string_view>& parts) {
+  Place place;
+  int error = follow(path, place);
+  if (error == 0) error = place.is_file() ? obstacle(place) : EINVAL;
+  // Short, as in Temporary; another file of the folder has another.
+  const std::size_t hash = std::hash<std::string>()(place.path.filename());
+  if (error == 0) error = Temporary(place, fmt::format(".relufit-again-{:x}", hash)).put(parts);
   if (error != 0) fail<std::runtime_error>(path, "written", error);
 }
 

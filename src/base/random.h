@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cmath>
+#include <locale>
 #include <numbers>
 #include <random>
+#include <sstream>
+#include <string>
 
 #include "relufit/matrix.h"
 
@@ -48,6 +51,17 @@ class Random {
     Matrix values(rows, cols);
     for (double& value : values.reshaped()) value = normal();
     return values;
+  }
+
+  template <class Visitor>
+  void visit_state(Visitor& visitor) {
+    std::stringstream engine;
+    engine.imbue(std::locale::classic());
+    engine << engine_;
+    std::string text = engine.str();
+    visitor(text, spare_, has_spare_);
+    engine.str(text);
+    engine >> engine_;
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 namespace relufit {
@@ -16,23 +17,35 @@ std::vector<double> of_all(const Ranks& ranks, double mine) {
 
 }  // namespace
 
-std::vector<double> gathered(const Ranks* ranks, const std::vector<double>& mine) {
-  if (ranks == nullptr) return mine;
+// Bytes travel in numbers, eight in each.
+std::vector<std::string> gathered_bytes(const Ranks* ranks, const std::string& mine) {
+  if (ranks == nullptr) return {mine};
+  constexpr std::size_t kSize = sizeof(double);
+  const auto numbers_of = [](std::size_t bytes) { return (bytes + kSize - 1) / kSize; };
+  const std::vector<double> sizes = of_all(*ranks, static_cast<double>(mine.size()));
   std::vector<Index> counts;
-  Index total = 0;
-  for (const double size : of_all(*ranks, static_cast<double>(mine.size()))) {
-    counts.push_back(static_cast<Index>(size));
-    total += counts.back();
+  std::size_t total = 0;
+  for (const double size : sizes) {
+    counts.push_back(static_cast<Index>(numbers_of(static_cast<std::size_t>(size))));
+    total += static_cast<std::size_t>(counts.back());
   }
-  std::vector<double> all(static_cast<std::size_t>(total));
-  ranks->gather(mine.data(), counts, all.data());
-  return all;
+  std::vector<double> sent(numbers_of(mine.size()));
+  std::memcpy(sent.data(), mine.data(), mine.size());
+  std::vector<double> all(total);
+  ranks->gather(sent.data(), counts, all.data());
+  std::vector<std::string> result;
+  const double* at = all.data();
+  for (std::size_t r = 0; r < sizes.size(); ++r) {
+    result.emplace_back(reinterpret_cast<const char*>(at), static_cast<std::size_t>(sizes[r]));
+    at += counts[r];
+  }
+  return result;
 }
 
-void broadcast(const Ranks* ranks, std::vector<double>& numbers) {
+void broadcast(const Ranks* ranks, std::string& bytes) {
   if (ranks == nullptr) return;
-  if (ranks->rank() != 0) numbers.clear();
-  numbers = gathered(ranks, numbers);
+  if (ranks->rank() != 0) bytes.clear();
+  bytes = gathered_bytes(ranks, bytes).front();
 }
 
 double agreed(const Ranks* ranks, double mine) { return ranks == nullptr ? mine : of_all(*ranks, mine).front(); }
@@ -75,11 +88,7 @@ void collectively(const Ranks* ranks, const std::function<void()>& work) {
   const std::vector<double> failures = of_all(*ranks, failed ? 1 : 0);
   const auto first = std::find(failures.begin(), failures.end(), 1.0);
   if (first == failures.end()) return;
-  if (first - failures.begin() != ranks->rank()) message.clear();
-  const std::vector<double> letters = gathered(ranks, {message.begin(), message.end()});
-  message.clear();
-  for (const double letter : letters) message += static_cast<char>(letter);
-  throw std::invalid_argument(message);
+  throw std::invalid_argument(gathered_bytes(ranks, message)[static_cast<std::size_t>(first - failures.begin())]);
 }
 
 }  // namespace relufit

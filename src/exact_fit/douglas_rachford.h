@@ -52,6 +52,13 @@ class DouglasRachford {
   /// Units x d.
   Matrix units() const;
 
+  /// Between two iterations: x, from which the rest follows.
+  template <class Visitor>
+  void visit_state(Visitor& visitor) {
+    visitor.samples(d_);
+    visitor.samples(e_);
+  }
+
  private:
   void reflect();
   void project_affine();

@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/infinity.h"
 #include "base/refusal.h"
+#include "checkpoint/checkpoint.h"
 #include "exact_fit/douglas_rachford.h"
 #include "exact_fit/one_layer/unit_fit.h"
+#include "network/layer_state.h"
 #include "relufit/fit.h"
 
 namespace relufit {
@@ -109,7 +111,9 @@ class FixedOutputSearch {
         data_(problem.inputs, problem.targets, OutputActivation::linear, problem.bias, OutputWeights::fixed),
         fit_(data_),
         basis_(data_.inputs()),
-        random_(options.seed) {
+        random_(options.seed),
+        piece_(Piece::at(options.piece)),
+        time_limit_(options.time_limit) {
     wide_positive_ = positive_ + extra(positive_);
     wide_signs_ = signs_of(wide_positive_, negative_ + extra(negative_));
     fit_options_.race_interval = 5;
@@ -122,6 +126,7 @@ class FixedOutputSearch {
 
   FixedOutputResult run() {
     DouglasRachford iteration(basis_, problem_.targets.row(0).transpose(), wide_signs_);
+    piece_.restore([&](StateVisitor& visitor) { visit_state(visitor, iteration); });
     while (!status_) run_start(iteration);
     if (result_.layers.empty()) {
       fit_options_.should_stop = {};
@@ -140,7 +145,7 @@ class FixedOutputSearch {
   static constexpr Index kCheckInterval = 50;
 
   double seconds() const { return clock_.seconds(); }
-  bool out_of_time() const { return options_.time_limit > 0 && seconds() >= options_.time_limit; }
+  bool out_of_time() const { return time_limit_ > 0 && seconds() >= time_limit_; }
   bool interrupted() const { return observer_stop_ || (options_.should_stop && options_.should_stop()); }
   bool stop_asked() const { return interrupted() || out_of_time(); }
 
@@ -148,18 +153,34 @@ class FixedOutputSearch {
     return static_cast<Index>(std::ceil(options_.extra_units * static_cast<double>(units) - 1e-9));
   }
 
+  /// Between two iterations of a start.
+  void visit_state(StateVisitor& visitor, DouglasRachford& iteration) {
+    double time = seconds();
+    visitor(time, done_, iteration, random_, best_, best_residual_);
+    visitor(result_.layers, result_.relative_residual, result_.starts, result_.iterations);
+    if (!visitor.restores()) return;
+    clock_ = Clock(time);
+    time_limit_ += time_limit_ > 0 ? time : 0;  // what was left when it went on
+  }
+
   void run_start(DouglasRachford& iteration) {
-    ++result_.starts;
-    iteration.start(random_);
+    if (done_ == 0) {
+      ++result_.starts;
+      iteration.start(random_);
+    }
     double residual = kInfinity;
-    for (Index i = 1; i <= options_.max_iterations; ++i) {
+    while (done_ < options_.max_iterations) {
+      if (done_ > 0 && done_ % kCheckInterval == 0) {
+        piece_.offer(stop_asked(), [&](StateVisitor& visitor) { visit_state(visitor, iteration); });
+      }
       iteration.iterate(options_.relaxation);
       ++result_.iterations;
-      if (i % kCheckInterval != 0 && i != options_.max_iterations) continue;
+      if (++done_ % kCheckInterval != 0 && done_ != options_.max_iterations) continue;
       residual = iteration.relative_residual();
       if (observer_ && !observer_(result_.iterations, residual)) observer_stop_ = true;
       if (residual <= options_.coarse_tolerance || stop_asked()) break;
     }
+    done_ = 0;
     if (residual < best_residual_ || best_.rows() == 0) {
       best_residual_ = residual;
       best_ = iteration.units();
@@ -235,6 +256,9 @@ class FixedOutputSearch {
   UnitFitOptions fit_options_;
   RowBasis basis_;
   Random random_;
+  Piece piece_;
+  double time_limit_;
+  Index done_ = 0;  // iterations of the start that runs
   Matrix best_;
   double best_residual_ = kInfinity;
   bool observer_stop_ = false;

@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "checkpoint/checkpoint.h"
+#include "network/layer_state.h"
 #include "relufit/fit.h"
 #include "relufit/search.h"
 
@@ -42,11 +44,18 @@ class IteratedSearch {
         observer_(observer),
         fitting_(fitting),
         random_(options.seed),
+        time_limit_(options.time_limit),
         solved_(std::max(kSolved, options.tolerance)),
         stop_([this] { return out_of_time() || (options_.should_stop && options_.should_stop()); }) {}
 
   SearchResult run() {
-    while (!status_) run_from_fresh_start();
+    const Piece piece = Piece::at(options_.piece);
+    const auto visit = [this](StateVisitor& visitor) { visit_state(visitor); };
+    piece.restore(visit);
+    while (!status_) {
+      piece.offer(false, visit);
+      try_next();
+    }
     if (*status_ != SearchStatus::converged) {
       keep(fitting_.nearest(best_, *status_ != SearchStatus::run_limit));
     }
@@ -59,29 +68,41 @@ class IteratedSearch {
   static constexpr double kSolved = 1e-8;  // relative residual from which on a model counts as exact
   static constexpr double kProgress = 0.999;
 
-  bool out_of_time() const { return options_.time_limit > 0 && clock_.seconds() >= options_.time_limit; }
+  bool out_of_time() const { return time_limit_ > 0 && clock_.seconds() >= time_limit_; }
 
-  /// Ends solved, out of patience, or stopped.
-  void run_from_fresh_start() {
-    double residual = std::numeric_limits<double>::infinity();
-    for (Index draw = 0; draw < Fitting::kDraws && !status_; ++draw) {
+  /// One fit: of a random model at a fresh start, else of the current one with another unit.
+  void try_next() {
+    if (draws_ == Fitting::kDraws && (residual_ <= solved_ || failures_ >= options_.patience)) {
+      draws_ = failures_ = 0;
+      residual_ = std::numeric_limits<double>::infinity();
+    }
+    if (draws_ < Fitting::kDraws) {
+      ++draws_;
       candidate_ = fitting_.random_model(random_);
-      take_if_better(attempt(candidate_, &Fitting::fit_random), residual);
+      take_if_better(attempt(candidate_, &Fitting::fit_random));
+      return;
     }
-    Index failures = 0;
-    while (!status_ && residual > solved_ && failures < options_.patience) {
-      candidate_ = current_;
-      fitting_.replace_random_unit(random_, candidate_);
-      const double next = attempt(candidate_, &Fitting::fit);
-      failures = next < kProgress * residual ? 0 : failures + 1;
-      take_if_better(next, residual);
-    }
+    candidate_ = current_;
+    fitting_.replace_random_unit(random_, candidate_);
+    const double next = attempt(candidate_, &Fitting::fit);
+    failures_ = next < kProgress * residual_ ? 0 : failures_ + 1;
+    take_if_better(next);
   }
 
-  void take_if_better(double next, double& residual) {
-    if (!(next < residual)) return;
+  /// Between two fits. The candidate is none then.
+  void visit_state(StateVisitor& visitor) {
+    double seconds = clock_.seconds();
+    visitor(seconds, random_, current_, best_, best_residual_, draws_, failures_, residual_);
+    visitor(result_.layers, result_.relative_residual, result_.runs);
+    if (!visitor.restores()) return;
+    clock_ = Clock(seconds);
+    time_limit_ += time_limit_ > 0 ? seconds : 0;  // what was left when it went on
+  }
+
+  void take_if_better(double next) {
+    if (!(next < residual_)) return;
     std::swap(current_, candidate_);
-    residual = next;
+    residual_ = next;
   }
 
   /// One local fit and what follows from it; sets status_ where the search is over. Returns the relative residual.
@@ -120,9 +141,12 @@ class IteratedSearch {
   Fitting& fitting_;
   Clock clock_;
   Random random_;
+  double time_limit_;
   double solved_;
   std::function<bool()> stop_;
   Model current_, candidate_, best_;
+  Index draws_ = 0, failures_ = 0;                             // since the last fresh start
+  double residual_ = std::numeric_limits<double>::infinity();  // of the current model
   double best_residual_ = std::numeric_limits<double>::infinity();
   std::optional<SearchStatus> status_;
   SearchResult result_;

@@ -22,6 +22,11 @@ class BoxQuadratic {
   /// bound, lower <= upper.
   Result minimize(const Matrix& m, const Vector& gradient, const Vector& lower, const Vector& upper);
 
+  template <class Visitor>
+  void visit_state(Visitor& visitor) {
+    visitor(places_);
+  }
+
  private:
   enum class Place : unsigned char { free, lower, upper };
   bool move(const Vector& slope, const Vector& lower, const Vector& upper, const Vector& point, bool release);

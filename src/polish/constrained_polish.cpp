@@ -20,6 +20,8 @@
 
 #include "polish/constrained_polish.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -70,6 +72,8 @@ class Step {
   virtual void begin(const QuadraticModel& model) = 0;
   /// The parameters after the step with this damping, which keep the constraints.
   virtual Vector solve(const QuadraticModel& model, double damping) = 0;
+  /// What goes on from step to step.
+  virtual void visit_state(StateVisitor& visitor) = 0;
 };
 
 class BoxStep : public Step {
@@ -94,6 +98,8 @@ class BoxStep : public Step {
     const auto result = box_.minimize(full_, model.gradient, lower_ - x, upper_ - x);
     return (x + result.minimizer).cwiseMax(lower_).cwiseMin(upper_);
   }
+
+  void visit_state(StateVisitor& visitor) override { visitor(box_); }
 
  private:
   Vector lower_, upper_;
@@ -131,6 +137,8 @@ class SplittingStep : public Step {
     }
     return with_copies(model.parameters + step_, copies);
   }
+
+  void visit_state(StateVisitor& visitor) override { visitor(multipliers_, rho_); }
 
  private:
   Index offset(std::size_t t) const { return errors_.offset(static_cast<std::size_t>(terms_[t].layer) - 1); }
@@ -206,9 +214,10 @@ class ConstrainedPolish {
         least_(before_) {}
 
   /// From the parameters, to where a few steps in a row gain less than `settled`, relatively; at most `steps` of them.
-  void minimize(double smoothing, Index steps, double settled) {
+  void minimize(double smoothing, Index steps, double settled, const Piece& piece) {
     errors_.set_smoothing(smoothing);
     DescentLimits limits{std::min(steps, left()), settled};
+    limits.piece = piece;
     limits.should_stop = [this] { return stopped(); };
     iterations_ += levenberg_marquardt(*this, parameters_, DampingSchedule(), limits).iterations;
     keep_best();
@@ -238,6 +247,8 @@ class ConstrainedPolish {
     tried = step_->solve(model_, damping);
     return true;
   }
+
+  void visit_state(StateVisitor& visitor) { step_->visit_state(visitor); }
 
   /// Root mean square of the arguments of the hidden units.
   double argument_size() const {
@@ -295,7 +306,7 @@ PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<
                                 const PolishOptions& options) {
   const bool quick = options.tolerance > 0;
   ConstrainedPolish polish(problem, layers, options, quick ? kQuickSteps : kExactSteps);
-  polish.minimize(0, polish.left(), quick ? options.tolerance : kDescentSettled);
+  polish.minimize(0, polish.left(), quick ? options.tolerance : kDescentSettled, Piece::at(options.piece));
   return polish.result();
 }
 
@@ -308,17 +319,20 @@ RaceResult race(const LiftedProblem& problem, const std::vector<std::vector<Laye
     polishes.push_back(std::make_unique<ConstrainedPolish>(problem, layers, options, kQuickSteps));
   }
   Workers workers(static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), networks.size())));
+  const Piece piece = Piece::at(options.piece);
   for (const double width : kWidths) {
     workers.run(static_cast<Index>(running.size()), [&](Index i) {
-      ConstrainedPolish& polish = *polishes[running[static_cast<std::size_t>(i)]];
-      polish.minimize(width * polish.argument_size(), kSmoothSteps, kSmoothSettled);
+      const std::size_t number = running[static_cast<std::size_t>(i)];
+      ConstrainedPolish& polish = *polishes[number];
+      polish.minimize(width * polish.argument_size(), kSmoothSteps, kSmoothSettled,
+                      piece.part(fmt::format("width {} network {}", width, number)));
     });
     std::stable_sort(running.begin(), running.end(),
                      [&](std::size_t a, std::size_t b) { return polishes[a]->least() < polishes[b]->least(); });
     running.resize(static_cast<std::size_t>(std::ceil(kStaying * static_cast<double>(running.size()))));
   }
   ConstrainedPolish& winner = *polishes[running.front()];
-  winner.minimize(0, winner.left(), kRaceSettled);
+  winner.minimize(0, winner.left(), kRaceSettled, piece.part("winner"));
   return {static_cast<Index>(running.front()), winner.result()};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "checkpoint/checkpoint.h"
 #include "relufit/matrix.h"
 
 namespace relufit {
@@ -24,6 +25,7 @@ struct DescentLimits {
   double settled = 1e-12;                  ///< relative decrease of the value in one step
   int settled_steps = 3;                   ///< that gain no more than this, in a row
   std::function<bool()> should_stop = {};  ///< asked at every iteration
+  Piece piece = {};                        ///< where the state is kept
 };
 
 struct Descent {
@@ -36,14 +38,21 @@ struct Descent {
 ///     void linearize(x)             called at every new x, before its steps
 ///     bool step(x, damping, tried)  sets `tried`, the point a damped step leads to; false: there is none
 ///     double value(x)
+///     void visit_state(visitor)     what its steps depend on beside x
 template <class Model>
 Descent levenberg_marquardt(Model& model, Vector& x, const DampingSchedule& schedule, const DescentLimits& limits) {
-  Descent descent{model.value(x)};
-  model.linearize(x);
-  Vector tried(x.size());
+  Descent descent;
   double damping = schedule.first;
   int settled = 0;
+  const auto visit = [&](StateVisitor& visitor) {
+    visitor(x, descent.value, descent.iterations, damping, settled);
+    model.visit_state(visitor);
+  };
+  if (!limits.piece.restore(visit)) descent.value = model.value(x);
+  model.linearize(x);
+  Vector tried(x.size());
   while (descent.iterations < limits.iterations && settled < limits.settled_steps && damping <= schedule.most) {
+    limits.piece.offer(false, visit);
     if (limits.should_stop && limits.should_stop()) break;
     ++descent.iterations;
     const double reached = model.step(x, damping, tried) ? model.value(tried) : descent.value;
@@ -57,6 +66,7 @@ Descent levenberg_marquardt(Model& model, Vector& x, const DampingSchedule& sche
     damping = std::max(schedule.least, damping * schedule.fall);
     model.linearize(x);
   }
+  limits.piece.offer(true, visit);  // from where it ends at once
   return descent;
 }
 

@@ -25,6 +25,7 @@
 #include "linear_algebra/decompositions.h"
 #include "polish/balance.h"
 #include "polish/constrained_polish.h"
+#include "polish/evaluations.h"
 #include "polish/levenberg_marquardt.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
@@ -70,8 +71,10 @@ struct Refinement {
   const Ranks* ranks;
   Index iterations = 0;
   bool interrupted = false;
-  double nearly_exact = 0;           // a loss
-  Vector point = {}, gradient = {};  // of one evaluation
+  double nearly_exact = 0;  // a loss
+  Piece piece = Piece::at(options.piece);
+  Evaluations known{piece.part("evaluations")};  // by L-BFGS
+  Vector point = {}, gradient = {};              // of one evaluation
   std::exception_ptr failure = {};
 
   bool stop_asked() {
@@ -101,6 +104,8 @@ class NormalEquations {
     tried = x - factor_.solve(gradient_);
     return true;
   }
+
+  void visit_state(StateVisitor&) {}
 
  private:
   NetworkErrors& errors_;
@@ -135,6 +140,8 @@ class OrthogonalFactors {
     return tried.allFinite();
   }
 
+  void visit_state(StateVisitor&) {}
+
  private:
   NetworkErrors& errors_;
   Vector values_, scale_, right_;
@@ -145,11 +152,13 @@ class OrthogonalFactors {
 void levenberg_marquardt(Refinement& refinement) {
   DescentLimits limits{refinement.options.max_iterations, kSettled};
   limits.should_stop = [&] { return refinement.stop_asked(); };
+  limits.piece = refinement.piece.part("normal equations");
   NormalEquations normal(refinement.errors);
   Descent descent = levenberg_marquardt(normal, refinement.parameters, DampingSchedule(), limits);
   refinement.iterations += descent.iterations;
   if (refinement.interrupted || !(descent.value <= refinement.nearly_exact)) return;
   limits.iterations -= descent.iterations;
+  limits.piece = refinement.piece.part("orthogonal factors");
   OrthogonalFactors orthogonal(refinement.errors);
   descent = levenberg_marquardt(orthogonal, refinement.parameters, kOrthogonalDamping, limits);
   refinement.iterations += descent.iterations;
@@ -162,7 +171,9 @@ lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval
     // In memory of Eigen's own alignment: rounding of vectorized loops depends on it, and results must not.
     refinement.point = Eigen::Map<const Vector>(x, n);
     refinement.gradient.resize(n);
-    const double value = refinement.errors.loss(refinement.point, refinement.gradient);
+    const double value =
+        refinement.known.at(refinement.point, refinement.gradient,
+                            [&](const Vector& at, Vector& slope) { return refinement.errors.loss(at, slope); });
     Eigen::Map<Vector>(gradient, n) = refinement.gradient;
     return value;
   } catch (...) {
@@ -193,6 +204,7 @@ void lbfgs_minimize(Refinement& refinement) {
                            evaluate, after_iteration, &refinement, &settings);
   if (refinement.failure) std::rethrow_exception(refinement.failure);
   if (status == LBFGSERR_OUTOFMEMORY) throw std::bad_alloc();
+  if (refinement.interrupted) refinement.known.keep();
 }
 
 }  // namespace

@@ -8,10 +8,13 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "base/clock.h"
+#include "checkpoint/checkpoint.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
+#include "sequence/sequence_state.h"
 #include "sequence/update_rule.h"
 
 namespace relufit {
@@ -138,6 +141,41 @@ void keep_best(const LiftedProblem& problem, const std::vector<Layer>& network, 
   result.best_value = value;
 }
 
+/// Where a sequence is. What is visited before a solve, or within one, is all that the rest of it depends on.
+struct Progress {
+  Relaxation relaxation;
+  std::unique_ptr<UpdateRule> rule;
+  SubproblemSolver solver;
+  Clock clock = Clock();
+  Index iteration = 1;
+  Index inner_iterations = 0;
+  std::vector<Layer> network = {};
+  SequenceResult result = {};
+
+  void refer_to_relaxation() { solver.refer_to(relaxation.parameters, relaxation.weights); }
+
+  /// A time limit is what was left when the sequence went on.
+  void visit_state(StateVisitor& visitor, double& time_limit) {
+    double seconds = clock.seconds();
+    visitor(seconds, iteration, inner_iterations, network, result, relaxation.weights, relaxation.parameters, *rule);
+    solver.visit_state(visitor, relaxation.parameters, relaxation.weights);
+    if (!visitor.restores()) return;
+    clock = Clock(seconds);
+    if (time_limit > 0) time_limit += seconds;
+  }
+
+  /// What is to be said about `current`, whose network is the one here.
+  void add_record(const LiftedProblem& problem, const SequenceOptions& options, const LiftedPoint& current,
+                  double objective) {
+    SequenceRecord& record = result.trace.emplace_back(make_record(problem, options, current, network));
+    record.objective = objective;
+    record.iteration = iteration;
+    record.inner_iterations = inner_iterations;
+    record.seconds = clock.seconds();
+    keep_best(problem, network, result);
+  }
+};
+
 }  // namespace
 
 Index default_inner_iterations(Strategy strategy) {
@@ -177,50 +215,55 @@ void set_strategy(SequenceOptions& options, Strategy strategy, Index inner_itera
   options.weights.product = 0.003;
 }
 
-SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters start, const SequenceOptions& options,
+SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters start, const SequenceOptions& asked,
                             const SequenceObserver& observer) {
-  check(options);
-  Relaxation relaxation{std::move(start), options.weights};
-  const std::unique_ptr<UpdateRule> rule = make_update_rule(problem, options, relaxation);
-  const Clock clock;
-  SubproblemSolver solver(problem, options.weights, options.penalties, options.threads);
-  check(relaxation.parameters, problem);
-  SequenceResult result;
+  check(asked);
+  SequenceOptions options = asked;
+  Relaxation first{std::move(start), options.weights};
+  std::unique_ptr<UpdateRule> rule = make_update_rule(problem, options, first);
+  Progress at{std::move(first), std::move(rule),
+              SubproblemSolver(problem, options.weights, options.penalties, options.threads)};
+  check(at.relaxation.parameters, problem);
+
+  const Piece piece = Piece::at(options.piece);
+  const auto visit = [&](StateVisitor& visitor) { at.visit_state(visitor, options.time_limit); };
+  bool goes_on = piece.restore(visit);
   SubproblemOptions inner_options = options.subproblem;
   const Ranks* ranks = problem.share.ranks;
   inner_options.should_stop = [&] {
-    return agreed(ranks, (options.time_limit > 0 && clock.seconds() >= options.time_limit) ||
+    return agreed(ranks, (options.time_limit > 0 && at.clock.seconds() >= options.time_limit) ||
                              (options.subproblem.should_stop && options.subproblem.should_stop()));
   };
+  if (piece.keeps()) inner_options.keep_state = [&](bool last) { piece.offer(last, visit); };
 
-  Index inner_iterations = 0;
-  std::vector<Layer> network;
-  for (Index iteration = 1;; ++iteration) {
-    solver.refer_to(relaxation.parameters, relaxation.weights);
-    const SubproblemResult inner = solver.solve(inner_options);
-    inner_iterations += inner.iterations;
+  for (;; ++at.iteration) {
+    if (!std::exchange(goes_on, false)) at.refer_to_relaxation();
+    const SubproblemResult inner = at.solver.solve(inner_options);
+    at.inner_iterations += inner.iterations;
+    const LiftedPoint& solution = at.solver.point();
     const bool cut_short = inner.status == SubproblemStatus::interrupted;
-    const bool recording = cut_short || iteration % options.record_interval == 0 || iteration == options.max_iterations;
+    const bool recording =
+        cut_short || at.iteration % options.record_interval == 0 || at.iteration == options.max_iterations;
     const double objective =
-        recording ? relaxation_objective(problem, relaxation.parameters, relaxation.weights, solver.point()) : 0;
-    const LiftedPoint& current = rule->update(solver.point(), relaxation);
-    if (&current == &solver.point()) network = solver.network();
+        recording ? relaxation_objective(problem, at.relaxation.parameters, at.relaxation.weights, solution) : 0;
+    const LiftedPoint& current = at.rule->update(solution, at.relaxation);
+    if (&current == &solution) at.network = at.solver.network();
     if (!recording) continue;
 
-    SequenceRecord record = make_record(problem, options, current, network);
-    record.objective = objective;
-    record.iteration = iteration;
-    record.inner_iterations = inner_iterations;
-    record.seconds = agreed(ranks, clock.seconds());
-    result.trace.push_back(record);
-    keep_best(problem, network, result);
+    at.add_record(problem, options, current, objective);
+    SequenceResult& result = at.result;
     const auto reason = stop_reason(problem, options, result.trace);
-    const bool go_on = agreed(ranks, !observer || observer(record, network));
+    const bool go_on = agreed(ranks, !observer || observer(result.trace.back(), at.network));
     if (!reason && go_on && !cut_short) continue;
     result.status = reason.value_or(SequenceStatus::interrupted);
     result.point = current;
     result.violations = violations(problem, current);
-    return result;
+    if (piece.keeps() && !cut_short && is_cut_short(result)) {  // after a whole iteration: the next one can be next
+      ++at.iteration;
+      at.refer_to_relaxation();
+      piece.offer(true, visit);
+    }
+    return std::move(result);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "linear_algebra/decompositions.h"
+#include "problem/lift_state.h"
 
 namespace relufit {
 
@@ -22,6 +23,8 @@ class PlainUpdate : public UpdateRule {
     scaled_ = true;
     return solution;
   }
+
+  void visit_state(StateVisitor& visitor) override { visitor(scaled_); }
 
  private:
   RelaxationScales scales_;
@@ -51,6 +54,8 @@ class ExtrapolatedUpdate : public UpdateRule {
     return solution;
   }
 
+  void visit_state(StateVisitor& visitor) override { visitor(before_); }
+
  private:
   RelaxationScales scales_;
   double momentum_;
@@ -73,6 +78,8 @@ class ContinuationUpdate : public UpdateRule {
     relaxation.weights = weights();
     return plain_.update(solution, relaxation);
   }
+
+  void visit_state(StateVisitor& visitor) override { visitor(share_, plain_); }
 
  private:
   RelaxationWeights weights() const { return {share_ * full_.pair, share_ * full_.product}; }
@@ -111,6 +118,8 @@ class ReweightedUpdate : public UpdateRule {
     return solution;
   }
 
+  void visit_state(StateVisitor& visitor) override { visitor(next_iteration_, plain_); }
+
  private:
   Matrix regularized_inverse(const Matrix& gram) const {
     const Matrix identity = Matrix::Identity(gram.rows(), gram.cols());
@@ -148,6 +157,13 @@ class SafeguardedUpdate : public UpdateRule {
     const RelaxationScales scales{share_ * scales_.pair, share_ * scales_.left, share_ * scales_.right};
     relaxation.parameters = with_scales(parameters_at(kept_), scales);
     return take ? solution : kept_;
+  }
+
+  void visit_state(StateVisitor& visitor) override {
+    visitor(share_, least_);
+    if (!std::isfinite(least_)) return;
+    if (visitor.restores()) kept_ = zero_point(problem_);
+    visitor(kept_);
   }
 
  private:

@@ -21,6 +21,9 @@ class UpdateRule {
   /// Makes the solution of `relaxation`, the problem just solved, into the next problem. Returns the point where the
   /// sequence is: the solution, or one kept from before where the solution is refused.
   virtual const LiftedPoint& update(const LiftedPoint& solution, Relaxation& relaxation) = 0;
+
+  /// What it knows beside the relaxation.
+  virtual void visit_state(StateVisitor& visitor) = 0;
 };
 
 /// The rule of options.strategy. Sets what it starts with in `first`. Throws std::invalid_argument for a problem too

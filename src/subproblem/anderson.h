@@ -27,6 +27,21 @@ class Anderson {
   /// Given v and, in `image`, F(v): puts the next point in `image`. `weights` are the squared metric per entry.
   void step(const Vector& v, const Vector& weights, Vector& image);
 
+  /// `visit_vector(vector)` visits one that has an entry for each of v.
+  template <class Visitor, class VisitVector>
+  void visit_state(Visitor& visitor, VisitVector&& visit_vector) {
+    visitor(filled_, next_, has_previous_, pending_, plain_residual_, gram_);
+    if (has_previous_) {
+      visit_vector(previous_residual_);
+      visit_vector(previous_image_);
+    }
+    if (pending_) visit_vector(fallback_);
+    for (Index i = 0; i < filled_; ++i) {
+      visit_vector(residual_differences_.col(i));
+      visit_vector(image_differences_.col(i));
+    }
+  }
+
  private:
   bool rejected(double residual);
   void remember(const Vector& image);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "base/parallel.h"
+#include "checkpoint/state_visitor.h"
 #include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"
@@ -122,8 +124,14 @@ class SubproblemSolver::Impl {
     if (parameters_ == nullptr) start_at_zero();
     proximal_.project_pairs(options.project_pairs);
     SubproblemResult result;
+    result.iterations = std::exchange(iterations_, 0);
     while (result.iterations < options.max_iterations) {
       const bool stop = options.should_stop && options.should_stop();
+      if (options.keep_state && (stop || result.iterations % options.check_interval == 0)) {
+        iterations_ = result.iterations;
+        options.keep_state(stop);
+        iterations_ = 0;
+      }
       const bool last = stop || result.iterations + 1 == options.max_iterations;
       const bool checking = last || (result.iterations + 1) % options.check_interval == 0;
       iterate(options, checking);
@@ -160,6 +168,18 @@ class SubproblemSolver::Impl {
     return layers;
   }
   const Penalties& penalties() const { return penalties_; }
+
+  /// What is not visited follows from what is, or is made anew by the next iteration.
+  void visit_state(StateVisitor& visitor, const RelaxationParameters& parameters, const RelaxationWeights& weights) {
+    visitor(iterations_, penalties_.pair, penalties_.product, penalties_.output, penalties_.weight);
+    if (visitor.restores()) refer_to(parameters, weights);
+    visit_copies(visitor, state_.data());
+    if (visitor.restores()) {
+      prepare([](const Block&) {});
+      proximal_.set_thresholds(state_);
+    }
+    anderson_.visit_state(visitor, [&](Eigen::Ref<Vector> vector) { visit_copies(visitor, vector); });
+  }
 
  private:
   /// One iteration of the method. Each half of it passes once over the samples, a block of them at a time, with what is
@@ -343,6 +363,19 @@ class SubproblemSolver::Impl {
     for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
   }
 
+  /// Anderson's vectors have the parts of the copies.
+  void visit_copies(StateVisitor& visitor, Eigen::Ref<Vector> vector) {
+    const auto visit = [&](Family, bool by_sample, const Copies::Part& part) {
+      Copies::Part values(vector.data() + (part.data() - state_.data().data()), part.rows(), part.cols());
+      if (by_sample) {
+        visitor.samples(values);
+      } else {
+        visitor(values);
+      }
+    };
+    for_each_part(true, visit, state_);
+  }
+
   void measure(const Copies& image, const Block& block);
   void keep(const Copies& image, const Block& block);
   void measure_shared(const Copies& image);
@@ -364,7 +397,8 @@ class SubproblemSolver::Impl {
   Copies reflected_;                             // its pairs lie in the point's, which is none while iterating
   std::vector<std::unique_ptr<Copies>> images_;  // one block of samples per thread
   ProximalStep proximal_;
-  ChunkSums norms_;  // ResidualSums
+  Index iterations_ = 0;  // of a solve() that goes on
+  ChunkSums norms_;       // ResidualSums
   ResidualSums shared_norms_;
   Anderson anderson_;
   Vector metric_;  // penalty of every copy
@@ -445,5 +479,9 @@ SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) { ret
 const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }
 std::vector<Layer> SubproblemSolver::network() const { return impl_->network(); }
 const Penalties& SubproblemSolver::penalties() const { return impl_->penalties(); }
+void SubproblemSolver::visit_state(StateVisitor& visitor, const RelaxationParameters& parameters,
+                                   const RelaxationWeights& weights) {
+  impl_->visit_state(visitor, parameters, weights);
+}
 
 }  // namespace relufit

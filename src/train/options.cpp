@@ -41,7 +41,8 @@ void check_objective(const TrainOptions& options) {
   for (const auto& [value, name] :
        {std::pair{options.ridge.value_or(0), "ridge"}, std::pair{options.lasso, "lasso"},
         std::pair{options.group_lasso, "group_lasso"}, std::pair{options.nuclear, "nuclear"},
-        std::pair{options.weight_grid, "weight_grid"}, std::pair{options.time_limit, "time_limit"}}) {
+        std::pair{options.weight_grid, "weight_grid"}, std::pair{options.time_limit, "time_limit"},
+        std::pair{options.checkpoint_interval, "checkpoint_interval"}}) {
     if (!(std::isfinite(value) && value >= 0)) fail(fmt::format("{}: {}, expected a number >= 0", name, value));
   }
 }
@@ -68,6 +69,7 @@ void check_run(const TrainOptions& options) {
   if (options.validation && options.loss == Loss::exact) {
     fail("validation: given, expected none with the exact loss, which leaves nothing to choose");
   }
+  if (options.resume && options.checkpoint.empty()) fail("resume: without a checkpoint, expected one to go on from");
   if (options.folds < 2) fail(fmt::format("folds: {}, expected at least 2", options.folds));
   if (options.stall_window < 0) fail(fmt::format("stall_window: {}, expected at least 0", options.stall_window));
   if (options.starts > 1 && !starts_at_random(options)) {

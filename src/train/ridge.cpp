@@ -1,9 +1,12 @@
 #include "train/ridge.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <memory>
 #include <numeric>
 
 #include "base/parallel.h"
@@ -11,6 +14,7 @@
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
 #include "train/sharing.h"
+#include "train/train_state.h"
 
 namespace relufit {
 
@@ -53,48 +57,56 @@ bool counts(const LiftedProblem& problem, const std::vector<Index>& samples) {
 class Fold {
  public:
   Fold(const LiftedProblem& trained, LiftedProblem held_out, const TrainOptions& options, const TrainPlan& plan,
-       const std::function<bool()>& should_stop)
-      : test_(std::move(held_out)), path_(path_of({trained, {}, {}}, options, plan, should_stop)) {
-    test_.ridge = 0;
-    test_.weight_terms.clear();
+       const std::function<bool()>& should_stop, const Piece& piece)
+      : test_(loss_alone(std::move(held_out))), path_(path_of({trained, {}, {}}, options, plan, should_stop, piece)) {
     polishing_.tolerance = kPathTolerance;
     polishing_.should_stop = should_stop;
   }
 
   /// Whether the ridge is still too large for anything but a constant.
   bool is_idle() const { return path_.is_idle(); }
+  bool knows_next() const { return path_.knows_next(); }
 
-  double values() const { return loss_terms(test_.loss, test_.samples(), test_.targets.rows()); }
+  double values() const { return loss_terms(test_->loss, test_->samples(), test_->targets.rows()); }
 
   /// The loss of the held-out samples for this ridge, smaller than those before.
   double loss(double ridge) {
     path_.fit(ridge, polishing_);
-    return network_loss(test_, path_.layers());
+    return path_.measured();
   }
 
  private:
-  static RidgePath path_of(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
-                           const std::function<bool()>& should_stop) {
+  /// Where it stays, however the fold is moved.
+  static std::unique_ptr<LiftedProblem> loss_alone(LiftedProblem problem) {
+    problem.ridge = 0;
+    problem.weight_terms.clear();
+    return std::make_unique<LiftedProblem>(std::move(problem));
+  }
+
+  RidgePath path_of(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
+                    const std::function<bool()>& should_stop, const Piece& piece) const {
     const LiftedProblem& problem = scaled.problem;
     SequenceOptions relaxation = relaxation_for(problem, plan);
     relaxation.max_iterations = std::min(relaxation.max_iterations, options.candidate_iterations);
     relaxation.threads = 1;
     relaxation.subproblem.should_stop = should_stop;
     return RidgePath(problem, loss_terms(problem.loss, problem.samples(), problem.targets.rows()),
-                     start_parameters(scaled, options, 0), relaxation, start_seed(options.seed, 0));
+                     start_parameters(scaled, options, 0), relaxation, start_seed(options.seed, 0), piece, {},
+                     [test = test_.get()](const std::vector<Layer>& layers) { return network_loss(*test, layers); });
   }
 
-  LiftedProblem test_;
+  std::unique_ptr<LiftedProblem> test_;
   RidgePath path_;
   PolishOptions polishing_;
 };
 
 std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
-                             const TrainPlan& plan, const std::function<bool()>& should_stop) {
+                             const TrainPlan& plan, const std::function<bool()>& should_stop, const Piece& piece) {
   std::vector<Fold> folds;
+  const auto next = [&] { return piece.part(fmt::format("fold {}", folds.size()), should_stop); };
   if (options.validation) {
     folds.emplace_back(on_samples(scaled.problem, others(samples, {})), validation_problem(scaled, *options.validation),
-                       options, plan, should_stop);
+                       options, plan, should_stop, next());
     return folds;
   }
   std::vector<std::vector<Index>> parts =
@@ -104,7 +116,7 @@ std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const T
     const std::vector<Index> trained = others(samples, held_out);
     if (!counts(scaled.problem, held_out) || !counts(scaled.problem, trained)) continue;
     folds.emplace_back(on_samples(scaled.problem, trained), on_samples(scaled.problem, held_out), options, plan,
-                       should_stop);
+                       should_stop, next());
   }
   return folds;
 }
@@ -120,29 +132,66 @@ std::vector<double> ridges_to(double last) {
   return ridges;
 }
 
+RidgePath::RidgePath(LiftedProblem problem, double values, RelaxationParameters start, SequenceOptions relaxation,
+                     unsigned long long seed, Piece piece, SequenceObserver observer, Measure measure)
+    : problem_(std::move(problem)),
+      values_(values),
+      start_(std::move(start)),
+      relaxation_(std::move(relaxation)),
+      seed_(seed),
+      piece_(std::move(piece)),
+      observer_(std::move(observer)),
+      measure_(std::move(measure)) {
+  piece_.restore(visit());
+}
+
+Piece::Visit RidgePath::visit() {
+  return [this](StateVisitor& visitor) { visitor(layers_, result_, seed_, done_); };
+}
+
 void RidgePath::fit(double ridge, const PolishOptions& options) {
+  if (calls_++ < done_.size()) return;
   problem_.ridge = ridge * values_;
+  const Piece piece = piece_.part(fmt::format("ridge {}", done_.size()));
+  improve(options, piece);
+  done_.push_back({relufit::is_idle(problem_, layers_), measure_ ? measure_(layers_) : 0});
+  piece_.advance(visit());
+}
+
+void RidgePath::improve(const PolishOptions& options, const Piece& piece) {
   const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, options);
   if (!layers_.empty()) revive_units(problem_, layers_, seed_++);
-  if (layers_.empty() || is_idle()) {
-    const Index polished = result_.polish_iterations;
-    result_ = run_sequence(problem_, start_, relaxation_, observer_);
-    result_.polish_iterations = polished;
-    layers_ = result_.best_layers;
+  if (layers_.empty() || relufit::is_idle(problem_, layers_)) {
+    relax(piece.part("relaxation"));
     if (polishes) revive_units(problem_, layers_, seed_++);
   } else if (!polishes) {
+    const Piece again = piece.part("relaxation");
+    SequenceOptions relaxation = relaxation_;
+    relaxation.piece = &again;
     const RelaxationParameters values = parameters_at(lift_network(problem_, layers_));
-    layers_ = run_sequence(problem_, with_scales(values, relaxation_.scales), relaxation_).best_layers;
+    layers_ = run_sequence(problem_, with_scales(values, relaxation_.scales), relaxation).best_layers;
   }
   if (!polishes) return;
-  PolishResult polished = polish(problem_, layers_, options);
+  const Piece refinement = piece.part("polish");
+  PolishOptions polishing = options;
+  polishing.piece = &refinement;
+  PolishResult polished = polish(problem_, layers_, polishing);
   layers_ = std::move(polished.layers);
   result_.polish_iterations += polished.iterations;
 }
 
+void RidgePath::relax(const Piece& piece) {
+  const Index polished = result_.polish_iterations;
+  SequenceOptions relaxation = relaxation_;
+  relaxation.piece = &piece;
+  result_ = piece.once([&] { return run_sequence(problem_, start_, relaxation, observer_); });
+  result_.polish_iterations = polished;
+  layers_ = result_.best_layers;
+}
+
 RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
-                         const std::function<bool()>& should_stop, const RidgeObserver& tried) {
-  std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop);
+                         const std::function<bool()>& should_stop, const RidgeObserver& tried, const Piece& piece) {
+  std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop, piece);
   const auto count = static_cast<Index>(folds.size());
   RidgeChoice choice{kUsualRidge, {}, {}, {}, count, options.validation.has_value()};
   if (folds.empty()) return choice;
@@ -152,12 +201,13 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
   const std::vector<double> ridges =
       options.ridge ? ridges_to(*options.ridge) : std::vector<double>(kRidges.begin(), kRidges.end());
   for (const double ridge : ridges) {
+    const bool known = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.knows_next(); });
     workers.run(count, [&](Index i) {
       Fold& fold = folds[static_cast<std::size_t>(i)];
       losses(i) = fold.loss(ridge);
       values(i) = fold.values();
     });
-    if (should_stop && should_stop()) break;
+    if (!known && should_stop && should_stop()) break;
     const Vector means = losses.cwiseQuotient(values);
     const double mean = losses.sum() / values.sum();
     choice.ridges.push_back(ridge);
@@ -175,7 +225,8 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
 }
 
 std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried) {
+                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried,
+                                      const Piece& piece) {
   if (!options.validation && data.total_samples() < kSamplesPerFold * options.folds) return std::nullopt;
   const auto should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
@@ -191,8 +242,11 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
     some = {sampled(scaled.problem, samples, options.seed), scaled.input_scaling, scaled.target_scaling};
   }
   const auto told = [&](double ridge, double held_out, double least) { tried(ridge * share, held_out, least); };
-  RidgeChoice choice = by_first_rank(
-      options.ranks, [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, told); });
+  RidgeChoice choice = by_first_rank(options.ranks, [&] {
+    const Piece part = piece.part("ridge", should_stop);
+    return part.once(
+        [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, told, part); });
+  });
   choice.ridge *= share;
   for (double& ridge : choice.ridges) ridge *= share;
   return choice;

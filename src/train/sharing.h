@@ -7,9 +7,11 @@
 /// Either way the result is that of one process, bit for bit.
 #pragma once
 
-#include <optional>
+#include <string>
+#include <string_view>
 
 #include "train/problem.h"
+#include "train/train_state.h"
 
 namespace relufit {
 
@@ -24,27 +26,20 @@ Dataset shared_data(const Dataset& data, const TrainOptions& options, const Trai
 LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed);
 Dataset sampled(const Dataset& data, Index samples, unsigned seed);
 
-/// Numbers of a choice or result, for other ranks.
-std::vector<double> packed(const RidgeChoice& choice);
-void unpack(const std::vector<double>& numbers, RidgeChoice& choice);
-std::vector<double> packed(const WidthChoice& choice);
-void unpack(const std::vector<double>& numbers, WidthChoice& choice);
-/// But for the point.
-std::vector<double> packed(const SequenceResult& result);
-void unpack(const std::vector<double>& numbers, SequenceResult& result);
-
 /// What rank 0 makes of it, on every rank; what it throws as bad input is thrown by all.
 template <class Make>
 auto by_first_rank(const Ranks* ranks, Make&& make) -> decltype(make()) {
   if (ranks == nullptr) return make();
   decltype(make()) made;
+  std::string bytes;
   collectively(ranks, [&] {
-    if (ranks->rank() == 0) made = make();
+    if (ranks->rank() != 0) return;
+    made = make();
+    bytes = saved_state(made);
   });
-  std::vector<double> numbers;
-  if (ranks->rank() == 0) numbers = packed(made);
-  broadcast(ranks, numbers);
-  unpack(numbers, made);
+  broadcast(ranks, bytes);
+  StateVisitor visitor{std::string_view(bytes)};
+  visitor(made);
   return made;
 }
 

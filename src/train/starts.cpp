@@ -1,5 +1,7 @@
 #include "train/starts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -17,6 +19,7 @@
 #include "relufit/search.h"
 #include "train/ridge.h"
 #include "train/sharing.h"
+#include "train/train_state.h"
 
 namespace relufit {
 
@@ -47,12 +50,13 @@ bool on_weights_alone(const Constraints& constraints) {
 class Starts {
  public:
   Starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan, const Clock& clock,
-         const TrainObserver& observer)
+         const TrainObserver& observer, const Piece& piece)
       : scaled_(scaled),
         options_(options),
         plan_(plan),
         clock_(clock),
         observer_(observer),
+        piece_(piece),
         results_(static_cast<std::size_t>(options.starts)),
         first_solved_(options.starts) {
     if (options.validation) validation_ = validation_problem(scaled, *options.validation);
@@ -108,19 +112,16 @@ class Starts {
 
   /// What every rank found, on all ranks.
   void exchange(const Ranks& ranks) {
-    std::vector<double> mine;
-    for (Index start = ranks.rank(); start < options_.starts; start += ranks.size()) {
-      const std::vector<double> numbers = packed(results_[static_cast<std::size_t>(start)]);
-      mine.push_back(static_cast<double>(start));
-      mine.push_back(static_cast<double>(numbers.size()));
-      mine.insert(mine.end(), numbers.begin(), numbers.end());
-    }
-    const std::vector<double> all = gathered(&ranks, mine);
-    for (auto at = all.begin(); at != all.end();) {
-      SequenceResult& result = results_[static_cast<std::size_t>(*at++)];
-      const auto size = static_cast<std::ptrdiff_t>(*at++);
-      unpack({at, at + size}, result);
-      at += size;
+    const auto visit_starts = [&](StateVisitor visitor, int rank) {
+      for (Index start = rank; start < options_.starts; start += ranks.size()) {
+        visitor(results_[static_cast<std::size_t>(start)]);
+      }
+    };
+    std::string mine;
+    visit_starts(StateVisitor(mine), ranks.rank());
+    const std::vector<std::string> all = gathered_bytes(&ranks, mine);
+    for (int rank = 0; rank < ranks.size(); ++rank) {
+      visit_starts(StateVisitor(std::string_view(all[static_cast<std::size_t>(rank)])), rank);
     }
     if (options_.loss != Loss::exact) return;
     for (Index start = options_.starts; start-- > 0;) {
@@ -148,7 +149,11 @@ class Starts {
   bool needless(Index start) const { return stopped_ || first_solved_ < start; }
 
   void run_start(Index start, int threads) {
-    if (agreed(shared(), needless(start) || (start > 0 && out_of_time()))) return;
+    const auto stopped = [this, start] {
+      return needless(start) || out_of_time() || (options_.should_stop && options_.should_stop());
+    };
+    const Piece piece = piece_.part(fmt::format("start {}", start), stopped);
+    if (agreed(shared(), !piece.begun() && (needless(start) || (start > 0 && out_of_time())))) return;
     SequenceOptions sequence = relaxation_for(scaled_.problem, plan_);
     sequence.threads = threads;
     if (sequence.time_limit > 0) sequence.time_limit = agreed(shared(), std::max(seconds_left(), 1e-3));
@@ -156,24 +161,32 @@ class Starts {
       return needless(start) || (ask && ask());
     };
     SequenceResult& result = results_[static_cast<std::size_t>(start)];
-    if (plan_.method == Method::search) {
-      result = run_search(start, sequence);
-    } else if (plan_.method == Method::fixed_output) {
-      result = run_fixed_output(start, sequence);
-    } else if (races()) {
-      result = run_race(start, sequence);
-    } else if (plan_.exact_race) {
-      result = run_exact_race(start, sequence);
-    } else if (plan_.path) {
-      result = run_path(start, sequence);
-    } else {
-      result = run_sequence(scaled_.problem, start_parameters(scaled_, options_, start), sequence, observer_of(start));
-      refine(result, sequence);
-    }
+    result = piece.once([&] { return run_method(start, sequence, piece); });
+    for (const SequenceRecord& record : result.trace) note(record);  // where another training has made it
     if (options_.loss != Loss::exact || result.status != SequenceStatus::converged) return;
     Index solved = first_solved_;
     while (start < solved && !first_solved_.compare_exchange_weak(solved, start)) {
     }
+  }
+
+  SequenceResult run_method(Index start, const SequenceOptions& sequence, const Piece& piece) {
+    if (plan_.method == Method::search) return run_search(start, sequence, piece.part("search"));
+    if (plan_.method == Method::fixed_output) return run_fixed_output(start, sequence, piece.part("fixed output"));
+    if (races()) return run_race(start, sequence, piece);
+    if (plan_.exact_race) return run_exact_race(start, sequence, piece);
+    if (plan_.path) return run_path(start, sequence, piece.part("path"));
+    SequenceResult result = relax(start, start, sequence, piece);
+    refine(result, sequence, piece);
+    return result;
+  }
+
+  /// The relaxation from the random point of this number.
+  SequenceResult relax(Index start, Index number, SequenceOptions sequence, const Piece& parent) {
+    const Piece piece = parent.part("relaxation").with([this](StateVisitor& visitor) { visit_best(visitor); });
+    sequence.piece = &piece;
+    return piece.once([&] {
+      return run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start));
+    });
   }
 
   /// Whether starts are races (TrainOptions::candidates).
@@ -184,18 +197,18 @@ class Starts {
            has_constrained_polish(problem, PolishOptions());
   }
 
-  SequenceResult run_race(Index start, SequenceOptions sequence) {
+  SequenceResult run_race(Index start, SequenceOptions sequence, const Piece& piece) {
     sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     std::vector<SequenceResult> candidates;
     std::vector<std::vector<Layer>> networks;
     for (Index i = 0; i < plan_.candidates; ++i) {
       if (i > 0 && ended(start)) break;
       const Index number = start * plan_.candidates + i;
-      candidates.push_back(
-          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start)));
+      candidates.push_back(relax(start, number, sequence, piece.part(fmt::format("candidate {}", i))));
       networks.push_back(candidates.back().best_layers);
     }
-    const RaceResult won = race(scaled_.problem, networks, polish_options(sequence), sequence.threads);
+    const Piece polishes = piece.part("race");
+    const RaceResult won = race(scaled_.problem, networks, polish_options(sequence, &polishes), sequence.threads);
     SequenceResult result = std::move(candidates[static_cast<std::size_t>(won.winner)]);
     result.polish_iterations = won.polish.iterations;
     keep(scaled_.problem, won.polish.layers, won.polish.after, result);
@@ -203,30 +216,38 @@ class Starts {
   }
 
   /// TrainPlan::exact_race: the first candidate whose polish is exact, or the best one.
-  SequenceResult run_exact_race(Index start, const SequenceOptions& sequence) {
+  SequenceResult run_exact_race(Index start, const SequenceOptions& sequence, const Piece& parent) {
+    const Piece piece = parent.part("race");
     SequenceResult best;
-    for (Index i = 0; i < plan_.candidates && best.status != SequenceStatus::converged; ++i) {
+    Index i = 0;
+    const auto visit = [&](StateVisitor& visitor) { visitor(i, best); };
+    piece.restore(visit);
+    while (i < plan_.candidates && best.status != SequenceStatus::converged) {
       if (i > 0 && ended(start)) break;
-      const Index number = start * plan_.candidates + i;
-      SequenceResult candidate =
-          run_sequence(scaled_.problem, start_parameters(scaled_, options_, number), sequence, observer_of(start));
-      refine(candidate, sequence);
+      const Piece part = piece.part(fmt::format("candidate {}", i));
+      SequenceResult candidate = relax(start, start * plan_.candidates + i, sequence, part);
+      refine(candidate, sequence, part);
       if (i == 0 || candidate.best_value < best.best_value) best = std::move(candidate);
+      ++i;
+      piece.advance(visit);
     }
     return best;
   }
 
   /// Along falling ridges (TrainPlan::path). A path on some of the rows costs a share of one on all, and ends so near
   /// that one polish on all is left.
-  SequenceResult run_path(Index start, const SequenceOptions& sequence) {
+  SequenceResult run_path(Index start, const SequenceOptions& sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
-    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence);
+    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence, piece);
     const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
                             scaled_.target_scaling};
     // The same ridge in all: what it keeps weights from fitting is the noise of these rows.
     const double ridge = problem.ridge / loss_terms(problem.loss, kSampledRows, problem.targets.rows());
-    SequenceResult result = by_first_rank(shared(), [&] { return run_path(few, ridge, start, sequence); });
-    PolishOptions polishing = polish_options(sequence);
+    const Piece path = piece.part("path");
+    SequenceResult result = by_first_rank(
+        shared(), [&] { return path.once([&] { return run_path(few, ridge, start, sequence, path); }); });
+    const Piece last = piece.part("polish");
+    PolishOptions polishing = polish_options(sequence, &last);
     polishing.tolerance = kLastTolerance;
     const PolishResult polished = polish(problem, result.best_layers, polishing);
     result.polish_iterations += polished.iterations;
@@ -234,13 +255,13 @@ class Starts {
     return result;
   }
 
-  SequenceResult run_path(const ScaledProblem& scaled, double last_ridge, Index start,
-                          const SequenceOptions& sequence) {
+  SequenceResult run_path(const ScaledProblem& scaled, double last_ridge, Index start, const SequenceOptions& sequence,
+                          const Piece& piece) {
     const LiftedProblem& problem = scaled.problem;
     const std::vector<double> ridges = ridges_to(last_ridge);
     const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
     RidgePath path(problem, values, start_parameters(scaled, options_, start), sequence,
-                   start_seed(options_.seed, start), observer_of(start));
+                   start_seed(options_.seed, start), piece, observer_of(start));
     const auto fit = [&](double ridge, double tolerance) {
       PolishOptions polishing = polish_options(sequence);
       polishing.tolerance = tolerance;
@@ -261,17 +282,20 @@ class Starts {
   // Both exact fits are told as sequences: runs, or iterations, of a search are those of the sequence, the network
   // found is its own lifted solution.
 
-  SequenceResult run_search(Index start, const SequenceOptions& sequence) {
+  SequenceResult run_search(Index start, const SequenceOptions& sequence, const Piece& piece) {
     SearchOptions search;
     search.seed = start_seed(options_.seed, start);
     search.time_limit = sequence.time_limit;
     search.max_runs = plan_.iterations;
     search.tolerance = plan_.tolerance;
     search.should_stop = sequence.subproblem.should_stop;
-    return run_fit(start, [&](const auto& record) { return search_exact_fit(scaled_.problem, search, record); });
+    return run_fit(start, piece, [&](const Piece& kept, const auto& record) {
+      search.piece = &kept;
+      return search_exact_fit(scaled_.problem, search, record);
+    });
   }
 
-  SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence) {
+  SequenceResult run_fixed_output(Index start, const SequenceOptions& sequence, const Piece& piece) {
     FixedOutputOptions fit;
     fit.seed = start_seed(options_.seed, start);
     fit.output_weights = options_.fixed_output.row(0).transpose();
@@ -279,19 +303,28 @@ class Starts {
     fit.tolerance = plan_.tolerance;
     fit.time_limit = sequence.time_limit;
     fit.should_stop = sequence.subproblem.should_stop;
-    return run_fit(start, [&](const auto& record) { return fit_fixed_output(scaled_.problem, fit, record); });
+    return run_fit(start, piece, [&](const Piece& kept, const auto& record) {
+      fit.piece = &kept;
+      return fit_fixed_output(scaled_.problem, fit, record);
+    });
   }
 
   template <class Fit>
-  SequenceResult run_fit(Index start, Fit&& fit) {
-    const Clock clock;
+  SequenceResult run_fit(Index start, const Piece& piece, Fit&& fit) {
+    Clock clock;
     SequenceResult result;
+    const Piece kept = piece.with([&](StateVisitor& visitor) {
+      double seconds = clock.seconds();
+      visitor(seconds, result.trace);
+      visit_best(visitor);
+      if (visitor.restores()) clock = Clock(seconds);
+    });
     const auto describe = [&](SequenceRecord& record, double residual) {
       record.fit = residual;
       record.loss = 0.5 * std::pow(residual * scaled_.problem.targets.norm(), 2);
       record.seconds = clock.seconds();
     };
-    const auto found = fit([&](Index iterations, double residual) {
+    const auto found = fit(kept, [&](Index iterations, double residual) {
       SequenceRecord& record = result.trace.emplace_back();
       record.iteration = iterations;
       describe(record, residual);
@@ -307,7 +340,7 @@ class Starts {
 
   /// Polishes the best network if asked to, and makes it keep the output bounds: before the polish, which does not know
   /// them, and after it. What is better is the result, being its own lifted solution.
-  void refine(SequenceResult& result, const SequenceOptions& sequence) {
+  void refine(SequenceResult& result, const SequenceOptions& sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
     const bool exact = problem.loss == Loss::exact;
     std::vector<std::vector<Layer>> networks;
@@ -318,8 +351,9 @@ class Starts {
     if (plan_.polish && given && problem.weight_terms.empty() && !problem.constrains_outputs()) {
       begun.push_back(scaled_layers(*given, scaled_));  // which few iterations of the relaxation may leave for worse
     }
-    for (const std::vector<Layer>& layers : begun) {
-      PolishResult polished = polish(problem, layers, polish_options(sequence));
+    for (std::size_t i = 0; i < begun.size(); ++i) {
+      const Piece part = piece.part(fmt::format("polish {}", i));
+      PolishResult polished = part.once([&] { return polish(problem, begun[i], polish_options(sequence, &part)); });
       result.polish_iterations += polished.iterations;
       networks.push_back(problem.constrains_outputs() ? within_bounds(polished.layers) : std::move(polished.layers));
     }
@@ -345,8 +379,9 @@ class Starts {
     return refit_output(problem, layers, refitting).layers;
   }
 
-  PolishOptions polish_options(const SequenceOptions& sequence) const {
+  PolishOptions polish_options(const SequenceOptions& sequence, const Piece* piece = nullptr) const {
     PolishOptions polishing;
+    polishing.piece = piece;
     polishing.threads = sequence.threads;
     polishing.should_stop = [this, ask = sequence.subproblem.should_stop] { return out_of_time() || ask(); };
     return polishing;
@@ -365,11 +400,22 @@ class Starts {
   }
 
   bool observe(Index start, const SequenceRecord& record) {
+    note(record);
     const std::lock_guard lock(mutex_);
-    const double value = options_.loss == Loss::exact ? record.fit : record.loss;
-    best_value_ = std::min(best_value_, value);
     if (observer_ && !observer_({start, record, best_value_})) stopped_ = true;
     return !needless(start);
+  }
+
+  void note(const SequenceRecord& record) {
+    const std::lock_guard lock(mutex_);
+    best_value_ = std::min(best_value_, options_.loss == Loss::exact ? record.fit : record.loss);
+  }
+
+  void visit_best(StateVisitor& visitor) {
+    const std::lock_guard lock(mutex_);
+    double value = best_value_;
+    visitor(value);
+    best_value_ = std::min(best_value_, value);
   }
 
   const ScaledProblem& scaled_;
@@ -377,6 +423,7 @@ class Starts {
   const TrainPlan& plan_;
   const Clock& clock_;
   const TrainObserver& observer_;
+  const Piece& piece_;
   std::optional<LiftedProblem> validation_;
   std::vector<SequenceResult> results_;
   std::atomic<Index> first_solved_;
@@ -389,8 +436,8 @@ class Starts {
 }  // namespace
 
 FinishedStarts run_starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
-                          const Clock& clock, const TrainObserver& observer) {
-  Starts starts(scaled, options, plan, clock, observer);
+                          const Clock& clock, const TrainObserver& observer, const Piece& piece) {
+  Starts starts(scaled, options, plan, clock, observer, piece);
   starts.run();
   const Index best = starts.best();
   return {starts.results(), best};

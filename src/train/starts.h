@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "checkpoint/checkpoint.h"
 #include "train/problem.h"
 
 namespace relufit {
@@ -15,8 +16,8 @@ struct FinishedStarts {
 };
 
 /// Runs all starts by the planned method (plan.ridge is chosen) and finds the best of them. The clock began with the
-/// training.
+/// training, which is kept in `piece`.
 FinishedStarts run_starts(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
-                          const Clock& clock, const TrainObserver& observer);
+                          const Clock& clock, const TrainObserver& observer, const Piece& piece);
 
 }  // namespace relufit

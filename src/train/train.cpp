@@ -3,14 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "base/clock.h"
+#include "checkpoint/checkpoint.h"
 #include "relufit/version.h"
+#include "train/identity.h"
 #include "train/ridge.h"
 #include "train/sharing.h"
 #include "train/starts.h"
+#include "train/train_state.h"
 #include "train/width.h"
 
 namespace relufit {
@@ -87,51 +92,87 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 }
 
 /// Units and, where none is given, the ridge become those that are chosen.
-WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried) {
-  WidthChoice choice = by_first_rank(options.ranks, [&] { return choose_width(data, options, clock, tried); });
+WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried,
+                         const Piece& piece) {
+  WidthChoice choice = by_first_rank(options.ranks, [&] { return choose_width(data, options, clock, tried, piece); });
   options.automatic_width = false;
   options.hidden = {choice.width};
   if (!options.ridge && !choice.widths.empty()) options.ridge = choice.ridge.ridge;
   return choice;
 }
 
+/// A network on the grid of weights.
+struct Rounded {
+  std::vector<Layer> layers;
+  WeightGridReport report;
+  void visit_state(StateVisitor& visitor) {
+    visitor(layers, report.step, report.before, report.rounded, report.repaired);
+  }
+};
+
+void round_model(const Dataset& data, const TrainOptions& options, const Piece& piece, TrainResult& result) {
+  Rounded rounded = piece.once([&] {
+    const WeightGridResult grid =
+        round_to_grid(result.model, data, options.loss, options.weight_grid, options.constraints);
+    return Rounded{grid.model.network.layers(), grid.report};
+  });
+  Model& model = result.model;
+  model.network = model.network.with_layers(std::move(rounded.layers));
+  model.input_scaling = Scaling::identity(model.network.input_size());
+  model.target_scaling = Scaling::identity(model.network.output_size());
+  result.grid = rounded.report;
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const Dataset& data, const TrainOptions& options) {
+  if (options.checkpoint.empty()) return nullptr;
+  return std::make_unique<Checkpoint>(options.checkpoint, options.checkpoint_interval, options.resume,
+                                      identity_of(data, options));
+}
+
 }  // namespace
 
 TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainObserver& observer) {
-  const Clock clock;
-  bool stopped = false;  // by the observer of the ridges, before the first start
+  TrainPlan planned = plan(asked);
+  std::optional<Dataset> shared;
+  if (asked.ranks) shared = shared_data(given, asked, planned);
+  const Dataset& data = shared ? *shared : given;
+  check_trainable(data, asked.output_activation);
+  check_suits(data, asked);
+  check_validation(data, asked);
+  const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(data, asked);
+  const Clock clock(checkpoint ? checkpoint->seconds_before() : 0);
+  std::atomic<bool> stopped{false};  // by the user, or by the observer of the ridges, before the first start
   TrainOptions options = asked;
-  options.should_stop = [&] { return stopped || (asked.should_stop && asked.should_stop()); };
+  options.should_stop = [&] {
+    if (!stopped && asked.should_stop && asked.should_stop()) stopped = true;
+    return stopped.load();
+  };
+  planned = plan(options);
+  const Piece whole(checkpoint.get(), options.should_stop);
   const RidgeObserver tried = [&](double ridge, double loss, double least) {
     TrainProgress progress;
     progress.tried_ridge = ridge;
     progress.record.loss = loss;
     progress.record.seconds = clock.seconds();
     progress.best_value = least;
-    stopped = observer && !observer(progress);
+    if (observer && !observer(progress)) stopped = true;
   };
-  TrainPlan planned = plan(options);
-  std::optional<Dataset> shared;
-  if (options.ranks) shared = shared_data(given, options, planned);
-  const Dataset& data = shared ? *shared : given;
-  check_trainable(data, options.output_activation);
-  check_suits(data, options);
-  check_validation(data, options);
   TrainResult result;
+  if (checkpoint) result.seconds_before = checkpoint->seconds_before();
   if (options.automatic_width) {
-    result.width_choice = choose_units(data, options, clock, tried);
+    result.width_choice = choose_units(data, options, clock, tried, whole);
     if (!asked.ridge && !result.width_choice->widths.empty()) result.ridge_choice = result.width_choice->ridge;
     planned = plan(options);
   }
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   if (!planned.ridge) {
-    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried);
+    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried, whole);
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.total_samples(), data.targets.rows());
   }
-  stopped = agreed(options.ranks, stopped);
-  const FinishedStarts starts = run_starts(scaled, options, planned, clock, observer);
+  stopped = agreed(options.ranks, stopped.load());
+  const FinishedStarts starts = run_starts(scaled, options, planned, clock, observer, whole);
 
   result.best_start = starts.best;
   const SequenceResult& kept = starts.results[static_cast<std::size_t>(result.best_start)];
@@ -154,11 +195,8 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
   if (!options.constraints.hidden.empty()) {
     keep_hidden_bounds(options.constraints.hidden, data.inputs, result.model);
   }
-  if (options.weight_grid > 0) {
-    WeightGridResult grid = round_to_grid(result.model, data, options.loss, options.weight_grid, options.constraints);
-    result.model = std::move(grid.model);
-    result.grid = grid.report;
-  }
+  if (options.weight_grid > 0) round_model(data, options, whole.part("grid"), result);
+  if (checkpoint) checkpoint->write();
   const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
   const Matrix targets = gathered_columns(data.share.ranks, data.targets);
   result.evaluation = evaluate(outputs, targets);

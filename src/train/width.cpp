@@ -1,5 +1,7 @@
 #include "train/width.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/refusal.h"
@@ -29,8 +31,8 @@ void check_automatic_width(const TrainOptions& options) {
   if (options.constraints.names_units()) refuse("constraints on single units");
 }
 
-WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const Clock& clock,
-                         const RidgeObserver& tried) {
+WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const Clock& clock, const RidgeObserver& tried,
+                         const Piece& piece) {
   WidthChoice choice;
   TrainOptions options = given;
   options.automatic_width = false;
@@ -41,7 +43,8 @@ WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const C
     options.ridge = planned.ridge;  // that of a start which is not random, too
     const ScaledProblem scaled = scaled_problem(data, options);
     check(scaled.problem);
-    const std::optional<RidgeChoice> ridge = ridge_from(data, scaled, options, planned, clock, tried);
+    const std::optional<RidgeChoice> ridge =
+        ridge_from(data, scaled, options, planned, clock, tried, piece.part(fmt::format("width {}", width)));
     if (!ridge || ridge->held_out.empty()) break;
     choice.widths.push_back(width);
     choice.held_out.push_back(held_out(*ridge, options));

@@ -46,7 +46,7 @@ def prepare(folder: Path) -> None:
     write_csv(folder / "sum.csv", [*(f"u{i}" for i in range(10)), "y"], np.column_stack([inputs, np.maximum(inputs, 0).sum(axis=1)]))
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md", "docs/constraints.md", "docs/python.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/checkpoints.md", "docs/command-line.md", "docs/constraints.md", "docs/python.md"])
 def test_commands_run_as_printed(document: str, program_path: Path, tmp_path: Path) -> None:
     if "csdp" in " ".join(commands(document)) and not shutil.which("csdp"):
         pytest.skip("csdp is not installed")

@@ -46,6 +46,18 @@ def test_proofs_run() -> None:
     assert names["equal"].bound < 1e-8 and names["loop"].status == "invariant"
 
 
+def test_examples_of_checkpoints_run_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(REPOSITORY / "data" / "diabetes.csv", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    results = []
+    for _ in range(2):
+        names: dict = {"__name__": "example"}
+        exec(compile(examples("docs/checkpoints.md"), "docs/checkpoints.md", "exec"), names)
+        results.append(names["result"])
+    assert results[0].seconds_before == 0 < results[1].seconds_before
+
+
 def test_onnx_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, again = random_model(2), str(tmp_path / "again.json")
     first, file = str(tmp_path / "model.json"), str(tmp_path / "model.onnx")

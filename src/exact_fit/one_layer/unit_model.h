@@ -21,6 +21,11 @@ struct UnitModel {
   bool skip = false;  ///< whether the features end in the inputs
 
   Index units() const { return hidden.rows(); }
+
+  template <class Visitor>
+  void visit_state(Visitor& visitor) {
+    visitor(hidden, output, skip);
+  }
 };
 
 enum class OutputWeights { trained, fixed };

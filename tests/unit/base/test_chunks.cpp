@@ -65,9 +65,12 @@ TEST(Ranks, AgreeWithTheFirst) {
     EXPECT_TRUE(agreed(&ranks, ranks.rank() == 0));
     EXPECT_FALSE(agreed(&ranks, ranks.rank() != 0));
     EXPECT_EQ(largest_of(&ranks, -ranks.rank()), 0.0);
-    std::vector<double> numbers(static_cast<std::size_t>(2 + ranks.rank()), ranks.rank());
-    broadcast(&ranks, numbers);
-    EXPECT_EQ(numbers, std::vector<double>(2, 0.0));
+    std::string bytes = ranks.rank() == 0 ? "eleven, " + std::string(1, '\0') + "ab" : "other";
+    broadcast(&ranks, bytes);
+    EXPECT_EQ(bytes, "eleven, " + std::string(1, '\0') + "ab");
+    const std::string mine(static_cast<std::size_t>(3 * ranks.rank()), 'x');
+    const std::vector<std::string> all = gathered_bytes(&ranks, mine);
+    EXPECT_EQ(all, (std::vector<std::string>{"", "xxx", "xxxxxx", "xxxxxxxxx"}));
     const Matrix columns = gathered_columns(&ranks, Matrix::Constant(2, ranks.rank(), ranks.rank()));
     EXPECT_EQ(columns.row(1), Eigen::RowVectorXd({{1, 2, 2, 3, 3, 3}}));
   });
