@@ -115,7 +115,7 @@ void add_evaluate(CLI::App& app, const Ranks* ranks) {
       if (!a->constraints.empty()) json["constraints"] = constraints_json(checks);
       print("{}\n", json.dump(2));
     } else {
-      print_report(arrays ? a->files.inputs : a->data, model, data);
+      print_report(a->files.inputs.empty() ? a->data : a->files.inputs, model, data);
       print_constraints(checks);
     }
   });

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
@@ -48,51 +49,61 @@ std::string_view body_of(const std::string& path, std::string_view content) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(std::string path, double interval, bool resumes, Identity identity)
-    : path_(std::move(path)), interval_(interval), identity_(std::move(identity)) {
+Checkpoint::Checkpoint(const std::string& path, double interval, bool resumes, Identity identity, int rank)
+    : path_(rank == 0 ? path : fmt::format("{}.{}", path, rank)), interval_(interval), identity_(std::move(identity)) {
   check_output(path_);
-  const std::filesystem::file_status status = std::filesystem::status(path_);
-  if (!std::filesystem::exists(status)) return;
-  if (!std::filesystem::is_regular_file(status)) fail(fmt::format("{}: is no regular file, expected one", path_));
-  if (!resumes) {
-    fail(fmt::format("{}: a file is there, expected none where training does not resume from it", path_));
+  for (int r = 0;; ++r) {
+    const std::string file = r == 0 ? path : fmt::format("{}.{}", path, r);
+    const std::filesystem::file_status status = std::filesystem::status(file);
+    if (!std::filesystem::exists(status)) {
+      if (r == 0) continue;
+      break;
+    }
+    if (!std::filesystem::is_regular_file(status)) fail(fmt::format("{}: is no regular file, expected one", file));
+    if (!resumes) {
+      fail(fmt::format("{}: a file is there, expected none where training does not resume from it", file));
+    }
+    read(file);
   }
-  read(read_file(path_));
   clock_ = Clock(before_);
   written_ = before_;
 }
 
-void Checkpoint::read(const std::string& content) {
-  const std::string_view body = body_of(path_, content);
+void Checkpoint::read(const std::string& path) {
+  const std::string content = read_file(path);
+  const std::string_view body = body_of(path, content);
   try {
     StateVisitor visitor(body);
     Identity found;
     std::uint64_t count = 0;
+    double seconds = 0;
     visitor(found);
-    compare(found);
-    visitor(before_, count);
+    compare(path, found);
+    visitor(seconds, count);
+    before_ = std::max(before_, seconds);
     for (; count > 0; --count) {
       std::string name;
-      visitor(name);
-      Entry& entry = entries_[name];
-      visitor(entry.done, entry.bytes);
-      entry.kept = before_;
+      Entry entry;
+      visitor(name, entry.done, entry.bytes);
+      entry.kept = seconds;
+      Entry& known = entries_[name];
+      if (!known.done) known = std::move(entry);
     }
     visitor.end();
   } catch (const DamagedState&) {
-    fail(path_ + ": damaged, its content does not fit together");
+    fail(path + ": damaged, its content does not fit together");
   }
 }
 
-void Checkpoint::compare(const Identity& found) const {
+void Checkpoint::compare(const std::string& path, const Identity& found) const {
   for (std::size_t i = 0; i < identity_.size(); ++i) {
     const Property& given = identity_[i];
     if (i >= found.size() || found[i].name != given.name) throw DamagedState();
     if (found[i].value == given.value) continue;
     if (given.value.starts_with('#') || found[i].value.starts_with('#')) {
-      fail(fmt::format("{}: checkpoint of a training with other {}, expected those given", path_, given.name));
+      fail(fmt::format("{}: checkpoint of a training with other {}, expected those given", path, given.name));
     }
-    fail(fmt::format("{}: checkpoint of a training with {} {}, expected {}", path_, given.name, found[i].value,
+    fail(fmt::format("{}: checkpoint of a training with {} {}, expected {}", path, given.name, found[i].value,
                      given.value));
   }
 }
@@ -148,15 +159,29 @@ bool Checkpoint::is_due(const std::string& name) {
   return clock_.seconds() - kept >= interval_;
 }
 
-Piece::Piece(Checkpoint* checkpoint, CutShort cut_short)
-    : checkpoint_(checkpoint), keeps_(checkpoint != nullptr), cut_short_(std::move(cut_short)) {}
+Piece::Piece(Checkpoint* checkpoint, CutShort cut_short, Share share)
+    : checkpoint_(checkpoint),
+      share_(share),
+      has_(agreed(share.ranks, checkpoint != nullptr)),
+      keeps_(has_),
+      cut_short_(std::move(cut_short)) {}
 
 Piece Piece::part(const std::string& name, CutShort cut_short) const {
-  Piece part(checkpoint_, std::move(cut_short));
-  if (checkpoint_ == nullptr) return part;
+  Piece part = *this;
+  part.cut_short_ = std::move(cut_short);
+  part.also_ = nullptr;
+  if (!has_) return part;
   part.name_ = name_.empty() ? name : name_ + '/' + name;
-  part.keeps_ = keeps_ && !part.cut_short_();
+  part.keeps_ = keeps_ && !agreed(share_.ranks, part.cut_short_());
   return part;
+}
+
+Piece Piece::alone() const {
+  Piece piece = *this;
+  piece.share_ = {};
+  piece.has_ = checkpoint_ != nullptr;
+  piece.keeps_ = keeps_ && piece.has_;
+  return piece;
 }
 
 Piece Piece::with(Visit also) const {
@@ -166,49 +191,66 @@ Piece Piece::with(Visit also) const {
 }
 
 bool Piece::begun() const {
-  if (checkpoint_ == nullptr) return false;
-  const std::lock_guard lock(checkpoint_->mutex_);
-  if (checkpoint_->entries_.contains(name_)) return true;
-  const auto first = checkpoint_->entries_.lower_bound(name_ + '/');
-  return first != checkpoint_->entries_.end() && first->first.starts_with(name_ + '/');
+  if (!has_) return false;
+  bool begun = false;
+  if (checkpoint_ != nullptr) {
+    const std::lock_guard lock(checkpoint_->mutex_);
+    const auto first = checkpoint_->entries_.lower_bound(name_ + '/');
+    begun = checkpoint_->entries_.contains(name_) ||
+            (first != checkpoint_->entries_.end() && first->first.starts_with(name_ + '/'));
+  }
+  return agreed(share_.ranks, begun);
+}
+
+std::optional<std::string> Piece::found(bool done) const {
+  std::string bytes;
+  bool is_there = false;
+  if (checkpoint_ != nullptr) {
+    const std::lock_guard lock(checkpoint_->mutex_);
+    const auto entry = checkpoint_->entries_.find(name_);
+    is_there = entry != checkpoint_->entries_.end() && entry->second.done == done;
+    if (is_there) bytes = entry->second.bytes;
+  }
+  if (!agreed(share_.ranks, is_there)) return std::nullopt;
+  broadcast(share_.ranks, bytes);
+  return bytes;
 }
 
 bool Piece::restore_from(bool done, const Visit& visit) const {
-  if (checkpoint_ == nullptr) return false;
-  std::string_view bytes;
-  {
-    const std::lock_guard lock(checkpoint_->mutex_);
-    const auto found = checkpoint_->entries_.find(name_);
-    if (found == checkpoint_->entries_.end() || found->second.done != done) return false;
-    bytes = found->second.bytes;  // which only this piece changes
-  }
+  if (!has_) return false;
+  const std::optional<std::string> bytes = found(done);
+  if (!bytes) return false;
   try {
-    StateVisitor visitor(bytes);
+    StateVisitor visitor(std::string_view(*bytes), share_);
     if (!done && also_) also_(visitor);
     visit(visitor);
     visitor.end();
   } catch (const DamagedState&) {
-    fail(fmt::format("{}: damaged, what it holds of '{}' is not of this training", checkpoint_->path_, name_));
+    fail(fmt::format("{}: damaged, what it holds of '{}' is not of this training",
+                     checkpoint_ ? checkpoint_->path_ : "checkpoint", name_));
   }
   return true;
 }
 
 std::string Piece::saved(bool done, const Visit& visit) const {
   std::string bytes;
-  StateVisitor visitor(bytes);
+  StateVisitor visitor(bytes, share_);
   if (!done && also_) also_(visitor);
   visit(visitor);
   return bytes;
 }
 
 void Piece::offer(bool now, const Visit& visit) const {
-  if (!keeps_ || !(now || checkpoint_->is_due(name_))) return;
-  checkpoint_->put(name_, {false, saved(false, visit)}, false);
+  if (!keeps_) return;
+  if (!agreed(share_.ranks, now || (checkpoint_ != nullptr && checkpoint_->is_due(name_)))) return;
+  std::string bytes = saved(false, visit);
+  if (checkpoint_ != nullptr) checkpoint_->put(name_, {false, std::move(bytes)}, false);
 }
 
 void Piece::keep(bool done, const Visit& visit) const {
-  if (!keeps_ || cut_short_()) return;
-  checkpoint_->put(name_, {done, saved(done, visit)}, true);
+  if (!keeps_ || agreed(share_.ranks, cut_short_())) return;
+  std::string bytes = saved(done, visit);
+  if (checkpoint_ != nullptr) checkpoint_->put(name_, {done, std::move(bytes)}, true);
 }
 
 }  // namespace relufit

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,7 +40,10 @@ class Checkpoint {
   /// Where there is a file, what it holds is gone on with if the training `resumes`. Throws std::invalid_argument,
   /// naming the file, where it is there and the training does not resume, or where it is none of a training with this
   /// identity, or damaged; and where it cannot be written.
-  Checkpoint(std::string path, double interval, bool resumes, Identity identity);
+  ///
+  /// Rank r > 0 of a training whose starts are dealt out writes a file of its own, PATH.r. All that there are, from
+  /// PATH.1 on, are read by every rank: another number of them goes on.
+  Checkpoint(const std::string& path, double interval, bool resumes, Identity identity, int rank = 0);
 
   /// Of the training, and those that it goes on with.
   double seconds() const { return clock_.seconds(); }
@@ -58,8 +62,8 @@ class Checkpoint {
     double kept = 0;  // when, by the clock
   };
 
-  void read(const std::string& content);
-  void compare(const Identity& found) const;
+  void read(const std::string& path);
+  void compare(const std::string& path, const Identity& found) const;
   void write_locked();
   void put(const std::string& name, Entry entry, bool with_parts);
   bool is_due(const std::string& name);
@@ -85,9 +89,15 @@ class Piece {
   Piece() = default;
   /// `cut_short`: whether the training is being ended, so that results are not those of the whole training. Once true
   /// it stays so. Pieces that begin after that keep nothing.
-  Piece(Checkpoint* checkpoint, CutShort cut_short);
+  ///
+  /// With a share of the samples all ranks call what they call of it together. Then rank 0 alone has a checkpoint, and
+  /// what it holds is restored on all.
+  Piece(Checkpoint* checkpoint, CutShort cut_short, Share share = {});
   /// The one pointed to, or one that keeps nothing.
   static Piece at(const Piece* piece) { return piece == nullptr ? Piece() : *piece; }
+
+  /// This piece, of one rank alone.
+  Piece alone() const;
 
   /// Whether states and results are kept, where the training goes on.
   bool keeps() const { return keeps_; }
@@ -126,7 +136,12 @@ class Piece {
   void keep(bool done, const Visit& visit) const;
   std::string saved(bool done, const Visit& visit) const;
 
+  /// The bytes that were kept; nothing where there are none.
+  std::optional<std::string> found(bool done) const;
+
   Checkpoint* checkpoint_ = nullptr;
+  Share share_;
+  bool has_ = false;  // a checkpoint: this rank, or the first
   bool keeps_ = false;
   std::string name_;
   CutShort cut_short_;

@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "relufit/matrix.h"
+#include "base/chunks.h"
 
 namespace relufit {
 
@@ -26,9 +26,9 @@ struct DamagedState : std::runtime_error {
 class StateVisitor {
  public:
   /// Saves, behind what `saved` holds.
-  explicit StateVisitor(std::string& saved) : to_(&saved) {}
+  explicit StateVisitor(std::string& saved, Share share = {}) : to_(&saved), share_(share) {}
   /// Restores. Throws DamagedState, here and below, where the bytes do not suit; `saved` must stay.
-  explicit StateVisitor(std::string_view saved) : from_(saved) {}
+  explicit StateVisitor(std::string_view saved, Share share = {}) : from_(saved), share_(share) {}
 
   bool restores() const { return to_ == nullptr; }
 
@@ -38,9 +38,19 @@ class StateVisitor {
     (visit(parts), ...);
   }
 
-  /// A matrix whose columns are the samples, or several.
+  /// A matrix whose columns are the samples, or several. Of samples that lie with several ranks, whose visitors work
+  /// together, those of all are saved, and each restores its own: as many ranks as there are.
   template <class Samples>
   void samples(Samples&& matrix) {
+    if constexpr (std::is_same_v<typename std::decay_t<Samples>::Scalar, double>) {  // others are of one process
+      if (share_.ranks != nullptr) {
+        Matrix all;
+        if (!restores()) all = gathered_columns(share_.ranks, matrix);
+        visit_dense(all);
+        if (restores()) restore_own(all, matrix);
+        return;
+      }
+    }
     visit_dense(matrix);
   }
   void samples(std::vector<Matrix>& matrices) {
@@ -54,6 +64,23 @@ class StateVisitor {
   }
 
  private:
+  template <class Samples>
+  void restore_own(const Matrix& all, Samples& matrix) {
+    const Range mine = Chunks(share_.samples, share_.ranks).samples();
+    const bool some = all.cols() == share_.samples;  // else none, where this matrix is not in use
+    const auto own = all.middleCols(some ? mine.begin : 0, some ? mine.size : all.cols());
+    if (own.rows() != matrix.rows() || own.cols() != matrix.cols()) resize_to(matrix, own.rows(), own.cols());
+    matrix = own;
+  }
+  template <class Dense>
+  void resize_to(Dense& dense, Index rows, Index columns) {
+    if constexpr (requires { dense.conservativeResize(rows, columns); }) {
+      dense.resize(rows, columns);
+    } else {
+      throw DamagedState();
+    }
+  }
+
   void bytes(void* data, std::size_t size);
   std::size_t count(std::size_t size);
 
@@ -110,15 +137,12 @@ class StateVisitor {
                       (kFixedRows == Eigen::Dynamic || rows == kFixedRows) &&
                       (kFixedColumns == Eigen::Dynamic || columns == kFixedColumns);
     if (!fits) throw DamagedState();
-    if constexpr (requires { dense.conservativeResize(rows, columns); }) {
-      dense.resize(rows, columns);
-    } else {
-      throw DamagedState();
-    }
+    resize_to(dense, rows, columns);
   }
 
   std::string* to_ = nullptr;
   std::string_view from_;
+  Share share_;
 };
 
 /// Bytes of what the visitor sees of these parts.

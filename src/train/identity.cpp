@@ -38,12 +38,22 @@ std::string hashed(Parts... parts) {
   return fmt::format("#{:016x}", hash_of(saved_state(parts...)));
 }
 
-std::string hashed(const Matrix& matrix) {
+/// Of the chunks' hashes, those of all ranks where the columns are samples that they share.
+std::string hashed_samples(const Matrix& matrix, const Chunks& chunks) {
   Index rows = matrix.rows();
-  const std::string_view values(reinterpret_cast<const char*>(matrix.data()),
-                                static_cast<std::size_t>(matrix.size()) * sizeof(double));
-  return fmt::format("#{:016x}", hash_of(values, hash_of(saved_state(rows))));
+  std::string hashes;
+  for (Index i = 0; i < chunks.count(); ++i) {
+    const Range mine = chunks[i];
+    const std::string_view values(reinterpret_cast<const char*>(matrix.data() + mine.begin * rows),
+                                  static_cast<std::size_t>(mine.size * rows) * sizeof(double));
+    hashes += fmt::format("{:x} ", hash_of(values));
+  }
+  std::string all = saved_state(rows);
+  for (const std::string& some : gathered_bytes(chunks.ranks(), hashes)) all += some;
+  return fmt::format("#{:016x}", hash_of(all));
 }
+
+std::string hashed(const Matrix& matrix) { return hashed_samples(matrix, Chunks(matrix.cols())); }
 
 std::string text(bool value) { return value ? "yes" : "no"; }
 std::string text(Method method) { return to_string(method); }
@@ -76,12 +86,14 @@ std::string units_of(const TrainOptions& options) {
 
 void add(Checkpoint::Identity& identity, const Dataset& data, const std::string& kind) {
   const auto add = [&](const char* name, std::string value) { identity.push_back({kind + name, std::move(value)}); };
-  add("samples", text(data.samples()));
+  const Chunks chunks = Chunks::of(data);
+  add("samples", text(data.total_samples()));
   add("input names", fmt::format("{}", fmt::join(data.input_names, ", ")));
   add("target names", fmt::format("{}", fmt::join(data.target_names, ", ")));
-  add("inputs", hashed(data.inputs));
-  add("targets", hashed(data.targets));
-  add("sample weights", data.sample_weights.size() == 0 ? "none" : hashed(Matrix(data.sample_weights)));
+  add("inputs", hashed_samples(data.inputs, chunks));
+  add("targets", hashed_samples(data.targets, chunks));
+  add("sample weights",
+      data.sample_weights.size() == 0 ? "none" : hashed_samples(data.sample_weights.transpose(), chunks));
   add("classes", data.classification.empty()
                      ? "none"
                      : hashed(data.classification.label, data.classification.classes, data.classification.link));

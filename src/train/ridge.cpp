@@ -243,7 +243,7 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
   }
   const auto told = [&](double ridge, double held_out, double least) { tried(ridge * share, held_out, least); };
   RidgeChoice choice = by_first_rank(options.ranks, [&] {
-    const Piece part = piece.part("ridge", should_stop);
+    const Piece part = piece.alone().part("ridge", should_stop);
     return part.once(
         [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, told, part); });
   });

@@ -243,9 +243,9 @@ class Starts {
                             scaled_.target_scaling};
     // The same ridge in all: what it keeps weights from fitting is the noise of these rows.
     const double ridge = problem.ridge / loss_terms(problem.loss, kSampledRows, problem.targets.rows());
-    const Piece path = piece.part("path");
-    SequenceResult result = by_first_rank(
-        shared(), [&] { return path.once([&] { return run_path(few, ridge, start, sequence, path); }); });
+    const Piece path = piece.alone().part("path");
+    SequenceResult result =
+        by_first_rank(shared(), [&] { return path.once([&] { return run_path(few, ridge, start, sequence, path); }); });
     const Piece last = piece.part("polish");
     PolishOptions polishing = polish_options(sequence, &last);
     polishing.tolerance = kLastTolerance;

@@ -94,7 +94,8 @@ TrainingRecord training_record(const Dataset& data, const TrainOptions& options,
 /// Units and, where none is given, the ridge become those that are chosen.
 WidthChoice choose_units(const Dataset& data, TrainOptions& options, const Clock& clock, const RidgeObserver& tried,
                          const Piece& piece) {
-  WidthChoice choice = by_first_rank(options.ranks, [&] { return choose_width(data, options, clock, tried, piece); });
+  WidthChoice choice =
+      by_first_rank(options.ranks, [&] { return choose_width(data, options, clock, tried, piece.alone()); });
   options.automatic_width = false;
   options.hidden = {choice.width};
   if (!options.ridge && !choice.widths.empty()) options.ridge = choice.ridge.ridge;
@@ -123,10 +124,18 @@ void round_model(const Dataset& data, const TrainOptions& options, const Piece& 
   result.grid = rounded.report;
 }
 
+/// Of samples that lie with several ranks, one on rank 0; of starts that are dealt out, one each.
 std::unique_ptr<Checkpoint> open_checkpoint(const Dataset& data, const TrainOptions& options) {
-  if (options.checkpoint.empty()) return nullptr;
-  return std::make_unique<Checkpoint>(options.checkpoint, options.checkpoint_interval, options.resume,
-                                      identity_of(data, options));
+  std::unique_ptr<Checkpoint> checkpoint;
+  if (options.checkpoint.empty()) return checkpoint;
+  Checkpoint::Identity identity = identity_of(data, options);
+  const int rank = options.ranks ? options.ranks->rank() : 0;
+  collectively(options.ranks, [&] {
+    if (rank > 0 && data.share.ranks) return;
+    checkpoint = std::make_unique<Checkpoint>(options.checkpoint, options.checkpoint_interval, options.resume,
+                                              std::move(identity), rank);
+  });
+  return checkpoint;
 }
 
 }  // namespace
@@ -148,7 +157,7 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
     return stopped.load();
   };
   planned = plan(options);
-  const Piece whole(checkpoint.get(), options.should_stop);
+  const Piece whole(checkpoint.get(), options.should_stop, data.share);
   const RidgeObserver tried = [&](double ridge, double loss, double least) {
     TrainProgress progress;
     progress.tried_ridge = ridge;
