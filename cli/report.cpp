@@ -68,6 +68,12 @@ void check_count(const std::string& file, const char* what, std::size_t found, s
       fmt::format("{}: {} columns, expected {}, the {} of the model", file, found, expected, what));
 }
 
+/// Outputs and targets, those of all ranks where others have samples too.
+std::pair<Matrix, Matrix> fit_of(const Model& model, const Dataset& data) {
+  const Ranks* ranks = data.share.ranks;
+  return {gathered_columns(ranks, model.predict(data.inputs)), gathered_columns(ranks, data.targets)};
+}
+
 }  // namespace
 
 Matrix read_inputs_like(const std::string& inputs_file, const Model& model) {
@@ -87,24 +93,24 @@ Dataset read_like(const ArrayFiles& files, const Model& model) {
 }
 
 void print_report(const std::string& title, const Model& model, const Dataset& data) {
-  const Matrix outputs = model.predict(data.inputs);
+  const auto [outputs, targets] = fit_of(model, data);
   if (!model.classification.empty()) {
-    print_classes(title, model.classification, evaluate_classes(model.classification, outputs, data.targets));
+    print_classes(title, model.classification, evaluate_classes(model.classification, outputs, targets));
     return;
   }
-  print_evaluation(title, model.target_names, evaluate(outputs, data.targets));
+  print_evaluation(title, model.target_names, evaluate(outputs, targets));
   const std::optional<Loss> loss = loss_to_report(model);
-  if (loss) print("  mean loss per sample ({}): {:.4e}\n", described(*loss), mean_loss(*loss, outputs, data.targets));
+  if (loss) print("  mean loss per sample ({}): {:.4e}\n", described(*loss), mean_loss(*loss, outputs, targets));
 }
 
 nlohmann::json report_json(const Model& model, const Dataset& data) {
-  const Matrix outputs = model.predict(data.inputs);
+  const auto [outputs, targets] = fit_of(model, data);
   if (!model.classification.empty()) {
-    return classes_json(model.classification, evaluate_classes(model.classification, outputs, data.targets));
+    return classes_json(model.classification, evaluate_classes(model.classification, outputs, targets));
   }
-  nlohmann::json json = evaluation_json(model.target_names, evaluate(outputs, data.targets));
+  nlohmann::json json = evaluation_json(model.target_names, evaluate(outputs, targets));
   const std::optional<Loss> loss = loss_to_report(model);
-  if (loss) json["loss"] = {{"name", to_string(*loss)}, {"mean", mean_loss(*loss, outputs, data.targets)}};
+  if (loss) json["loss"] = {{"name", to_string(*loss)}, {"mean", mean_loss(*loss, outputs, targets)}};
   if (loss && has_parameter(*loss)) json["loss"]["parameter"] = loss->parameter;
   return json;
 }

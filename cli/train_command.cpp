@@ -8,6 +8,7 @@
 #include "progress.h"
 #include "relufit/sdp_export.h"
 #include "report.h"
+#include "train/sharing.h"
 #include "training_options.h"
 #include "world.h"
 
@@ -80,8 +81,13 @@ std::optional<Dataset> held_out(const std::string& name, const std::string& file
   return std::move(split.test);
 }
 
-Samples read_samples(const TrainArguments& a, const Loss& loss) {
-  Samples samples{read_dataset(a.training, loss), {}, {}};
+/// Whether every process reads a part of the file: nothing is drawn from the rows, and the report needs not all.
+bool reads_apart(const TrainArguments& a, const Ranks* ranks) {
+  return ranks && !a.test_fraction && !a.validation_fraction && a.report.empty() && reads_in_parts(a.training);
+}
+
+Samples read_samples(const TrainArguments& a, const Loss& loss, const Ranks* ranks) {
+  Samples samples{reads_apart(a, ranks) ? read_part(a.training, *ranks) : read_dataset(a.training, loss), {}, {}};
   const unsigned seed = a.training.options.seed;
   samples.test = held_out("test", a.test, a.test_fraction, seed, samples.train);
   samples.validation = held_out("validation", a.validation, a.validation_fraction, seed, samples.train);
@@ -226,16 +232,29 @@ int write_report(const TrainArguments& a, const CLI::App& command, const TrainRe
   return write_page(page, result, a.report);
 }
 
+void write_files(const TrainArguments& a, const CLI::App& command, const TrainResult& result, const Samples& samples,
+                 ExitCode& exit) {
+  save_model(result.model, a.model);
+  const auto traces = recorded_traces(result);
+  if (!a.trace.empty()) write_traces(a.trace, traces);
+  if (!a.plot.empty() && !draw_traces({data_file(a.training), traces}, a.plot)) {
+    complain(fmt::format("{} not drawn (gnuplot is not installed); its script: {}", a.plot, script_of(a.plot)));
+  }
+  if (!a.report.empty()) exit.value = write_report(a, command, result, samples);
+}
+
 void run_train(const TrainArguments& a, const CLI::App& command, ExitCode& exit, const Ranks* ranks) {
   TrainOptions options;
   Samples samples;
   collectively(ranks, [&] {
     options = train_options(a);
     naming_options([&] { return plan(options); });
-    samples = read_samples(a, options.loss);
-    check_trainable(samples.train, options.output_activation);
+    samples = read_samples(a, options.loss, ranks);
+    if (!reads_apart(a, ranks)) check_trainable(samples.train, options.output_activation);
     if (is_first(ranks)) check_files(a);
   });
+  const bool apart = reads_apart(a, ranks);
+  if (apart) samples.train = dealt(samples.train, *ranks);
   if (!a.report.empty() && is_first(ranks)) exit.value = check_page_maker();
   exit.value = static_cast<int>(agreed(ranks, static_cast<double>(exit.value)));
   if (exit.value != 0) return;
@@ -247,26 +266,23 @@ void run_train(const TrainArguments& a, const CLI::App& command, ExitCode& exit,
   TrainResult result;
   {
     ProgressLine line;
-    result = train(own_part(ranks, samples.train), options, [&](const TrainProgress& progress) {
+    const TrainObserver observe = [&](const TrainProgress& progress) {
       if (is_first(ranks)) line.show(progress, options.starts, options.loss);
       return !InterruptGuard::interrupted();
-    });
+    };
+    const bool own = ranks == nullptr || apart;
+    const Dataset part = own ? Dataset() : own_part(ranks, samples.train);
+    result = train(own ? samples.train : part, options, observe);
   }
   check_kept(result.constraints);
-  exit.value = agreed(ranks, InterruptGuard::interrupted()) ? 130 : 0;
-  if (!is_first(ranks)) return;
-  save_model(result.model, a.model);
-  const auto traces = recorded_traces(result);
-  if (!a.trace.empty()) write_traces(a.trace, traces);
-  if (!a.plot.empty() && !draw_traces({data_file(a.training), traces}, a.plot)) {
-    complain(fmt::format("{} not drawn (gnuplot is not installed); its script: {}", a.plot, script_of(a.plot)));
-  }
-  if (!a.report.empty()) exit.value = write_report(a, command, result, samples);
+  if (is_first(ranks)) write_files(a, command, result, samples, exit);
+  // All ranks, as they have to predict their rows; the first one is heard.
   if (a.json) {
     print("{}\n", summary_json(a, result, samples).dump(2));
   } else {
     print_summary(a, result, samples);
   }
+  if (agreed(ranks, InterruptGuard::interrupted())) exit.value = 130;
 }
 
 void add_checkpoint_options(CLI::App& command, TrainOptions& o) {

@@ -242,8 +242,8 @@ void check_categorical(const TrainingArguments& a) {
   }
 }
 
-/// All columns where no inputs are named, else the used ones.
-Table read_table(const TrainingArguments& a) {
+/// All columns where no inputs are named, else the used ones; of several ranks, one's part of the rows.
+Table read_table(const TrainingArguments& a, const Ranks* ranks = nullptr) {
   check_categorical(a);
   std::vector<std::string> texts = classifies(a) ? a.targets : std::vector<std::string>();
   texts.insert(texts.end(), a.categorical.begin(), a.categorical.end());
@@ -251,7 +251,9 @@ Table read_table(const TrainingArguments& a) {
   if (!a.sample_weights.empty()) needed.push_back(a.sample_weights);
   needed.insert(needed.end(), a.inputs.begin(), a.inputs.end());
   try {
-    return read_csv(a.data, texts, a.inputs.empty() ? std::vector<std::string>() : needed);
+    const std::vector<std::string> numbers = a.inputs.empty() ? std::vector<std::string>() : needed;
+    return ranks ? read_csv_part(a.data, ranks->rank(), ranks->size(), texts, numbers)
+                 : read_csv(a.data, texts, numbers);
   } catch (const NotANumber& error) {
     if (contains(needed, error.column)) throw;
     throw std::invalid_argument(
@@ -305,6 +307,12 @@ Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
   const std::vector<std::string> inputs = with_level_names(a.inputs, categories);
   if (!classifies(a)) return make_dataset(table, a.targets, inputs, a.sample_weights);
   return make_classification(table, a.targets.front(), loss, inputs, a.sample_weights);
+}
+
+bool reads_in_parts(const TrainingArguments& a) { return !reads_arrays(a) && !classifies(a) && a.categorical.empty(); }
+
+Dataset read_part(const TrainingArguments& a, const Ranks& ranks) {
+  return make_dataset(read_table(a, &ranks), a.targets, a.inputs, a.sample_weights);
 }
 
 TrainOptions train_options(const TrainingArguments& a) {

@@ -56,6 +56,12 @@ bool classifies(const TrainingArguments& arguments);
 /// The samples of a CSV file, targets as the task says, inputs and weights by name; or of NumPy files.
 Dataset read_dataset(const TrainingArguments& arguments, const Loss& loss);
 
+/// Whether several processes can read a part of the file each: numbers, whose meaning does not depend on other rows.
+bool reads_in_parts(const TrainingArguments& arguments);
+
+/// This process's part of the file, in the order of ranks.
+Dataset read_part(const TrainingArguments& arguments, const Ranks& ranks);
+
 /// Options of the library for these arguments. Throws std::invalid_argument.
 TrainOptions train_options(const TrainingArguments& arguments);
 

@@ -1,11 +1,12 @@
 """Kills trainings of every kind at random moments, resumes them until they end, and prints what that cost.
 
-    python scripts/kills.py [--kills 50] [--interval 0.05] [--share 0.1] [--only NAME] [--seed 1]
+    python scripts/kills.py [--kills 50] [--interval 0.05] [--share 0.1] [--only NAME] [--seed 1] [--ranks 3]
 
 Each row is one kind of training on random data, run once without a checkpoint, once with one, and once killed. "same"
 says whether models and traces are those of the first but for their seconds; "lost" is the time of all runs together
-beyond that of the second, per kill. Uses the program in build/release, or in the folder that
-RELUFIT_BUILD names, and NumPy for the data. Exit code 1: not the same.
+beyond that of the second, per kill. With --ranks trainings to be killed are of so many processes, by mpirun, one of
+which is killed. Uses the program in build/release (with --ranks build/mpi), or in the folder that RELUFIT_BUILD names,
+and NumPy for the data. Exit code 1: not the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-PROGRAM = Path(__file__).resolve().parent.parent / os.environ.get("RELUFIT_BUILD", "build/release") / "relufit"
+ROOT = Path(__file__).resolve().parent.parent
 LONG = "--ridge 0.003 --no-polish --hidden 12 --tolerance 1e-300 --iterations 400"
 TRAININGS = {
     "relaxation": (LONG, 1000),
@@ -32,6 +34,7 @@ TRAININGS = {
     "continuation": ("--ridge 0.003 --no-polish --hidden 12 --iterations 400 --strategy continuation", 1000),
     "reweighted": ("--ridge 0.003 --no-polish --hidden 3 --iterations 20 --strategy reweighted", 60),
     "safeguarded": ("--ridge 0.003 --no-polish --hidden 5 --iterations 40 --strategy safeguarded", 200),
+    "rows apart": ("--ridge 0.01 --no-polish --hidden 250 --iterations 30", 3000),
     "absolute loss": ("--loss absolute --ridge 0.003 --hidden 6 --iterations 300", 300),
     "path of ridges": ("--ridge 0.0003 --hidden 20", 2000),
     "ridge by folds": ("--hidden 10 --threads 2", 500),
@@ -53,14 +56,32 @@ def write_data(folder: Path, samples: int) -> None:
     (folder / "up.json").write_text('{"monotone": [{"input": "a", "target": "y", "direction": "increasing"}]}')
 
 
-def run(line: list[str], folder: Path, seconds: float | None = None) -> tuple[float, bool]:
-    """Seconds that it took, and whether it ended by itself before it was killed."""
+def processes(program: Path, folder: Path) -> list[int]:
+    """Those that run the program there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "exe").resolve() == program and (path / "cwd").resolve() == folder.resolve():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def run(
+    line: list, folder: Path, seconds: float | None = None, kill: random.Random | None = None
+) -> tuple[float, bool]:
+    """Seconds that it took, and whether it ended by itself before one of its processes was killed."""
     begin = time.monotonic()
-    process = subprocess.Popen([PROGRAM, *line], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(line, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         _, message = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
+        alive = processes(next(part for part in line if isinstance(part, Path)), folder)
+        if alive and kill:
+            os.kill(kill.choice(alive), signal.SIGKILL)
+        else:
+            process.kill()
         process.communicate()
         return time.monotonic() - begin, False
     if process.returncode != 0:
@@ -79,20 +100,23 @@ def measure(options: str, samples: int, arguments: argparse.Namespace, moments: 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_data(folder, samples)
-        common = ["train", "d.csv", "--targets", "y", *options.split()]
+        program = (
+            ROOT / os.environ.get("RELUFIT_BUILD", "build/mpi" if arguments.ranks else "build/release") / "relufit"
+        )
+        common = [program, "train", "d.csv", "--targets", "y", *options.split()]
+        several = ["mpirun", "-n", str(arguments.ranks)] if arguments.ranks else []
         kept = ["--checkpoint", "c.ckpt", "--checkpoint-interval", str(arguments.interval), "--resume"]
         plain, _ = run([*common, "--model", "plain.json", "--trace", "plain.csv"], folder)
         checked, _ = run([*common, "--model", "checked.json", "--trace", "checked.csv", *kept], folder)
         same = result(folder, "checked") == result(folder, "plain")
         (folder / "c.ckpt").unlink()
-        line = [*common, "--model", "killed.json", "--trace", "killed.csv", *kept]
+        line = [*several, *common, "--model", "killed.json", "--trace", "killed.csv", *kept]
         kills, total, size, ended = 0, 0.0, 0, False
         while not ended and kills < arguments.kills:
-            seconds, ended = run(line, folder, moments.uniform(0, 2 * arguments.share * checked))
+            seconds, ended = run(line, folder, moments.uniform(0, 2 * arguments.share * checked), moments)
             total += seconds
             kills += not ended
-            if (folder / "c.ckpt").exists():
-                size = max(size, (folder / "c.ckpt").stat().st_size)
+            size = max([size, *(path.stat().st_size for path in folder.glob("c.ckpt*"))])
         if not ended:
             total += run(line, folder)[0]
         same = same and result(folder, "killed") == result(folder, "plain")
@@ -106,6 +130,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="mean time to a kill, of that of the training")
     parser.add_argument("--only", help="one kind")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ranks", type=int, default=0, help="processes of the trainings that are killed")
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     print(f"{'':22}{'plain s':>9}{'kept s':>9}{'kills':>7}{'killed s':>10}{'lost s':>9}{'KB':>8}  same")

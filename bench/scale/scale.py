@@ -38,7 +38,9 @@ def measure(ranks: int, samples: int, hidden: int, launch: tuple[str, ...] = (),
     iterations = int(np.clip(4e6 / pairs, 2, 200))
     command = ["mpirun", *launch, "-n", str(ranks), str(PROGRAM), "--samples", str(samples), "--inputs", str(INPUTS)]
     command += ["--hidden", str(hidden), "--iterations", str(iterations)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -54,10 +56,7 @@ def law(results: list[dict[str, Any]], part: str) -> np.ndarray:
     from scipy.optimize import nnls
 
     cores = os.cpu_count() or 1
-    rows = [
-        [r["samples"] * r["hidden"] / min(r["processes"], cores), np.log2(r["processes"]), 1]
-        for r in results
-    ]
+    rows = [[r["samples"] * r["hidden"] / min(r["processes"], cores), np.log2(r["processes"]), 1] for r in results]
     seconds = np.array([r[part]["seconds"] for r in results])
     return nnls(np.array(rows) / seconds[:, np.newaxis], np.ones(len(seconds)))[0]
 

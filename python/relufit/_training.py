@@ -19,6 +19,7 @@ from ._frames import encoded, find_categories, in_order, texts, with_level_names
 from ._frames import input_names as found_names
 from ._frames import target_names as found_target_names
 from ._labels import CLASS_LOSSES, classes_of
+from ._ranks import ranks_of, together
 from ._validation import validation_of
 
 _REAL = "a number"
@@ -229,6 +230,7 @@ def train(
     target_names: Sequence[str] | None = None,
     categorical: Sequence[str] | str | Mapping[str, Sequence[str]] | None = None,
     callback: Callable[[TrainProgress], bool | None] | None = None,
+    comm: Any | None = None,
 ) -> TrainResult:
     """Trains a network; the counterpart of `relufit train`, with the same options and defaults (docs/command-line.md).
 
@@ -354,6 +356,10 @@ def train(
     callback : callable
         Called with a TrainProgress after every ridge tried and every record, in the calling thread; returns False to
         stop. An exception it raises ends training and is passed on.
+    comm : communicator of mpi4py
+        Of processes that train together, each giving some of the rows, those of rank 0 first, and all the same options,
+        names and classes. Each returns what one process would that has all rows, to the last bit (docs/scale.md).
+        Validation samples are then given as arrays, the same on all.
 
     Returns
     -------
@@ -369,46 +375,69 @@ def train(
         Names the constraint that the best network found does not keep, or the checkpoint that cannot be written.
     """
     given = dict(locals())
-    options = _core.TrainOptions()
-    options.automatic_width = isinstance(hidden, str) and hidden == "auto"
-    options.hidden = [] if options.automatic_width else _units(hidden)
-    _set_loss(options, loss, loss_parameter)
-    _set_activation(options, activation, activation_parameter)
-    options.set_output_activation(output_activation)
-    options.set_method(method)
-    options.set_init(init)
-    for name in _EXPECTED:
-        automatic = _EXPECTED[name] == _AUTOMATIC and isinstance(given[name], str) and given[name] == "auto"
-        if given[name] is not None and not automatic:
-            _set(options, name, given[name])
-    if checkpoint is not None:
-        options.set_checkpoint(checkpoint)
-    if strategy is not None:
-        options.set_strategy(strategy)
-    if constraints is not None:
-        options.constraints = load_constraints(constraints)
-    inputs, input_names, categories = _named_inputs(inputs, input_names, categorical)
-    _check_order(init, input_names)
-    target_names = found_target_names(targets) if target_names is None else target_names
-    classification, given_targets, target_names = _targets(targets, classes, target_names, loss)
-    if sample_weight is not None and loss == "exact":
-        raise ValueError("sample_weight: given, expected none with the exact loss")
-    if fixed_output is not None:
-        ones = isinstance(fixed_output, str) and fixed_output == "ones"
-        options.set_fixed_output(np.ones((given_targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
-    _core.plan(options)
-    held_out = validation_of(validation, input_names, classification, categories)
-    result = _core.train(
-        inputs,
-        given_targets,
-        input_names,
-        target_names,
-        options,
-        callback,
-        sample_weight,
-        classification,
-        held_out,
-        categories,
-    )
+    ranks = None if comm is None else ranks_of(comm)
+    prepared = together(comm, lambda: _prepared(given))
+    result = _core.train(**prepared, callback=callback, ranks=ranks)
     _check_kept(result.constraints)
     return result
+
+
+def _prepared(a: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `train`, checked, as the library takes them."""
+    options = _options(a)
+    if a["comm"] is not None:
+        _check_together(a)
+    inputs, input_names, categories = _named_inputs(a["inputs"], a["input_names"], a["categorical"])
+    _check_order(a["init"], input_names)
+    target_names = found_target_names(a["targets"]) if a["target_names"] is None else a["target_names"]
+    classification, targets, target_names = _targets(a["targets"], a["classes"], target_names, a["loss"])
+    if a["sample_weight"] is not None and a["loss"] == "exact":
+        raise ValueError("sample_weight: given, expected none with the exact loss")
+    fixed_output = a["fixed_output"]
+    if fixed_output is not None:
+        ones = isinstance(fixed_output, str) and fixed_output == "ones"
+        options.set_fixed_output(np.ones((targets.shape[1], *options.hidden[-1:])) if ones else fixed_output)
+    _core.plan(options)
+    return {
+        "inputs": inputs,
+        "targets": targets,
+        "input_names": input_names,
+        "target_names": target_names,
+        "options": options,
+        "sample_weight": a["sample_weight"],
+        "classification": classification,
+        "validation": validation_of(a["validation"], input_names, classification, categories),
+        "categories": categories,
+    }
+
+
+def _check_together(a: dict[str, Any]) -> None:
+    """What a process would have to know of others' rows is given."""
+    if isinstance(a["validation"], numbers.Real):
+        raise ValueError(f"validation: {a['validation']!r} with comm, expected arrays")
+    if a["loss"] in CLASS_LOSSES and a["classes"] is None:
+        raise ValueError("classes: not given with comm, expected all labels")
+    if a["categorical"] is not None and not isinstance(a["categorical"], Mapping):
+        raise ValueError(f"categorical: {a['categorical']!r} with comm, expected the levels of every column")
+
+
+def _options(a: dict[str, Any]) -> _core.TrainOptions:
+    options = _core.TrainOptions()
+    options.automatic_width = isinstance(a["hidden"], str) and a["hidden"] == "auto"
+    options.hidden = [] if options.automatic_width else _units(a["hidden"])
+    _set_loss(options, a["loss"], a["loss_parameter"])
+    _set_activation(options, a["activation"], a["activation_parameter"])
+    options.set_output_activation(a["output_activation"])
+    options.set_method(a["method"])
+    options.set_init(a["init"])
+    for name in _EXPECTED:
+        automatic = _EXPECTED[name] == _AUTOMATIC and isinstance(a[name], str) and a[name] == "auto"
+        if a[name] is not None and not automatic:
+            _set(options, name, a[name])
+    if a["checkpoint"] is not None:
+        options.set_checkpoint(a["checkpoint"])
+    if a["strategy"] is not None:
+        options.set_strategy(a["strategy"])
+    if a["constraints"] is not None:
+        options.constraints = load_constraints(a["constraints"])
+    return options

@@ -107,23 +107,26 @@ std::vector<Index> drawn(Index samples, Index count, unsigned seed) {
 
 }  // namespace
 
+// One rank's samples at a time, so that none holds more than two ranks'.
+Dataset dealt(const Dataset& data, const Ranks& ranks) {
+  const std::vector<Index> begins = passed_begins(data, ranks);
+  const Index samples = begins.back();
+  Dataset mine;
+  for (int rank = 0; rank < ranks.size(); ++rank) {
+    Dataset theirs = taken(data, &ranks, begins, consecutive(Chunks(samples, &ranks, rank).samples()));
+    if (rank == ranks.rank()) mine = std::move(theirs);
+  }
+  mine.share = {&ranks, samples};
+  return mine;
+}
+
 Dataset shared_data(const Dataset& data, const TrainOptions& options, const TrainPlan& plan) {
   const Ranks* ranks = options.ranks;
   if (ranks == nullptr) return data;
   check_alike(data, ranks);
   const std::vector<Index> begins = passed_begins(data, *ranks);
-  const Index samples = begins.back();
-  if (!keeps_samples_apart(data, samples, options, plan)) {
-    return taken(data, ranks, begins, consecutive({0, samples}));
-  }
-  // One rank's samples at a time, so that none holds more than two ranks'.
-  Dataset mine;
-  for (int rank = 0; rank < ranks->size(); ++rank) {
-    Dataset theirs = taken(data, ranks, begins, consecutive(Chunks(samples, ranks, rank).samples()));
-    if (rank == ranks->rank()) mine = std::move(theirs);
-  }
-  mine.share = {ranks, samples};
-  return mine;
+  if (keeps_samples_apart(data, begins.back(), options, plan)) return dealt(data, *ranks);
+  return taken(data, ranks, begins, consecutive({0, begins.back()}));
 }
 
 LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed) {

@@ -22,6 +22,9 @@ constexpr Index kSampledRows = 20000;
 /// Throws std::invalid_argument, on all ranks, where the ranks' data do not go together.
 Dataset shared_data(const Dataset& data, const TrainOptions& options, const TrainPlan& plan);
 
+/// Of the samples that ranks have, however many each, those of this rank's chunks.
+Dataset dealt(const Dataset& data, const Ranks& ranks);
+
 /// Some of the rows, all if there are no more than that, on every rank.
 LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed);
 Dataset sampled(const Dataset& data, Index samples, unsigned seed);

@@ -39,6 +39,29 @@ def run(folder: Path, ranks: int, *arguments: str | Path, code: int = 0) -> tupl
     return out, err
 
 
+def ranks_in(folder: Path) -> list[int]:
+    """Processes of the program that run in this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "exe").resolve() == PROGRAM and (path / "cwd").resolve() == folder.resolve():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for_none(folder: Path) -> None:
+    """Until what a killed mpirun had started has ended, too."""
+    for _ in range(600):
+        for rank in ranks_in(folder):
+            os.kill(rank, signal.SIGKILL)
+        if not ranks_in(folder):
+            return
+        time.sleep(0.05)
+    pytest.fail("processes that do not end")
+
+
 def weights(path: Path) -> str:
     """All of a model but how long it took."""
     model = json.loads(path.read_text())
@@ -153,14 +176,34 @@ def test_bad_input_is_told_once(tmp_path: Path, arguments: list[str], message: s
     assert out == "" and not (tmp_path / "m.json").exists()
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_killed_at_any_moment_and_resumed_by_other_numbers(tmp_path: Path, large: Path, diabetes: Path, apart: bool):
+    data = [large, *APART["relaxation"]] if apart else [diabetes, *TOGETHER["starts"]]
+    run(tmp_path, 1, "train", *data, "--model", "whole.json")
+    kept = ["--checkpoint", "c.ckpt", "--checkpoint-interval", "0", "--resume", "--model", "m.json"]
+    moments = np.random.default_rng(3).uniform(0.3, 1.5, size=6)
+    for i, moment in enumerate(moments):
+        with start(tmp_path, (3, 2, 1, 4)[i % 4], "train", *data, *kept, start_new_session=True) as process:
+            try:
+                process.communicate(timeout=moment)
+                break
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                wait_for_none(tmp_path)
+    run(tmp_path, 2, "train", *data, *kept)
+    assert weights(tmp_path / "m.json") == weights(tmp_path / "whole.json")
+    out, err = run(tmp_path, 2, "train", *data, "--checkpoint", "c.ckpt", "--model", "m.json", code=2)
+    assert "a file is there" in err
+
+
 def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
     arguments = [*APART["relaxation"], "--iterations", "100000", "--model", "m.json"]
     with start(tmp_path, 3, "train", large, *arguments) as process:
         ranks: list[int] = []
-        for _ in range(100):
+        for _ in range(300):
             time.sleep(0.1)
-            found = subprocess.run(["pgrep", "-f", f"{PROGRAM} train {large}"], text=True, stdout=subprocess.PIPE)
-            ranks = [int(line) for line in found.stdout.split() if Path(f"/proc/{line}/exe").resolve() == PROGRAM]
+            ranks = ranks_in(tmp_path)
             if len(ranks) == 3:
                 break
         assert len(ranks) == 3

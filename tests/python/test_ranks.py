@@ -136,6 +136,15 @@ def test_what_one_rank_refuses_all_refuse() -> None:
         assert "in all 80 samples" in message
 
 
+def test_what_needs_others_rows_is_given() -> None:
+    u, y = data(40, 3, 3)
+    good: dict[str, Any] = {"inputs": u, "targets": y, "hidden": [2]}
+    for message in refused(2, lambda rank: {**good, "validation": 0.2}):
+        assert "validation" in message
+    for message in refused(2, lambda rank: {**good, "targets": y > 0, "loss": "logistic"}):
+        assert "classes" in message
+
+
 def test_what_is_no_communicator() -> None:
     u, y = data(20, 2, 4)
     with pytest.raises(ValueError, match="comm: .* expected a communicator of mpi4py"):
