@@ -147,22 +147,21 @@ class ReluEstimator(BaseEstimator):
         tags.input_tags.categorical = tags.input_tags.string = self.categorical is not None
         return tags
 
-    def _checked(self, X: Any, y: Any = None, *, reset: bool = True, **options: Any) -> Any:
-        """X, or X and y, as numbers, checked as scikit-learn does; columns of text by their levels, which `fit`
-        (`reset`) finds."""
+    def _checked(self, X: Any, y: Any = "no_validation", *, reset: bool = True, **options: Any) -> Any:
+        """X, or X and y, as numbers, checked as scikit-learn's validate_data does; columns of text by their levels,
+        which `fit` (`reset`) finds."""
         options = {"dtype": np.float64, "order": "C", **options}
         if self.categorical is None:
             if reset:
                 self._categories: dict[str, list[str]] = {}
-            given = {} if y is None else {"y": y}
-            return validate_data(self, X, reset=reset, **given, **options)
+            return validate_data(self, X, y, reset=reset, **options)
         if input_names(X) is None:
             raise ValueError("X: an array with categorical, expected a frame, whose columns have names")
         validate_data(self, X, reset=reset, skip_check_array=True)
         if reset:
             self._categories = find_categories(X, self.categorical)
         X = encoded(X, list(self.feature_names_in_), self._categories)
-        return check_array(X, **options) if y is None else check_X_y(X, y, **options)
+        return check_array(X, **options) if isinstance(y, str) else check_X_y(X, y, **options)
 
     def _names(self, X: np.ndarray) -> list[str]:
         names = texts(getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])]), "input_names")
