@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests: unit and property tests (ctest), then the command line, the comparisons with independent solvers and the
-# Python package (pytest).
+# All tests: unit and property tests (ctest), then the command line, of one process and of several by MPI, the
+# comparisons with independent solvers and the Python package (pytest).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,5 +11,7 @@ cmake --preset release
 cmake --build --preset release
 ctest --preset release -j 2
 
+cmake --preset mpi >/dev/null
+cmake --build --preset mpi --target relufit-cli
 scripts/python.sh
 .venv/bin/python -m pytest -q tests
