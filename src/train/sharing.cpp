@@ -30,7 +30,8 @@ Index parameter_count(const TrainOptions& options, const Dataset& data) {
 bool keeps_samples_apart(const Dataset& data, Index samples, const TrainOptions& options, const TrainPlan& plan) {
   const bool early =
       plan.relaxation.strategy == Strategy::inexact || plan.relaxation.strategy == Strategy::continuation;
-  return plan.method == Method::relaxation && early && !plan.relaxation.subproblem.accelerate &&
+  const bool path_on_all = plan.path && samples <= kSampledRows;  // which is one rank's
+  return plan.method == Method::relaxation && early && !path_on_all && !plan.relaxation.subproblem.accelerate &&
          !options.hidden.empty() && lift_of(options.activation).pieces.size() == 1 &&
          options.constraints.outputs.empty() && options.constraints.hidden.empty() && options.weight_grid == 0 &&
          samples * data.targets.rows() * parameter_count(options, data) > PolishOptions().largest_dense &&

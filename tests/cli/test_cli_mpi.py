@@ -110,7 +110,7 @@ TOGETHER = {
     "starts": ["--targets", "progression", "--hidden", "6", "--ridge", "0.01", "--starts", "5"],
     "absolute": ["--targets", "progression", "--hidden", "4", "--loss", "absolute", "--iterations", "30"],
     "deep": ["--targets", "progression", "--hidden", "4,3", "--ridge", "0.1", "--starts", "2"],
-    "width": ["--targets", "progression", "--hidden", "auto", "--ridge", "0.1"],
+    "units": ["--targets", "progression", "--hidden", "auto", "--ridge", "0.1"],
 }
 
 
@@ -137,6 +137,12 @@ def test_polish_of_samples_apart_makes_the_same_network(tmp_path: Path, largest:
 @pytest.mark.parametrize("name", TOGETHER)
 def test_starts_dealt_out_make_the_same_network(tmp_path: Path, diabetes: Path, name: str):
     assert_same_for_all(tmp_path, diabetes, TOGETHER[name], (2, 3))
+
+
+def test_path_on_few_rows_makes_the_same_network(tmp_path: Path, large: Path):
+    inputs = ",".join(f"u{i}" for i in range(16))
+    arguments = ["--targets", "y", "--inputs", inputs, "--hidden", "100", "--ridge", "0.3"]
+    assert_same_for_all(tmp_path, large, arguments, (2,))
 
 
 def test_exact_fits_make_the_same_network(tmp_path: Path, teacher_csv: Path):
