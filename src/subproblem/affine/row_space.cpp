@@ -34,7 +34,7 @@ RowSpace::RowSpace(const Matrix& inputs, bool bias)
   left_ = svd.matrixV().leftCols(rank);
   singular_ = s.head(rank);
   basis_.conservativeResize(rank + constants_, samples);
-  basis_.bottomRows(rank) = (orthonormal.rightCols(size - constants_) * svd.matrixU().leftCols(rank)).transpose();
+  basis_.bottomRows(rank) = product(orthonormal.rightCols(size - constants_), svd.matrixU().leftCols(rank)).transpose();
   sums_ = basis_.rowwise().sum();
 }
 
