@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "linear_algebra/products.h"
 #include "relufit/fit.h"
 #include "relufit/polish.h"
 
@@ -29,7 +30,7 @@ double Candidate::objective() const { return network_loss(problem_, layers_); }
 UnitSearchResult Candidate::search(const DualPoint& dual) const {
   const Layer& hidden = layers_.front();
   Matrix starts(dual.unit.coordinates(), hidden.weights.rows());
-  starts.topRows(dual.unit.weights) = dual.axes.transpose() * hidden.weights.transpose();
+  starts.topRows(dual.unit.weights) = product(dual.axes.transpose(), hidden.weights.transpose());
   if (dual.unit.has_bias()) starts.bottomRows(1) = hidden.bias.transpose();
   return find_unit(dual.unit, starts, seed_);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "linear_algebra/products.h"
+
 namespace relufit {
 
 ChordBound::ChordBound(const UnitProblem& problem)
@@ -26,7 +28,7 @@ double ChordBound::bound(const Ranges& ranges) {
     excess_(i) = open ? -slopes_(i) * l : 0;
   }
   weighted_ = problem_.dual * slopes_.asDiagonal();
-  linear_.noalias() = weighted_ * problem_.points.transpose();
+  set_product(linear_, weighted_, problem_.points.transpose());
   direction_.noalias() = problem_.dual * arguments_.cwiseMax(0.0);
   if (direction_.norm() > 0) {
     direction_.normalize();

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 
 namespace relufit {
 
@@ -131,8 +132,8 @@ DualValue::DualValue(const LiftedProblem& problem, const Vector& weights, const 
     }
   }
   if (problem.skip_connections) {
-    const Matrix exact = dual * problem.inputs.transpose();
-    const Matrix sizes = dual.cwiseAbs() * problem.inputs.cwiseAbs().transpose();
+    const Matrix exact = product(dual, problem.inputs.transpose());
+    const Matrix sizes = product(Matrix(dual.cwiseAbs()), Matrix(problem.inputs.cwiseAbs()).transpose());
     square_ += (exact.cwiseAbs() + rounding(dual.cols()) * sizes).squaredNorm() / problem.ridge;
   }
   square_ *= 1 + margin;
@@ -171,15 +172,15 @@ DualPoint dual_point(const LiftedProblem& problem, const std::vector<Layer>& lay
   const Distinct distinct = distinct_samples(problem.inputs, dual);
   const Index inputs = distinct.inputs.rows();
 
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(distinct.inputs * distinct.inputs.transpose());
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(product(distinct.inputs, distinct.inputs.transpose()));
   const Matrix& axes = eigen.eigenvectors();
-  const Matrix turned = axes.transpose() * distinct.inputs;
+  const Matrix turned = product(axes.transpose(), distinct.inputs);
   DualPoint point{UnitProblem(turned, distinct.dual, problem.bias), DualValue(problem, weights, dual), axes};
   const double slack = rounding(inputs) * std::sqrt(static_cast<double>(inputs));
   const double delta =
-      (axes.transpose() * axes - Matrix::Identity(inputs, inputs)).norm() + slack * static_cast<double>(inputs);
+      (product(axes.transpose(), axes) - Matrix::Identity(inputs, inputs)).norm() + slack * static_cast<double>(inputs);
   point.inflation = std::sqrt(1 + delta) * (1 + rounding(1));
-  const Vector moved = (distinct.inputs - axes * turned).colwise().norm().transpose();
+  const Vector moved = (distinct.inputs - product(axes, turned)).colwise().norm().transpose();
   const Vector room = moved + slack * (distinct.inputs.colwise().norm().transpose() + 2 * point.unit.norms);
   point.displacement = distinct.dual.colwise().norm().dot(room) * (1 + rounding(turned.cols()));
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "linear_algebra/products.h"
+
 namespace relufit {
 
 namespace {
@@ -94,7 +96,8 @@ void QuadraticBound::set_terms(const Ranges& ranges, const Vector& r) {
     }
   }
   const auto factors = factors_.leftCols(negative);
-  fixed_quadratic_.noalias() = -(factors * factors.transpose());
+  set_product(fixed_quadratic_, factors, factors.transpose());
+  fixed_quadratic_ = -fixed_quadratic_;
   fixed_linear_ = linear_;
   fixed_constant_ = constant_;
   fixed_size_ = size_;
@@ -132,7 +135,7 @@ double QuadraticBound::bound(const Ranges& ranges, const Vector& r, double targe
       factors_.col(k) = std::sqrt(weights_(k) * p.a) * columns_.col(k);
     }
     quadratic_ = fixed_quadratic_;
-    quadratic_.noalias() += factors * factors.transpose();
+    add_product(quadratic_, factors, factors.transpose());
     add_multipliers();
     const double value = over_ball();
     if (value < least) {

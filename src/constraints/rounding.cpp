@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "linear_algebra/products.h"
 #include "network/layer_values.h"
 
 namespace relufit {
@@ -11,7 +12,7 @@ std::vector<Matrix> value_sizes(const std::vector<Layer>& layers, const Activati
   std::vector<Matrix> sizes;
   Matrix below = input_sizes;
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    Matrix arguments = (layers[l].weights.cwiseAbs() * below).colwise() + layers[l].bias.cwiseAbs();
+    Matrix arguments = product(Matrix(layers[l].weights.cwiseAbs()), below).colwise() + layers[l].bias.cwiseAbs();
     if (l + 1 < layers.size() && activation == Activation::maxout) {
       const Index units = arguments.rows() / 2;
       arguments = arguments.topRows(units).cwiseMax(arguments.bottomRows(units)).eval();
@@ -42,7 +43,8 @@ Matrix summed_sizes(const Model& model, const Matrix& inputs) {
     values = seen(unit_values(network.layers()[l], network.activation(), values), scaled, network.skip_connections());
   }
   const Layer& last = network.layers().back();
-  const Matrix sums = (last.weights.cwiseAbs() * values.cwiseAbs()).colwise() + last.bias.cwiseAbs();
+  const Matrix sums =
+      product(Matrix(last.weights.cwiseAbs()), Matrix(values.cwiseAbs())).colwise() + last.bias.cwiseAbs();
   return (model.target_scaling.scale.asDiagonal() * sums).colwise() + model.target_scaling.offset.cwiseAbs();
 }
 

@@ -1,6 +1,7 @@
 /// \file
-/// Eigen's decompositions of real matrices, compiled once in decompositions.cpp: each takes seconds wherever it is
-/// instantiated.
+/// Eigen's decompositions of real matrices and the kernels of its products, compiled once in decompositions.cpp: each
+/// takes a good part of a second or seconds wherever it is instantiated. For the library, and programs that compile
+/// decompositions.cpp themselves: what is declared here is not seen outside.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -11,13 +12,6 @@
 
 #include "relufit/matrix.h"
 
-extern template class Eigen::LLT<relufit::Matrix>;
-extern template class Eigen::PartialPivLU<relufit::Matrix>;
-extern template class Eigen::HouseholderQR<relufit::Matrix>;
-extern template class Eigen::ColPivHouseholderQR<relufit::Matrix>;
-extern template class Eigen::JacobiSVD<relufit::Matrix>;
-extern template class Eigen::SelfAdjointEigenSolver<relufit::Matrix>;
-extern template class Eigen::Tridiagonalization<relufit::Matrix>;
-extern template auto Eigen::LLT<relufit::Matrix>::compute(const EigenBase<relufit::Matrix>&) -> LLT&;
-extern template auto Eigen::SelfAdjointEigenSolver<relufit::Matrix>::compute(const EigenBase<relufit::Matrix>&, int)
-    -> SelfAdjointEigenSolver&;
+#define RELUFIT_INSTANCE extern template
+#include "linear_algebra/instances.inc"
+#undef RELUFIT_INSTANCE

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "linear_algebra/products.h"
 #include "network/layer_values.h"
 
 namespace relufit {
@@ -112,7 +113,7 @@ Matrix Network::forward(const Matrix& inputs) const {
     if (i > 0 && skip_connections_) values = seen(values, inputs, true);
     const bool is_last = i + 1 == layers_.size();
     if (is_last && output_ == OutputActivation::linear) {
-      return (layers_[i].weights * values).colwise() + layers_[i].bias;
+      return product(layers_[i].weights, values).colwise() + layers_[i].bias;
     }
     values = unit_values(layers_[i], is_last ? Activation::relu : activation_, values);
   }

@@ -32,8 +32,9 @@ BoxQuadratic::Result BoxQuadratic::minimize(const Matrix& m, const Vector& gradi
     }
     Vector slope = gradient + m * point;
     if (!free.empty()) {
-      const Eigen::LLT<Matrix> factor(m(free, free));
-      point(free) = -factor.solve(slope(free));
+      const Eigen::LLT<Matrix> factor(Matrix(m(free, free)));
+      const Vector step = factor.solve(Vector(slope(free)));
+      point(free) = -step;
       slope = gradient + m * point;
     }
     result.converged = !move(slope, lower, upper, point, round < kReleasing);

@@ -15,6 +15,7 @@
 
 #include "constraints/rounding.h"
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 #include "relufit/fit.h"
 #include "relufit/polish.h"
 #include "relufit/subproblem.h"
@@ -105,7 +106,7 @@ class Repair {
     Layer moved = layer;
     double least = std::numeric_limits<double>::infinity();
     for (int round = 0; round <= kRepairs; ++round) {
-      const Matrix outputs = (moved.weights * convex_.inputs).colwise() + moved.bias;
+      const Matrix outputs = product(moved.weights, convex_.inputs).colwise() + moved.bias;
       if (!outputs.allFinite()) return;
       const double broken = output_bound_violation(kept_, outputs);
       if (broken < least) {

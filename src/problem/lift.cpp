@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/chunks.h"
+#include "linear_algebra/products.h"
 
 namespace relufit {
 
@@ -138,7 +139,7 @@ LiftedPoint lift_inputs(const LiftedProblem& problem, const std::vector<Layer>& 
   const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
   Matrix values = inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    Matrix z = (layers[l].weights * values).colwise() + layers[l].bias;
+    Matrix z = product(layers[l].weights, values).colwise() + layers[l].bias;
     if (l + 1 == layers.size()) {
       point.output = z;
       break;
@@ -220,14 +221,14 @@ BilinearTerms bilinear_terms(const LiftedPoint& point, const BilinearEquality& e
     return {point.active[l], point.slack[l], Matrix::Zero(point.active[l].rows(), point.active[l].cols())};
   }
   Matrix c = (l < point.active.size() ? point.arguments(l) : point.output).colwise() - point.layers[l].bias;
-  if (point.skipped.size() > 0) c -= point.layers[l].weights.rightCols(point.skipped.rows()) * point.skipped;
+  if (point.skipped.size() > 0) c -= product(point.layers[l].weights.rightCols(point.skipped.rows()), point.skipped);
   return {point.unit_weights(l), point.values(l - 1), c};
 }
 
 Matrix bilinear_residual(const LiftedPoint& point, const BilinearEquality& equality) {
   const BilinearTerms terms = bilinear_terms(point, equality);
   if (equality.kind == BilinearEquality::Kind::pair) return terms.c - terms.a.cwiseProduct(terms.b);
-  return terms.c - terms.a * terms.b;
+  return terms.c - product(terms.a, terms.b);
 }
 
 namespace {
@@ -261,7 +262,7 @@ double piece_violation(const LiftedPoint& point, std::size_t layer) {
 void include(const LiftedProblem& problem, Index begin, const LiftedPoint& part, Violations& result) {
   const Index size = part.output.cols();
   const Layer& first = part.layers.front();
-  const Matrix z = (first.weights * problem.inputs.middleCols(begin, size)).colwise() + first.bias;
+  const Matrix z = product(first.weights, problem.inputs.middleCols(begin, size)).colwise() + first.bias;
   const Matrix& last = part.output;
   result.affine = std::max(result.affine, part.active.empty() ? largest(z - last) : largest(z - part.arguments(0)));
   for (std::size_t l = 0; l < part.active.size(); ++l) {

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 #include "problem/sample_sums.h"
 
 namespace relufit {
@@ -39,9 +40,11 @@ Matrix rank_block(const Matrix& a, const Matrix& b, const Matrix& c, const Matri
   require_shape(v1, c.rows(), c.rows(), "V1");
   require_shape(v2, c.cols(), c.cols(), "V2");
   Matrix block(c.rows() + p.rows(), c.cols() + p.cols());
-  block.topLeftCorner(c.rows(), c.cols()) = v1 * (c + a * p * y + x * p * b + x * p * y) * v2;
-  block.topRightCorner(c.rows(), p.cols()) = v1 * (a + x) * p;
-  block.bottomLeftCorner(p.rows(), c.cols()) = p * (b + y) * v2;
+  const Matrix xp = product(x, p);
+  const Matrix upper = c + product(product(a, p), y) + product(xp, b) + product(xp, y);
+  block.topLeftCorner(c.rows(), c.cols()) = product(product(v1, upper), v2);
+  block.topRightCorner(c.rows(), p.cols()) = product(product(v1, Matrix(a + x)), p);
+  block.bottomLeftCorner(p.rows(), c.cols()) = product(product(p, Matrix(b + y)), v2);
   block.bottomRightCorner(p.rows(), p.cols()) = p;
   return block;
 }
@@ -130,11 +133,12 @@ double loss_value(const LiftedProblem& problem, const Matrix& output) {
 namespace {
 
 /// The upper left and lower left parts of the rank block of a product with scalar scales, P = I.
-Matrix left_block(const BilinearTerms& terms, const ProductParameters& product, const Matrix& y) {
-  const double v1 = product.left_scale;
-  const double v2 = product.right_scale;
+Matrix left_block(const BilinearTerms& terms, const ProductParameters& parameters, const Matrix& y) {
+  const double v1 = parameters.left_scale;
+  const double v2 = parameters.right_scale;
+  const Matrix& x = parameters.x;
   Matrix block(terms.c.rows() + terms.b.rows(), terms.c.cols());
-  block << v1 * v2 * (terms.c + (terms.a + product.x) * y + product.x * terms.b), v2 * (terms.b + y);
+  block << v1 * v2 * (terms.c + product(Matrix(terms.a + x), y) + product(x, terms.b)), v2 * (terms.b + y);
   return block;
 }
 
@@ -210,7 +214,7 @@ LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Ran
     const LiftedPoint below = lift_network(problem, layers);
     const Matrix values = l == 0 ? problem.inputs : seen(below.values(l - 1), problem.inputs, problem.skip_connections);
     layers[l].weights = random.normal(layers[l].weights.rows(), layers[l].weights.cols());
-    const Matrix arguments = layers[l].weights * values;
+    const Matrix arguments = product(layers[l].weights, values);
     for (Index i = 0; i < arguments.rows(); ++i) {
       const double spread = (arguments.row(i).array() - arguments.row(i).mean()).matrix().norm();
       const double factor = scale * std::sqrt(static_cast<double>(problem.samples())) / std::max(spread, 1e-300);

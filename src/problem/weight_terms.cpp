@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 
 namespace relufit {
 
@@ -32,7 +33,7 @@ void change_singular_values(Eigen::Ref<Matrix> weights, Change&& change) {
 void cut_singular_values(double size, Eigen::Ref<Matrix> weights) {
   constexpr double kFar = 1e3;
   const bool wide = weights.rows() <= weights.cols();
-  const Matrix gram = wide ? Matrix(weights * weights.transpose()) : Matrix(weights.transpose() * weights);
+  const Matrix gram = wide ? product(weights, weights.transpose()) : product(weights.transpose(), weights);
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(gram);
   const double largest = std::sqrt(std::max(0.0, eigen.eigenvalues()(gram.rows() - 1)));
   if (largest <= size) return;
@@ -43,7 +44,7 @@ void cut_singular_values(double size, Eigen::Ref<Matrix> weights) {
   const Matrix& vectors = eigen.eigenvectors();
   const auto values = eigen.eigenvalues().array().max(size * size).sqrt();
   const Matrix cut = vectors * (1 - size / values).matrix().asDiagonal() * vectors.transpose();
-  weights -= wide ? Matrix(cut * weights) : Matrix(weights * cut);
+  weights -= wide ? product(cut, weights) : product(weights, cut);
 }
 
 double shrink_factor(double norm, double amount) { return norm > amount ? 1 - amount / norm : 0.0; }

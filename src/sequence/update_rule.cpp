@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 #include "problem/lift_state.h"
 
 namespace relufit {
@@ -111,9 +112,9 @@ class ReweightedUpdate : public UpdateRule {
             (e.array().square() + floor_).inverse();
         continue;
       }
-      ProductParameters& product = relaxation.parameters.product[static_cast<std::size_t>(equality.layer - 2)];
-      product.left_matrix = regularized_inverse(e * e.transpose());
-      product.right_matrix = regularized_inverse(e.transpose() * e);
+      ProductParameters& parameters = relaxation.parameters.product[static_cast<std::size_t>(equality.layer - 2)];
+      parameters.left_matrix = regularized_inverse(product(e, e.transpose()));
+      parameters.right_matrix = regularized_inverse(product(e.transpose(), e));
     }
     return solution;
   }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 
 namespace relufit {
 
@@ -58,7 +59,7 @@ Vector unit_importance(const UnitProblem& problem, const UnitModel& model) {
   constexpr double kDamping = 1e-12;
   Matrix features;
   problem.features(model, features);
-  Matrix gram = features * features.transpose();
+  Matrix gram = product(features, features.transpose());
   gram.diagonal().array() += kDamping * gram.trace();
   const Matrix inverse = gram.llt().solve(Matrix::Identity(gram.rows(), gram.cols()));
   const Index units = model.units();
@@ -73,7 +74,8 @@ UnitModel without_skip(const UnitModel& model, Index input_size) {
   for (Index i = 0; i < units; ++i) {
     linear.col(i) = (model.output.col(i) * model.hidden.row(i).head(input_size)).reshaped();
   }
-  const Vector turned = linear.colPivHouseholderQr().solve(-skip.reshaped());
+  const Vector target = -skip.reshaped();
+  const Vector turned = linear.colPivHouseholderQr().solve(target);
   UnitModel plain;
   plain.hidden = model.hidden;
   for (Index i = 0; i < units; ++i) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/affine/row_space.h"
 
@@ -83,7 +84,7 @@ class DenseAffineStep final : public AffineStep {
     }
     weights_ = penalty_vector(penalties_);
     weighted_map_ = weights_.asDiagonal() * map_;
-    Matrix normal = map_.transpose() * weighted_map_;
+    Matrix normal = product(map_.transpose(), weighted_map_);
     normal.diagonal() += ridge;
     loss_target_ = Vector::Zero(size_);
     const Index outputs = unknowns_.output.size();
@@ -140,7 +141,7 @@ class DenseAffineStep final : public AffineStep {
     for (std::size_t i = 0; i < u.active.size(); ++i) {
       image_.active[i] = u.active[i];
       if (i > 0) image_.values[i] = u.active_in[i];
-      image_.slack[i] = i > 0 ? u.slack[i] : Matrix(u.active[0] - u.first * rows_.basis());
+      image_.slack[i] = i > 0 ? u.slack[i] : Matrix(u.active[0] - product(u.first, rows_.basis()));
       const ProductParameters& parameters = parameters_->product[i];
       const bool last = i + 1 == u.active.size();
       const Matrix output = u.output.size() > 0 ? u.output : problem_.targets;

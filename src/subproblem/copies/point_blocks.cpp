@@ -31,15 +31,16 @@ void add_right_block(const LiftedPoint& point, std::size_t index, const ProductP
                      Eigen::Ref<Matrix> right) {
   right.bottomRows(right.cols()).diagonal().array() += 1;
   if (parameters == nullptr) return;
-  right.topRows(right.rows() - right.cols()) += parameters->left() * (point.unit_weights(index + 1) + parameters->x);
+  right.topRows(right.rows() - right.cols()) +=
+      product(parameters->left(), Matrix(point.unit_weights(index + 1) + parameters->x));
 }
 
 void add_general_left_block(const LiftedPoint& point, std::size_t index, const ProductParameters& parameters,
                             Eigen::Ref<Matrix> left) {
   const BilinearTerms terms = product_terms(point, index);
-  const Matrix upper = terms.c + (terms.a + parameters.x) * parameters.y + parameters.x * terms.b;
-  left.topRows(upper.rows()) += parameters.left() * upper * parameters.right();
-  left.bottomRows(terms.b.rows()) += (terms.b + parameters.y) * parameters.right();
+  const Matrix upper = terms.c + product(Matrix(terms.a + parameters.x), parameters.y) + product(parameters.x, terms.b);
+  left.topRows(upper.rows()) += product(product(parameters.left(), upper), parameters.right());
+  left.bottomRows(terms.b.rows()) += product(Matrix(terms.b + parameters.y), parameters.right());
 }
 
 }  // namespace relufit

@@ -1,6 +1,7 @@
 #include "subproblem/copies/unit_copies.h"
 
 #include "linear_algebra/decompositions.h"
+#include "linear_algebra/products.h"
 
 namespace relufit {
 
@@ -18,13 +19,14 @@ UnitCopies::UnitCopies(const Activation& activation) : lift_(lift_of(activation)
   direction_ = a / length_;
   Matrix difference(pieces, 2 * pieces);  // E
   difference << Matrix::Identity(pieces, pieces), -Matrix::Identity(pieces, pieces);
-  const Matrix spread =
-      0.5 * (Matrix::Identity(2 * pieces, 2 * pieces) + direction_ * direction_.transpose()) * difference.transpose();
-  const Matrix inverse = (difference * spread).inverse();
+  Matrix both = Matrix::Identity(2 * pieces, 2 * pieces);
+  both += direction_ * direction_.transpose();
+  const Matrix spread = product(Matrix(0.5 * both), difference.transpose());
+  const Matrix inverse = product(difference, spread).inverse();
   const Vector sums = inverse.rowwise().sum();
   argument_penalty_ = sums.sum();
   shares_ = sums / argument_penalty_;
-  response_ = spread * inverse;
+  response_ = product(spread, inverse);
 }
 
 }  // namespace relufit

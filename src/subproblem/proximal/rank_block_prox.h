@@ -7,7 +7,8 @@
 /// first reduced by a QR factorization, whose triangular factor keeps the small singular values.
 #pragma once
 
-#include "linear_algebra/decompositions.h"
+#include <Eigen/Eigenvalues>  // not those of the library alone: the Python extension includes this header
+
 #include "relufit/matrix.h"
 
 namespace relufit {

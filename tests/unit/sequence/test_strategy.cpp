@@ -167,6 +167,7 @@ std::vector<double> merits(const LiftedProblem& problem, Strategy strategy, unsi
   options.max_iterations = 40;
   options.stall_window = 0;
   set_strategy(options, strategy, 0);
+  options.subproblem.max_iterations = 300;  // what is promised holds however far a problem is solved
   std::vector<double> values;
   run_sequence(problem, with_scales(random_parameters(problem, 0.5, seed), options.scales), options,
                [&](const SequenceRecord& record, const std::vector<Layer>&) {

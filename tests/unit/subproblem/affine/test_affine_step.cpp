@@ -152,8 +152,18 @@ Matrix product_block(const Setting& setting, const Unknowns& x, std::size_t i) {
   Matrix c = affine.colwise() - x.layers[i + 1].bias;
   const Index skipped = weights.cols() - inner.rows();
   c -= weights.rightCols(skipped) * setting.problem.inputs.topRows(skipped);
-  return rank_block(weights.leftCols(inner.rows()), inner, c, Matrix::Identity(inner.rows(), inner.rows()), product.x,
-                    product.y, product.left(), product.right());
+  const Matrix w = weights.leftCols(inner.rows());
+  const Matrix identity = Matrix::Identity(inner.rows(), inner.rows());
+  if (product.has_matrices()) {
+    return rank_block(w, inner, c, identity, product.x, product.y, product.left_matrix, product.right_matrix);
+  }
+  // By scalars: a matrix V2 is N x N, and the definition is evaluated thousands of times.
+  const double v1 = product.left_scale;
+  const double v2 = product.right_scale;
+  Matrix block(c.rows() + inner.rows(), c.cols() + inner.rows());
+  block << v1 * v2 * (c + w * product.y + product.x * (inner + product.y)), v1 * (w + product.x),
+      v2 * (inner + product.y), identity;
+  return block;
 }
 
 // f(x) + sum over copies of rho/2 ||A x - target||^2.
