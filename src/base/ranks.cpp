@@ -30,7 +30,7 @@ std::vector<std::string> gathered_bytes(const Ranks* ranks, const std::string& m
     total += static_cast<std::size_t>(counts.back());
   }
   std::vector<double> sent(numbers_of(mine.size()));
-  std::memcpy(sent.data(), mine.data(), mine.size());
+  if (!mine.empty()) std::memcpy(sent.data(), mine.data(), mine.size());
   std::vector<double> all(total);
   ranks->gather(sent.data(), counts, all.data());
   std::vector<std::string> result;

@@ -140,6 +140,10 @@ def test_refusals(relufit: Program, data: Path) -> None:
 # Another value of every option of `relufit train` that its result depends on, where the message names it so.
 OTHER_VALUES = {
     "--inputs": ("a",),
+    "--categorical": ("a",),
+    "--inputs-file": None,  # in place of the CSV file: other data
+    "--targets-file": None,
+    "--weights-file": None,
     "--hidden": (3,),
     "--output-activation": ("relu",),
     "--activation": ("absolute",),
@@ -185,7 +189,7 @@ OTHER_VALUES = {
 }
 WITHOUT_EFFECT = {
     "--help", "--targets", "--model", "--test", "--trace", "--plot", "--json", "--threads", "--time-limit",
-    "--checkpoint", "--checkpoint-interval", "--resume",
+    "--checkpoint", "--checkpoint-interval", "--resume", "--report",
 }  # fmt: skip
 
 
