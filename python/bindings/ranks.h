@@ -39,7 +39,7 @@ class PythonRanks final : public Ranks {
   static nanobind::ndarray<nanobind::numpy, Number> array(Number* numbers, Index count) {
     static double none = 0;  // an array needs an address, even of nothing
     const auto size = static_cast<std::size_t>(count);
-    return {count > 0 ? numbers : &none, {size}, nanobind::handle()};
+    return {count > 0 ? numbers : &none, {size}, nanobind::none()};
   }
 
   nanobind::object gather_;

@@ -38,6 +38,11 @@ bool keeps_samples_apart(const Dataset& data, Index samples, const TrainOptions&
          Chunks(samples).total() >= options.ranks->size();
 }
 
+/// Whether samples have weights; a rank may have no samples.
+bool are_weighted(const Dataset& data, const Ranks* ranks) {
+  return largest_of(ranks, data.sample_weights.size() > 0 ? 1 : 0) > 0;
+}
+
 void check_alike(const Dataset& data, const Ranks* ranks) {
   collectively(ranks, [&] {
     if (data.targets.cols() != data.samples()) {
@@ -50,14 +55,14 @@ void check_alike(const Dataset& data, const Ranks* ranks) {
   });
   const double inputs = agreed(ranks, static_cast<double>(data.inputs.rows()));
   const double targets = agreed(ranks, static_cast<double>(data.targets.rows()));
-  const bool weighted = agreed(ranks, data.sample_weights.size() > 0 || data.samples() == 0);
+  const bool weighted = are_weighted(data, ranks);
   collectively(ranks, [&] {
     if (static_cast<double>(data.inputs.rows()) != inputs || static_cast<double>(data.targets.rows()) != targets) {
       fail(fmt::format("rank {}: {} inputs and {} targets, expected {} and {} as rank 0 has", ranks->rank(),
                        data.inputs.rows(), data.targets.rows(), inputs, targets));
     }
     if (data.samples() > 0 && (data.sample_weights.size() > 0) != weighted) {
-      fail(fmt::format("rank {}: sample weights {}, expected as on rank 0", ranks->rank(),
+      fail(fmt::format("rank {}: sample weights {}, expected as on other ranks", ranks->rank(),
                        weighted ? "not given" : "given"));
     }
   });
@@ -82,7 +87,7 @@ Dataset with_columns(const Dataset& data, Matrix inputs, Matrix targets, const M
 Dataset taken(const Dataset& data, const Ranks* ranks, const std::vector<Index>& begins,
               const std::vector<Index>& samples) {
   const auto columns = [&](const Matrix& from) { return columns_at(ranks, begins, from, samples); };
-  const bool weighted = agreed(ranks, data.sample_weights.size() > 0);
+  const bool weighted = are_weighted(data, ranks);
   return with_columns(data, columns(data.inputs), columns(data.targets),
                       weighted ? columns(data.sample_weights.transpose()) : Matrix(0, 0));
 }

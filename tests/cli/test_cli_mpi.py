@@ -204,7 +204,7 @@ def test_killed_at_any_moment_and_resumed_by_other_numbers(tmp_path: Path, large
 
 
 def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
-    arguments = [*APART["relaxation"], "--iterations", "100000", "--model", "m.json"]
+    arguments = [*("100000" if argument == "3" else argument for argument in APART["relaxation"]), "--model", "m.json"]
     with start(tmp_path, 3, "train", large, *arguments) as process:
         ranks: list[int] = []
         for _ in range(300):
@@ -215,7 +215,7 @@ def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
         assert len(ranks) == 3
         time.sleep(1)
         os.kill(ranks[1], signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "KILLED BY SIGNAL: 9" in err or "signal 9" in err, err
+    assert str(ranks[1]) in out + err, "mpirun names the process"
     assert not (tmp_path / "m.json").exists()

@@ -96,7 +96,7 @@ def test_network_is_that_of_one_process(samples: int, inputs: int, options: dict
         for result in on_ranks(size, work):
             assert same_network(result, expected)
             assert result.model.training.samples == samples
-            assert result.evaluation.r2 == expected.evaluation.r2
+            assert result.evaluation.all.r2 == expected.evaluation.all.r2
 
 
 def test_classes_are_given_where_ranks_may_miss_some() -> None:
