@@ -36,9 +36,8 @@ def make_data(rows: int, seed: int) -> tuple[np.ndarray, ...]:
 
 def learners(threads: int) -> dict[str, Callable[[], Any]]:
     from lightgbm import LGBMRegressor
-    from sklearn.neural_network import MLPRegressor
-
     from relufit import ReluRegressor
+    from sklearn.neural_network import MLPRegressor
 
     return {
         "relufit": lambda: ReluRegressor(hidden=(UNITS,), n_jobs=threads),
