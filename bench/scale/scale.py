@@ -89,7 +89,7 @@ def draw(results: list[dict[str, Any]], constants: np.ndarray, path: Path) -> No
     axes.set(xscale="log", yscale="log", xlabel="pairs (samples times units)", ylabel="ms per iteration")
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
