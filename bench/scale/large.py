@@ -42,8 +42,8 @@ def learners(threads: int) -> dict[str, Callable[[], Any]]:
     return {
         "relufit": lambda: ReluRegressor(hidden=(UNITS,), n_jobs=threads),
         "relufit, ridge 1e-5": lambda: ReluRegressor(hidden=(UNITS,), ridge=1e-5, n_jobs=threads),
-        "MLPRegressor": lambda: MLPRegressor((UNITS,), random_state=0),
-        "MLPRegressor, early stopping": lambda: MLPRegressor((UNITS,), random_state=0, early_stopping=True),
+        "MLPRegressor": lambda: MLPRegressor(hidden_layer_sizes=(UNITS,), random_state=0),
+        "MLPRegressor, early stopping": lambda: MLPRegressor(hidden_layer_sizes=(UNITS,), random_state=0, early_stopping=True),
         "LightGBM": lambda: LGBMRegressor(n_estimators=300, num_leaves=63, n_jobs=threads, verbose=-1),
     }
 
