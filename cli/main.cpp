@@ -40,7 +40,7 @@ int run(int argc, char** argv, const relufit::Ranks* ranks) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
-      if (ranks == nullptr || ranks->rank() == 0) app.exit(error);
+      if (relufit::cli::is_first(ranks)) app.exit(error);
       return 0;
     }
     throw std::invalid_argument(fmt::format("{} (see relufit --help)", error.what()));

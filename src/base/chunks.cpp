@@ -26,8 +26,6 @@ void add_up(Index chunks, Range mine, std::vector<bool>& there, Matrix* values) 
   }
 }
 
-std::vector<bool> all_of(Range chunks) { return std::vector<bool>(static_cast<std::size_t>(chunks.size), true); }
-
 }  // namespace
 
 Chunks::Chunks(Index samples, const Ranks* ranks, int rank)
@@ -52,9 +50,9 @@ ChunkSums::ChunkSums(const Chunks& chunks, Index size)
       there_(static_cast<std::size_t>(chunks_)) {
   if (ranks_ == nullptr) return;
   for (int r = 0; r < ranks_->size(); ++r) {
-    const Range theirs{chunks_ * r / ranks_->size(), chunks_ * (r + 1) / ranks_->size() - chunks_ * r / ranks_->size()};
-    sent_.push_back(all_of(theirs));
-    add_up(chunks_, theirs, sent_.back(), nullptr);
+    const Chunks theirs(chunks.samples_of_all(), ranks_, r);
+    sent_.emplace_back(static_cast<std::size_t>(theirs.count()), true);
+    add_up(chunks_, {theirs.first(), theirs.count()}, sent_.back(), nullptr);
     counts_.push_back(size_ * std::count(sent_.back().begin(), sent_.back().end(), true));
   }
   mine_sent_.resize(counts_[static_cast<std::size_t>(ranks_->rank())]);

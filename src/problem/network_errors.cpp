@@ -5,6 +5,7 @@
 
 #include "linear_algebra/products.h"
 #include "network/smooth_activation.h"
+#include "problem/sample_sums.h"
 
 namespace relufit {
 
@@ -194,8 +195,7 @@ bool NetworkErrors::is_of_errors() const { return problem_.output == OutputActiv
 
 double NetworkErrors::output_loss(const Pass& pass) const {
   const Range samples = pass.samples;
-  Vector weights;
-  if (problem_.sample_weights.size() > 0) weights = problem_.sample_weights.segment(samples.begin, samples.size);
+  const Vector weights = weights_of(problem_, samples);
   if (!is_of_errors()) {
     return loss_value(problem_.loss, pass.activations.back(), problem_.targets.middleCols(samples.begin, samples.size),
                       weights);
@@ -207,8 +207,7 @@ double NetworkErrors::output_loss(const Pass& pass) const {
 /// The derivatives of that by the outputs.
 Matrix NetworkErrors::output_slope(const Pass& pass) const {
   const Range samples = pass.samples;
-  Vector weights;
-  if (problem_.sample_weights.size() > 0) weights = problem_.sample_weights.segment(samples.begin, samples.size);
+  const Vector weights = weights_of(problem_, samples);
   if (!is_of_errors()) {
     return loss_gradient(problem_.loss, pass.activations.back(),
                          problem_.targets.middleCols(samples.begin, samples.size), weights);

@@ -53,9 +53,7 @@ double nuclear_norm(const Matrix& matrix) {
   if (matrix.size() == 0) return 0;
   // The thin QR factor has the same singular values and is at most square: exact for very wide blocks, and fast.
   const Matrix tall = matrix.rows() < matrix.cols() ? Matrix(matrix.transpose()) : matrix;
-  const Eigen::HouseholderQR<Matrix> qr(tall);
-  const Matrix factor = qr.matrixQR().topRows(tall.cols()).triangularView<Eigen::Upper>();
-  return Eigen::JacobiSVD<Matrix>(factor).singularValues().sum();
+  return Eigen::JacobiSVD<Matrix>(triangle_of(tall)).singularValues().sum();
 }
 
 double nuclear_norm(double a, double b, double c, double d) {

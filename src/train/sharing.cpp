@@ -139,8 +139,4 @@ LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed
   return on_samples(problem, drawn(problem.total_samples(), samples, seed));
 }
 
-Dataset sampled(const Dataset& data, Index samples, unsigned seed) {
-  return taken(data, data.share.ranks, begins_of(Chunks::of(data)), drawn(data.total_samples(), samples, seed));
-}
-
 }  // namespace relufit

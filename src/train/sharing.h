@@ -27,7 +27,6 @@ Dataset dealt(const Dataset& data, const Ranks& ranks);
 
 /// Some of the rows, all if there are no more than that, on every rank.
 LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed);
-Dataset sampled(const Dataset& data, Index samples, unsigned seed);
 
 /// What rank 0 makes of it, on every rank; what it throws as bad input is thrown by all.
 template <class Make>

@@ -24,6 +24,15 @@ def program_path() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def faults(program_path: Path) -> Path:
+    """Loaded into the program, makes a call of it fail."""
+    path = program_path.parent / "librelufit-faults.so"
+    if not path.is_file():
+        pytest.skip("no target relufit-faults in this build")
+    return path
+
+
 @pytest.fixture
 def relufit(program_path: Path, tmp_path: Path) -> Program:
     """The program, started in the test's own folder."""

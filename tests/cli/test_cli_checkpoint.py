@@ -216,14 +216,6 @@ def test_another_option_is_another_training(relufit: Program, option: str) -> No
     refused(relufit, "c.ckpt: checkpoint of a training with ", *line, option, *value, "--resume")
 
 
-@pytest.fixture(scope="module")
-def faults(program_path: Path) -> Path:
-    path = program_path.parent / "librelufit-faults.so"
-    if not path.is_file():
-        pytest.skip("no target relufit-faults in this build")
-    return path
-
-
 @pytest.mark.parametrize("function", ["write", "fsync", "rename", "memory"])
 def test_whatever_fails_leaves_a_checkpoint_to_go_on_from(
     relufit: Program, data: Path, faults: Path, function: str

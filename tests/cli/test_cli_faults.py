@@ -26,14 +26,6 @@ MORE_TRAINING = {
 }
 
 
-@pytest.fixture(scope="module")
-def faults(program_path: Path) -> Path:
-    path = program_path.parent / "librelufit-faults.so"
-    if not path.is_file():
-        pytest.skip("no target relufit-faults in this build")
-    return path
-
-
 @pytest.fixture
 def folder(relufit: Program) -> Path:
     """Data, a model of it, and an old file in every place that the commands write to."""

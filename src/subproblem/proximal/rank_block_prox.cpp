@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "linear_algebra/decompositions.h"
+#include "problem/sample_sums.h"
 
 namespace relufit {
 
@@ -46,9 +47,7 @@ void ThresholdMap::set_from_block(const Eigen::Ref<const Matrix>& left, const Ei
   Matrix tall(left.cols() + right.cols(), rows_);
   tall << left.transpose(), right.transpose();
   const Index size = std::min(tall.rows(), rows_);
-  const Eigen::HouseholderQR<Matrix> qr(tall);
-  const Matrix factor = qr.matrixQR().topRows(size).triangularView<Eigen::Upper>();
-  const Eigen::JacobiSVD<Matrix> svd(factor.transpose(), Eigen::ComputeFullU);
+  const Eigen::JacobiSVD<Matrix> svd(triangle_of(tall).transpose(), Eigen::ComputeFullU);
   gain_.setZero();
   gain_.head(size) = svd.singularValues();
   set(svd.matrixU(), tau);
