@@ -216,17 +216,17 @@ def test_killed_at_any_moment_and_resumed_by_other_numbers(tmp_path: Path, large
 
 def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
     arguments = [*("100000" if argument == "3" else argument for argument in APART["relaxation"]), "--model", "m.json"]
+    arguments += ["--checkpoint", "c.ckpt", "--checkpoint-interval", "0"]
     with start(tmp_path, 3, "train", large, *arguments) as process:
-        ranks: list[int] = []
-        for _ in range(300):
+        for _ in range(600):
             time.sleep(0.1)
-            ranks = ranks_in(tmp_path)
-            if len(ranks) == 3:
+            if (tmp_path / "c.ckpt").exists():  # all have begun
                 break
+        ranks = ranks_in(tmp_path)
         assert len(ranks) == 3
-        time.sleep(1)
         os.kill(ranks[1], signal.SIGKILL)
         out, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert str(ranks[1]) in out + err, "mpirun names the process"
+    # mpirun, which then kills the others, names the first whose end it sees: not always the one that was lost.
+    assert any(str(rank) in out + err for rank in ranks), out + err
     assert not (tmp_path / "m.json").exists()
