@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/json_value.h"
+#include "base/json_cursor.h"
 #include "base/text.h"
 #include "data/model_checks.h"
 #include "relufit/files.h"
@@ -18,6 +18,7 @@ namespace {
 
 using detail::json_list;
 using detail::json_text;
+using detail::JsonCursor;
 using detail::JsonValue;
 using detail::shown;
 
@@ -133,107 +134,15 @@ void check_writable(const Model& model, const std::string& path) {
 
 // ---- Reading
 
-/// A value in the file with its place, such as `layers[1].bias`, which every message begins with.
-class Field {
- public:
-  Field(const std::string& file, const JsonValue& value) : Field(file, "", value) {}
-
-  [[noreturn]] void fail(const std::string& problem) const {
-    throw std::invalid_argument(fmt::format("{}: {}{}{}", file_, path_, path_.empty() ? "" : ": ", problem));
-  }
-
-  void require(const std::string& problem_with_path) const {
-    if (!problem_with_path.empty()) throw std::invalid_argument(fmt::format("{}: {}", file_, problem_with_path));
-  }
-
-  const std::string& path() const { return path_; }
-
-  Field member(const char* name) const {
-    if (value_.object() == nullptr) expected("an object");
-    const JsonValue* found = value_.find(name);
-    const std::string path = path_.empty() ? name : path_ + "." + name;
-    if (found == nullptr) Field(file_, path, value_).fail("missing");
-    return Field(file_, path, *found);
-  }
-
-  bool has(const char* name) const { return value_.find(name) != nullptr; }
-
-  std::size_t size() const {
-    if (value_.array() == nullptr) expected("an array");
-    return value_.array()->size();
-  }
-
-  Field element(std::size_t i) const { return Field(file_, fmt::format("{}[{}]", path_, i), (*value_.array())[i]); }
-
-  std::string text() const {
-    if (value_.text() == nullptr) expected("a text");
-    return *value_.text();
-  }
-
-  bool truth() const {
-    if (value_.truth() == nullptr) expected("true or false");
-    return *value_.truth();
-  }
-
-  double number() const {
-    if (!value_.number()) expected("a number");
-    return *value_.number();
-  }
-
-  /// For figures that are only recorded: null stands for one that was not finite.
-  double number_or_null() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
-
-  /// In [0, largest].
-  std::uint64_t count(std::uint64_t largest) const {
-    const std::optional<std::uint64_t> count = value_.count();
-    if (!count || *count > largest) expected(fmt::format("an integer from 0 to {}", largest));
-    return *count;
-  }
-
-  std::vector<std::string> texts() const {
-    std::vector<std::string> result;
-    for (std::size_t i = 0; i < size(); ++i) result.push_back(element(i).text());
-    return result;
-  }
-
-  Vector numbers(std::size_t expected_size) const {
-    if (size() != expected_size) fail(fmt::format("{} values, expected {}", size(), expected_size));
-    Vector result(static_cast<Index>(expected_size));
-    for (std::size_t i = 0; i < expected_size; ++i) {
-      // The path is put together only for a message: this loop passes over every weight.
-      const std::optional<double> number = (*value_.array())[i].number();
-      if (!number) element(i).expected("a number");
-      result(static_cast<Index>(i)) = *number;
-    }
-    return result;
-  }
-
-  [[noreturn]] void expected(const std::string& what) const {
-    const std::string found = value_.array() != nullptr    ? "an array"
-                              : value_.object() != nullptr ? "an object"
-                              : value_.text() != nullptr   ? shown(*value_.text())
-                                                           : value_.dump();
-    fail(fmt::format("{}, expected {}", found, what));
-  }
-
- private:
-  Field(const std::string& file, std::string path, const JsonValue& value)
-      : file_(file), path_(std::move(path)), value_(value) {}
-
-  const std::string& file_;
-  std::string path_;
-  const JsonValue& value_;
-};
-
-Scaling read_scaling(const Field& field, std::size_t size, bool offset_is_zero) {
+Scaling read_scaling(const JsonCursor& field, std::size_t size, bool offset_is_zero) {
   Scaling scaling{field.member("offset").numbers(size), field.member("scale").numbers(size)};
   field.require(scaling_problem(field.path(), scaling, size, offset_is_zero));
   return scaling;
 }
 
 /// `outputs` is 0 where the layer itself decides how many it has.
-Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
-  const Field weights = field.member("weights");
+Layer read_layer(const JsonCursor& field, std::size_t inputs, std::size_t outputs) {
+  const JsonCursor weights = field.member("weights");
   const std::size_t rows = weights.size();
   if (outputs != 0 && rows != outputs) weights.fail(fmt::format("{} rows, expected {}", rows, outputs));
   if (rows == 0) weights.fail("no rows, expected at least 1");
@@ -251,7 +160,7 @@ Layer read_layer(const Field& field, std::size_t inputs, std::size_t outputs) {
   return layer;
 }
 
-std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size_t outputs,
+std::vector<Layer> read_layers(const JsonCursor& field, std::size_t inputs, std::size_t outputs,
                                const Activation& activation, bool skip_connections) {
   std::vector<Layer> layers;
   const std::size_t count = field.size();
@@ -269,7 +178,7 @@ std::vector<Layer> read_layers(const Field& field, std::size_t inputs, std::size
   return layers;
 }
 
-TrainingRecord read_training(const Field& field) {
+TrainingRecord read_training(const JsonCursor& field) {
   constexpr auto kLargestIndex = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
   TrainingRecord record;
   record.version = field.member("version").text();
@@ -288,11 +197,11 @@ TrainingRecord read_training(const Field& field) {
   return record;
 }
 
-Classification read_classification(const Field& field) {
+Classification read_classification(const JsonCursor& field) {
   Classification classification;
   classification.label = field.member("label").text();
   classification.classes = field.member("classes").texts();
-  const Field link = field.member("link");
+  const JsonCursor link = field.member("link");
   const std::string name = link.text();
   for (const Link known : {Link::softmax, Link::logistic, Link::none}) {
     classification.link = known;
@@ -301,17 +210,17 @@ Classification read_classification(const Field& field) {
   link.expected("'softmax', 'logistic' or 'none'");
 }
 
-std::vector<Category> read_categories(const Field& field) {
+std::vector<Category> read_categories(const JsonCursor& field) {
   std::vector<Category> categories;
   for (std::size_t i = 0; i < field.size(); ++i) {
-    const Field category = field.element(i);
+    const JsonCursor category = field.element(i);
     categories.push_back({category.member("column").text(), category.member("levels").texts()});
   }
   return categories;
 }
 
 /// Files of ReLU networks need not say so.
-Activation read_activation(const Field& root) {
+Activation read_activation(const JsonCursor& root) {
   if (!root.has("activation")) return Activation::relu;
   std::optional<double> parameter;
   if (root.has("activation_parameter")) parameter = root.member("activation_parameter").number();
@@ -323,10 +232,10 @@ Activation read_activation(const Field& root) {
   }
 }
 
-Model read_model(const Field& root) {
-  const Field format = root.member("format");
+Model read_model(const JsonCursor& root) {
+  const JsonCursor format = root.member("format");
   if (format.text() != kFormat) format.expected(shown(kFormat));
-  const Field version = root.member("version");
+  const JsonCursor version = root.member("version");
   if (version.number() != kVersion) version.expected(fmt::format("{}, the only one this program knows", kVersion));
 
   Model model;
@@ -334,7 +243,7 @@ Model read_model(const Field& root) {
   root.require(names_problem("input_names", model.input_names));
   model.target_names = root.member("target_names").texts();
   root.require(names_problem("target_names", model.target_names));
-  const Field output_activation = root.member("output_activation");
+  const JsonCursor output_activation = root.member("output_activation");
   const std::string output_name = output_activation.text();
   if (output_name != "linear" && output_name != "relu") output_activation.expected("'linear' or 'relu'");
   const OutputActivation output = output_activation_from(output_name);
@@ -367,8 +276,8 @@ void save_model(const Model& model, const std::string& path) {
 
 Model load_model(const std::string& path) {
   const JsonValue document = detail::parse_json(read_file(path), path);
-  if (document.object() == nullptr) Field(path, document).expected("an object with a relufit model");
-  return read_model(Field(path, document));
+  if (document.object() == nullptr) JsonCursor(path, document).expected("an object with a relufit model");
+  return read_model(JsonCursor(path, document));
 }
 
 }  // namespace relufit

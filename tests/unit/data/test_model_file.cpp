@@ -112,7 +112,7 @@ struct BadModel {
 
 const std::vector<BadModel>& bad_models() {
   static const std::vector<BadModel> cases = {
-      {[](json& j) { j = json::array(); }, "an array, expected an object"},
+      {[](json& j) { j = json::array(); }, "[], expected an object"},
       {[](json& j) { j = 5; }, "5, expected an object"},
       {[](json& j) { j.erase("format"); }, "format: missing"},
       {[](json& j) { j["format"] = "other"; }, "format: 'other', expected 'relufit-model'"},
@@ -135,11 +135,11 @@ const std::vector<BadModel>& bad_models() {
       {[](json& j) { j["input_scaling"]["scale"][2] = 0; }, "input_scaling.scale[2]: 0, expected above 0"},
       {[](json& j) { j["input_scaling"]["scale"][0] = -1.5; }, "input_scaling.scale[0]: -1.5, expected above 0"},
       {[](json& j) { j["input_scaling"]["offset"][1] = nullptr; }, "input_scaling.offset[1]: null, expected a number"},
-      {[](json& j) { j["target_scaling"]["scale"] = json::object(); }, "target_scaling.scale: an object, expected an"},
+      {[](json& j) { j["target_scaling"]["scale"] = json::object(); }, "target_scaling.scale: {}, expected an"},
       {[](json& j) { j["output_activation"] = "relu", j["target_scaling"]["offset"][0] = 2; },
        "target_scaling.offset[0]: 2, expected 0 with ReLU outputs"},
       {[](json& j) { j["layers"] = json::array(); }, "layers: no layers, expected at least 1"},
-      {[](json& j) { j["layers"] = json::object(); }, "layers: an object, expected an array"},
+      {[](json& j) { j["layers"] = json::object(); }, "layers: {}, expected an array"},
       {[](json& j) { j["layers"][1] = 7; }, "layers[1]: 7, expected an object"},
       {[](json& j) { j["layers"][1].erase("bias"); }, "layers[1].bias: missing"},
       {[](json& j) { j["layers"][1].erase("weights"); }, "layers[1].weights: missing"},
@@ -157,7 +157,7 @@ const std::vector<BadModel>& bad_models() {
        },
        "layers[1].weights: 2 rows, expected 1"},
       {[](json& j) { j["layers"].erase(1); }, "layers[0].weights: 2 rows, expected 1"},
-      {[](json& j) { j["layers"][1]["bias"][0] = json::array({1}); }, "layers[1].bias[0]: an array, expected a num"},
+      {[](json& j) { j["layers"][1]["bias"][0] = json::array({1}); }, "layers[1].bias[0]: [1], expected a num"},
       {[](json& j) { j.erase("training"); }, "training: missing"},
       {[](json& j) { j["training"].erase("loss"); }, "training.loss: missing"},
       {[](json& j) { j["training"]["status"] = 1; }, "training.status: 1, expected a text"},
