@@ -56,7 +56,7 @@ bool has_dead_output(const LiftedProblem& problem) {
 }
 
 double plain_residual(const LiftedProblem& problem, const std::vector<relufit::Layer>& layers) {
-  const Matrix outputs = relufit::Network(layers, problem.output).forward(problem.inputs);
+  const Matrix outputs = relufit::Network(layers, problem.network.output).forward(problem.inputs);
   const double size = problem.targets.norm();
   return (outputs - problem.targets).norm() / (size > 0 ? size : 1);
 }
@@ -66,8 +66,8 @@ LiftedProblem draw(const Kind& kind, unsigned long long seed) {
   LiftedProblem problem;
   problem.inputs = teacher.inputs;
   problem.targets = teacher.targets;
-  problem.widths = kind.widths;
-  problem.output = kind.output;
+  problem.network.widths = kind.widths;
+  problem.network.output = kind.output;
   return problem;
 }
 
@@ -85,7 +85,7 @@ Run search_fixed_output(Index width, unsigned long long seed, double time_limit)
   LiftedProblem problem;
   problem.inputs = random.normal(width, 5 * width * width);
   problem.targets = problem.inputs.cwiseMax(0.0).colwise().sum();
-  problem.widths = {width, width, 1};
+  problem.network.widths = {width, width, 1};
   problem.bias = false;
   relufit::FixedOutputOptions options;
   options.seed = seed;

@@ -111,8 +111,8 @@ struct Size {
 
 relufit::LiftedProblem make_problem(const Size& size) {
   relufit::LiftedProblem problem;
-  problem.widths = {size.inputs, size.hidden, 1};
-  relufit::Teacher teacher = make_teacher(problem.widths, relufit::OutputActivation::linear, size.samples, 1);
+  problem.network.widths = {size.inputs, size.hidden, 1};
+  relufit::Teacher teacher = make_teacher(problem.network.widths, relufit::OutputActivation::linear, size.samples, 1);
   problem.inputs = std::move(teacher.inputs);
   problem.targets = std::move(teacher.targets);
   problem.loss = relufit::Loss::squared;

@@ -115,8 +115,8 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
   LiftedProblem problem;
   problem.inputs = teacher.inputs;
   problem.targets = teacher.targets;
-  problem.widths = experiment.widths;
-  problem.output = OutputActivation::relu;
+  problem.network.widths = experiment.widths;
+  problem.network.output = OutputActivation::relu;
 
   Outcome outcome;
   outcome.dead_output = teacher.targets.rowwise().maxCoeff().minCoeff() <= 0;
@@ -131,7 +131,7 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
     size += teacher.network.layers()[l].weights.squaredNorm();
   }
   outcome.weight_distance = std::sqrt(difference / size);
-  const Network trained(outcome.result.point.layers, problem.output);
+  const Network trained(outcome.result.point.layers, problem.network.output);
   outcome.output_distance = (trained.forward(problem.inputs) - problem.targets).cwiseAbs().maxCoeff();
   return outcome;
 }

@@ -52,7 +52,7 @@ struct Arguments {
 /// Each chunk from a seed of its own: the same data for every number of processes.
 LiftedProblem make_problem(const Arguments& a, const Ranks& ranks) {
   LiftedProblem problem;
-  problem.widths = {a.inputs, a.hidden, 1};
+  problem.network.widths = {a.inputs, a.hidden, 1};
   problem.loss = Loss::squared;
   problem.ridge = 1e-3 * static_cast<double>(a.samples);
   problem.share = {&ranks, a.samples};

@@ -134,15 +134,11 @@ Constraints load_constraints(const std::string& path);
 Constraints parse_constraints(const std::string& text, const std::string& source);
 
 /// The network that constraints are about.
-struct NetworkShape {
-  std::vector<Index> widths;  ///< inputs, hidden layers..., targets
+struct NamedNetwork {
+  Architecture network;
   std::vector<std::string> input_names;
   std::vector<std::string> target_names;
-  Activation activation;               ///< of the hidden layers
-  bool skip_connections = false;       ///< whether layers after the first see the inputs too
   Classification classification = {};  ///< what outputs mean; empty: themselves
-
-  std::vector<LayerShape> layers() const { return layer_shapes(widths, activation, skip_connections); }
 };
 
 /// Bounds on every layer that has any, linear terms and norm balls, for the raw network; without `lipschitz`.
@@ -150,11 +146,11 @@ struct NetworkShape {
 /// (monotone: an increasing one; convex and curvature: a convex one, increasing where there are several hidden layers;
 /// hidden: a homogeneous one), `convex` with scores under softmax, `curvature` of classes, and naming constraints that
 /// contradict each other.
-std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape);
+std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NamedNetwork& shape);
 
 /// The same for a network on scaled data, and `lipschitz` as a spectral ball on every layer. Where
 /// needs_uniform_scaling(), the scales of inputs must be equal, and those of targets.
-std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NetworkShape& shape,
+std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NamedNetwork& shape,
                                             const Scaling& inputs, const Scaling& targets);
 
 /// One constraint and how well a model keeps it.
@@ -188,7 +184,7 @@ std::string description(const OutputBound& bound);
 /// Throws std::invalid_argument for targets or input columns that do not exist, and naming bounds that contradict each
 /// other at a sample (of single outputs, and of equal sums), probabilities out of range, and sums of scores that mean
 /// nothing (OutputBound).
-BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples);
+BoundedPoints bounded_points(const Constraints& constraints, const NamedNetwork& shape, const Matrix& samples);
 
 /// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw). Other
 /// constraints on weights may be broken by it. Throws std::invalid_argument for layers that do not exist.

@@ -43,10 +43,7 @@ struct OutputTerm {
 struct LiftedProblem {
   Matrix inputs;
   Matrix targets;
-  std::vector<Index> widths;  ///< n0, hidden layers (if any)..., nL
-  OutputActivation output = OutputActivation::linear;
-  Activation activation;          ///< of the hidden layers
-  bool skip_connections = false;  ///< whether layers after the first see the inputs (network.h)
+  Architecture network;
   Loss loss = Loss::exact;
   Vector sample_weights;  ///< of the loss, N values >= 0 and not all 0; empty: ones (always, for the exact loss)
   double ridge = 0;       ///< adds ridge / 2 * sum of all squared weights (biases are free); >= 0
@@ -61,8 +58,6 @@ struct LiftedProblem {
   Index total_samples() const { return share.ranks ? share.samples : samples(); }
   bool has_output_bounds() const { return output_lower.size() > 0; }
   bool constrains_outputs() const { return has_output_bounds() || !output_terms.empty(); }
-  Index hidden_layers() const { return static_cast<Index>(widths.size()) - 2; }
-  std::vector<LayerShape> shapes() const { return layer_shapes(widths, activation, skip_connections); }
 };
 
 /// The plain network of these layers. Throws std::invalid_argument where they do not chain.

@@ -37,14 +37,14 @@ LiftedProblem make_problem(nb::handle inputs, nb::handle targets, const std::vec
                            double ridge, bool bias, nb::handle sample_weights, const std::string& activation,
                            std::optional<double> activation_parameter, bool skip_connections) {
   LiftedProblem problem;
-  problem.skip_connections = skip_connections;
-  problem.activation = activation_from(activation, activation_parameter);
+  problem.network.skip_connections = skip_connections;
+  problem.network.activation = activation_from(activation, activation_parameter);
   problem.inputs = samples_from(inputs, "inputs");
   problem.targets = samples_from(targets, "targets");
-  problem.widths = {problem.inputs.rows()};
-  problem.widths.insert(problem.widths.end(), hidden.begin(), hidden.end());
-  problem.widths.push_back(problem.targets.rows());
-  problem.output = output_activation_from(output_activation);
+  problem.network.widths = {problem.inputs.rows()};
+  problem.network.widths.insert(problem.network.widths.end(), hidden.begin(), hidden.end());
+  problem.network.widths.push_back(problem.targets.rows());
+  problem.network.output = output_activation_from(output_activation);
   problem.loss = loss_from(loss, loss_parameter);
   problem.ridge = ridge;
   problem.bias = bias;
@@ -76,9 +76,9 @@ void check_point(const LiftedPoint& expected, const LiftedPoint& point) {
 
 LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
   const Network network = network_of(problem, layers_from(layers));
-  if (network.widths() != problem.widths) {
+  if (network.widths() != problem.network.widths) {
     throw std::invalid_argument(fmt::format("layers: widths {}, expected {}", fmt::join(network.widths(), "-"),
-                                            fmt::join(problem.widths, "-")));
+                                            fmt::join(problem.network.widths, "-")));
   }
   return lift_network(problem, network.layers());
 }
@@ -106,9 +106,10 @@ void bind_lift(nb::module_& module) {
       .def_prop_ro("inputs", [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).inputs, self); })
       .def_prop_ro("targets",
                    [](nb::handle self) { return view_samples(nb::cast<LiftedProblem&>(self).targets, self); })
-      .def_ro("widths", &LiftedProblem::widths, "n_0, hidden layers, n_L.")
-      .def_prop_ro("output_activation", [](const LiftedProblem& p) { return to_string(p.output); })
-      .def_prop_ro("activation", [](const LiftedProblem& p) { return to_string(p.activation); })
+      .def_prop_ro(
+          "widths", [](const LiftedProblem& p) { return p.network.widths; }, "n_0, hidden layers, n_L.")
+      .def_prop_ro("output_activation", [](const LiftedProblem& p) { return to_string(p.network.output); })
+      .def_prop_ro("activation", [](const LiftedProblem& p) { return to_string(p.network.activation); })
       .def_prop_ro("loss", [](const LiftedProblem& p) { return to_string(p.loss); })
       .def_ro("bias", &LiftedProblem::bias)
       .def_ro("ridge", &LiftedProblem::ridge);

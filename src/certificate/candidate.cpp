@@ -45,7 +45,7 @@ void Candidate::add(const DualPoint& dual, const Vector& direction) {
   if (problem_.sample_weights.size() > 0) squares = squares.cwiseProduct(problem_.sample_weights).eval();
   const double curvature = problem_.loss == Loss::logistic ? 0.25 : 1;
   const double size = std::sqrt((pull.norm() - problem_.ridge) / (curvature * squares.sum()));
-  const Index units = problem_.widths[1];
+  const Index units = problem_.network.widths[1];
   const Index skipped = layers_[1].weights.cols() - units;
   Layer hidden{Matrix(units + 1, weights.size()), Vector(units + 1)};
   hidden.weights << layers_[0].weights, size * weights.transpose();
@@ -55,7 +55,7 @@ void Candidate::add(const DualPoint& dual, const Vector& direction) {
   output.weights.col(units) = size * pull.normalized();
   output.weights.rightCols(skipped) = layers_[1].weights.rightCols(skipped);
   layers_ = {hidden, output};
-  problem_.widths[1] = units + 1;
+  problem_.network.widths[1] = units + 1;
 }
 
 void Candidate::tighten(const std::function<bool()>& is_over) {
@@ -94,10 +94,10 @@ void Candidate::polish(double tolerance, const std::function<bool()>& is_over) {
 }
 
 void Candidate::keep(const std::vector<Index>& units) {
-  const Index before = problem_.widths[1];
+  const Index before = problem_.network.widths[1];
   std::vector<Index> columns = units;
   for (Index column = before; column < layers_[1].weights.cols(); ++column) columns.push_back(column);
-  problem_.widths[1] = static_cast<Index>(units.size());
+  problem_.network.widths[1] = static_cast<Index>(units.size());
   layers_[0].weights = layers_[0].weights(units, Eigen::all).eval();
   layers_[0].bias = layers_[0].bias(units).eval();
   layers_[1].weights = layers_[1].weights(Eigen::all, columns).eval();

@@ -62,16 +62,16 @@ bool has_biases(const Model& model) {
 
 LiftedProblem problem_of(const Model& model, const Dataset& data, double ridge) {
   LiftedProblem problem;
-  problem.widths = model.network.widths();
-  if (data.inputs.rows() != problem.widths.front()) {
-    fail(fmt::format("inputs: {} columns, expected {}", data.inputs.rows(), problem.widths.front()));
+  problem.network.widths = model.network.widths();
+  if (data.inputs.rows() != problem.network.inputs()) {
+    fail(fmt::format("inputs: {} columns, expected {}", data.inputs.rows(), problem.network.inputs()));
   }
-  if (data.targets.rows() != problem.widths.back()) {
-    fail(fmt::format("targets: {} columns, expected {}", data.targets.rows(), problem.widths.back()));
+  if (data.targets.rows() != problem.network.outputs()) {
+    fail(fmt::format("targets: {} columns, expected {}", data.targets.rows(), problem.network.outputs()));
   }
   problem.inputs = model.input_scaling.apply(data.inputs);
   problem.targets = model.target_scaling.apply(data.targets);
-  problem.skip_connections = model.network.skip_connections();
+  problem.network.skip_connections = model.network.skip_connections();
   problem.loss = model.training.loss == to_string(Loss::logistic) ? Loss::logistic : Loss::squared;
   problem.sample_weights = data.sample_weights;
   problem.ridge = ridge * static_cast<double>(data.samples() * data.targets.rows());
@@ -150,7 +150,7 @@ Certificate certify(const Model& model, const Dataset& data, const CertifyOption
     result.objective = reached;
     result.model.network = model.network.with_layers(candidate.layers());
     result.model.training.ridge = result.ridge;
-    result.units_added = candidate.problem().widths[1] - model.network.widths()[1];
+    result.units_added = candidate.problem().network.widths[1] - model.network.widths()[1];
     if (model.classification.empty())
       result.model.training.relative_residual =
           evaluate(result.model.predict(data.inputs), data.targets).all.relative_residual;

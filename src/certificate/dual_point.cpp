@@ -131,7 +131,7 @@ DualValue::DualValue(const LiftedProblem& problem, const Vector& weights, const 
       if (weights(i) > 0) square_ += dual.col(i).squaredNorm() / weights(i);
     }
   }
-  if (problem.skip_connections) {
+  if (problem.network.skip_connections) {
     const Matrix exact = product(dual, problem.inputs.transpose());
     const Matrix sizes = product(Matrix(dual.cwiseAbs()), Matrix(problem.inputs.cwiseAbs()).transpose());
     square_ += (exact.cwiseAbs() + rounding(dual.cols()) * sizes).squaredNorm() / problem.ridge;

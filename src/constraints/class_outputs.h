@@ -21,10 +21,10 @@ inline Classification meaning_of(const Classification& classification, const std
 }
 
 /// Whether outputs are scores of several classes, which only their differences tell apart.
-inline bool compares_outputs(const NetworkShape& shape) { return shape.classification.output_count() > 1; }
+inline bool compares_outputs(const NamedNetwork& shape) { return shape.classification.output_count() > 1; }
 
 /// Whether outputs are made into probabilities.
-inline bool has_probabilities(const NetworkShape& shape) {
+inline bool has_probabilities(const NamedNetwork& shape) {
   return !shape.classification.empty() && shape.classification.link != Link::none;
 }
 
@@ -35,7 +35,7 @@ struct NamedOutput {
 };
 
 /// None where there is no such target or class.
-inline std::optional<NamedOutput> named_output(const NetworkShape& shape, const std::string& name) {
+inline std::optional<NamedOutput> named_output(const NamedNetwork& shape, const std::string& name) {
   for (std::size_t i = 0; i < shape.target_names.size(); ++i) {
     if (shape.target_names[i] == name) return NamedOutput{static_cast<Index>(i), 1};
   }

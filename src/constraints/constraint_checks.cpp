@@ -54,12 +54,8 @@ std::vector<Layer> folded_layers(const Model& model) { return model.folded().lay
 
 double spectral_norm(const Matrix& weights) { return Eigen::JacobiSVD<Matrix>(weights).singularValues()(0); }
 
-NetworkShape shape_of(const Model& model) {
-  return {model.network.widths(),
-          model.input_names,
-          model.target_names,
-          model.network.activation(),
-          model.network.skip_connections(),
+NamedNetwork shape_of(const Model& model) {
+  return {model.network.architecture(), model.input_names, model.target_names,
           meaning_of(model.classification, recorded_loss(model), model.target_names)};
 }
 
@@ -67,7 +63,7 @@ NetworkShape shape_of(const Model& model) {
 
 std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, const Model& model,
                                                const Matrix& samples) {
-  const NetworkShape shape = shape_of(model);
+  const NamedNetwork shape = shape_of(model);
   const std::vector<Layer> layers = folded_layers(model);
   std::vector<ConstraintCheck> checks;
   const std::vector<WeightTerm> together = weight_terms(constraints, shape);  // which finds contradictions, too

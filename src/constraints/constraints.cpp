@@ -77,12 +77,12 @@ void add_weight_bound(const WeightBound& bound, std::size_t number, std::vector<
   }
 }
 
-WeightTerm linear_term(const LinearBound& bound, std::size_t number, const NetworkShape& shape) {
+WeightTerm linear_term(const LinearBound& bound, std::size_t number, const NamedNetwork& shape) {
   const std::string name = fmt::format("linear[{}]", number);
   const auto in = [&](Index value, Index last, const std::string& member) {
     if (value < 1 || value > last) fail(fmt::format("{}.{}: {}, expected 1 to {}", name, member, value, last));
   };
-  const std::vector<LayerShape> layers = shape.layers();
+  const std::vector<LayerShape> layers = shape.network.layers();
   in(bound.layer, static_cast<Index>(layers.size()), "layer");
   const auto [rows, columns] = layers[static_cast<std::size_t>(bound.layer) - 1];
   WeightTerm term{Kind::linear, bound.layer, 0, {}, {}};
@@ -106,15 +106,15 @@ void narrow_sign(LayerBounds& layer, Index row, Index col, double sign, const st
   layer.narrow(row, col, sign > 0 ? 0 : -kInfinity, sign > 0 ? kInfinity : 0, by);
 }
 
-void add_shapes(const Constraints& constraints, const NetworkShape& shape, std::vector<LayerBounds>& layers) {
+void add_shapes(const Constraints& constraints, const NamedNetwork& shape, std::vector<LayerBounds>& layers) {
   if (constraints.monotone.empty() && constraints.curvature.empty()) return;
   const ShapeSigns signs(constraints.monotone, constraints.curvature, shape);
   const std::string by = constraints.monotone.empty() ? "curvature" : "monotone";
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const bool last = l + 1 == layers.size();
     for (Index i = 0; i < layers[l].rows(); ++i) {
-      const double to = last ? signs.rows[static_cast<std::size_t>(i)] : signs.unit(i % shape.widths[l + 1]);
-      const Index units = l == 0 ? 0 : shape.widths[l];  // before the columns of inputs
+      const double to = last ? signs.rows[static_cast<std::size_t>(i)] : signs.unit(i % shape.network.widths[l + 1]);
+      const Index units = l == 0 ? 0 : shape.network.widths[l];  // before the columns of inputs
       for (Index j = 0; j < layers[l].cols(); ++j) {
         const auto input = static_cast<std::size_t>(j - units);
         const double from = j < units ? signs.unit(j) : signs.inputs[input];
@@ -143,10 +143,10 @@ double common_norm(double lipschitz, Index layers, bool skip_connections) {
 }
 
 /// What the proofs of monotone and convex networks, and bounds on hidden units, suppose.
-void check_activation(const Constraints& constraints, const NetworkShape& shape) {
-  const Activation& activation = shape.activation;
+void check_activation(const Constraints& constraints, const NamedNetwork& shape) {
+  const Activation& activation = shape.network.activation;
   for (std::size_t i = 0; i < constraints.hidden.size(); ++i) {
-    const auto layers = static_cast<Index>(shape.widths.size()) - 2;
+    const auto layers = static_cast<Index>(shape.network.widths.size()) - 2;
     const Index layer = constraints.hidden[i].layer.value_or(1);
     if (layer < 1 || layer > layers) {
       fail(fmt::format("hidden[{}].layer: {}, of {} hidden layers", i, layer, layers));
@@ -164,12 +164,12 @@ void check_activation(const Constraints& constraints, const NetworkShape& shape)
   if (!constraints.curvature.empty() && !shape.classification.empty()) {
     fail("curvature: of classes, whose scores and probabilities bend differently, expected a regression");
   }
-  if (shape.widths.size() <= 2) return;
+  if (shape.network.widths.size() <= 2) return;
   if (!constraints.monotone.empty() && !is_increasing(activation)) {
     fail(fmt::format("monotone: with the activation {}, expected one that increases", to_string(activation)));
   }
   if (!constraints.convex && constraints.curvature.empty()) return;
-  if (!is_convex(activation) || (shape.widths.size() > 3 && !is_increasing(activation))) {
+  if (!is_convex(activation) || (shape.network.widths.size() > 3 && !is_increasing(activation))) {
     fail(fmt::format("{}: with the activation {}, expected a convex one, increasing with several hidden layers",
                      constraints.convex ? "convex" : "curvature", to_string(activation)));
   }
@@ -183,10 +183,10 @@ bool Constraints::names_units() const {
   });
 }
 
-std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NetworkShape& shape) {
+std::vector<WeightTerm> weight_terms(const Constraints& constraints, const NamedNetwork& shape) {
   check_activation(constraints, shape);
   std::vector<LayerBounds> layers;
-  for (const LayerShape& layer : shape.layers()) {
+  for (const LayerShape& layer : shape.network.layers()) {
     layers.emplace_back(static_cast<Index>(layers.size()) + 1, layer.rows, layer.columns);
   }
   for (std::size_t i = 0; i < constraints.weights.size(); ++i) add_weight_bound(constraints.weights[i], i, layers);
@@ -195,7 +195,7 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
     for (std::size_t l = 1; l < layers.size(); ++l) {
       for (Index i = 0; i < layers[l].rows(); ++i) {
         // An affine part of the inputs keeps a function convex, whatever its weights.
-        for (Index j = 0; j < shape.widths[l]; ++j) narrow_sign(layers[l], i, j, 1, "convex");
+        for (Index j = 0; j < shape.network.widths[l]; ++j) narrow_sign(layers[l], i, j, 1, "convex");
       }
     }
   }
@@ -213,7 +213,7 @@ std::vector<WeightTerm> weight_terms(const Constraints& constraints, const Netwo
     }
     terms.push_back({norm.norm, norm.layer, norm.at_most, {}, {}});
   }
-  check(terms, shape.layers());
+  check(terms, shape.network.layers());
   return terms;
 }
 
@@ -245,13 +245,13 @@ void tighten(WeightTerm& term, const std::vector<LayerShape>& shapes) {
   }
 }
 
-std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NetworkShape& shape,
+std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, const NamedNetwork& shape,
                                             const Scaling& inputs, const Scaling& targets) {
   // Raw weights are scaled ones divided by the scales of the inputs, times those of the targets.
   std::vector<WeightTerm> terms = weight_terms(constraints, shape);
-  const auto layers = static_cast<Index>(shape.widths.size()) - 1;
+  const auto layers = static_cast<Index>(shape.network.widths.size()) - 1;
   for (WeightTerm& term : terms) {
-    const bool sees_inputs = term.layer == 1 || shape.skip_connections;
+    const bool sees_inputs = term.layer == 1 || shape.network.skip_connections;
     for (Matrix* bound : {&term.lower, &term.upper}) {
       if (term.kind != Kind::bounds) continue;
       if (sees_inputs) bound->rightCols(inputs.scale.size()) *= inputs.scale.asDiagonal();
@@ -270,11 +270,11 @@ std::vector<WeightTerm> scaled_weight_terms(const Constraints& constraints, cons
   }
   if (constraints.lipschitz) {
     const double scaled = *constraints.lipschitz * inputs.scale(0) / targets.scale(0);
-    const double each = common_norm(scaled, layers, shape.skip_connections) * (1 - 1e-13);  // of the recursion
+    const double each = common_norm(scaled, layers, shape.network.skip_connections) * (1 - 1e-13);  // of the recursion
     for (Index l = 1; l <= layers; ++l) terms.push_back({Kind::spectral_ball, l, each, {}, {}});
   }
-  for (WeightTerm& term : terms) tighten(term, shape.layers());
-  check(terms, shape.layers());
+  for (WeightTerm& term : terms) tighten(term, shape.network.layers());
+  check(terms, shape.network.layers());
   return terms;
 }
 

@@ -36,8 +36,7 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
       if (bounds_layer(bound, l)) most = std::min(most, bound.at_most);
     }
     // Twice: values computed here are within rounding of the exact ones, and so are those computed elsewhere.
-    const Matrix sizes =
-        value_sizes(layers, model.network.activation(), model.network.skip_connections(), input_sizes)[l];
+    const Matrix sizes = value_sizes(layers, model.network.architecture(), input_sizes)[l];
     const Matrix rounding = 2 * rounding_factor(layers, l + 1) * sizes;
     for (Index unit = 0; unit < values.rows(); ++unit) {
       const double largest = (values.row(unit).cwiseAbs() + rounding.row(unit)).maxCoeff();

@@ -15,7 +15,7 @@ namespace relufit {
 
 namespace {
 
-std::size_t input_position(const NetworkShape& shape, const std::string& name, const std::string& member) {
+std::size_t input_position(const NamedNetwork& shape, const std::string& name, const std::string& member) {
   const auto found = std::find(shape.input_names.begin(), shape.input_names.end(), name);
   if (found == shape.input_names.end()) fail(fmt::format("{}: {} is not an input", member, detail::shown(name)));
   return static_cast<std::size_t>(found - shape.input_names.begin());
@@ -62,7 +62,7 @@ double least_agreement(const std::vector<int>& units, const Weights& weights, co
 }  // namespace
 
 ShapeSigns::ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<Curvature>& curvature,
-                       const NetworkShape& shape)
+                       const NamedNetwork& shape)
     : inputs(shape.input_names.size(), 0),
       targets(shape.target_names.size(), 0),
       fed(shape.input_names.size(), 0),
@@ -88,7 +88,7 @@ ShapeSigns::ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<
 }
 
 void ShapeSigns::add_link(const std::string& member, std::size_t number, const std::string& input,
-                          const std::string& target, bool is_curvature, int direction, const NetworkShape& shape) {
+                          const std::string& target, bool is_curvature, int direction, const NamedNetwork& shape) {
   const std::optional<NamedOutput> output = named_output(shape, target);
   const std::size_t position = input_position(shape, input, member);
   if (!output) fail(fmt::format("{}: {} is not a target", member, detail::shown(target)));
@@ -107,7 +107,7 @@ void ShapeSigns::set_targets() {
 
 /// Demands that are linked decide each other's signs up to one in common, which is chosen such that no two classes have
 /// the same.
-void ShapeSigns::set_classes(const NetworkShape& shape) {
+void ShapeSigns::set_classes(const NamedNetwork& shape) {
   for (const Link& first : links_) {
     if (targets[first.target] != 0 || input_sign(first) != 0) continue;
     const std::vector<int> inputs_before = inputs;
@@ -166,7 +166,7 @@ void ShapeSigns::spread() {
   }
 }
 
-std::string monotone_description(const std::vector<Monotone>& demands, const NetworkShape& shape) {
+std::string monotone_description(const std::vector<Monotone>& demands, const NamedNetwork& shape) {
   if (shape.classification.empty()) return "monotone";
   std::vector<std::string> names;
   for (const Monotone& demand : demands) {
@@ -179,7 +179,7 @@ std::string monotone_description(const std::vector<Monotone>& demands, const Net
 
 // From the outputs back every unit takes the sign that its outgoing weights (and, in the first layer, its incoming
 // ones) agree with best. Units that reach no demanded target need none.
-double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
+double monotone_slack(const std::vector<Monotone>& demands, const NamedNetwork& shape,
                       const std::vector<Layer>& network) {
   const ShapeSigns signs(demands, {}, shape);
   double slack = kInfinity;
@@ -191,14 +191,15 @@ double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& 
   }
   for (std::size_t l = layers.size() - 1; l > 0; --l) {
     std::vector<int> units;
-    if (shape.skip_connections) {
-      slack = std::min(slack, least_agreement(next, layers[l].weights.rightCols(shape.widths[0]), signs.inputs));
+    if (shape.network.skip_connections) {
+      slack =
+          std::min(slack, least_agreement(next, layers[l].weights.rightCols(shape.network.widths[0]), signs.inputs));
     }
-    for (Index i = 0; i < shape.widths[l]; ++i) {
+    for (Index i = 0; i < shape.network.widths[l]; ++i) {
       const auto outgoing = layers[l].weights.col(i);
       const auto agreement = [&](double sign) {
         double least = least_agreement(sign, outgoing, next);
-        for (Index row = i; l == 1 && row < layers[0].weights.rows(); row += shape.widths[1]) {
+        for (Index row = i; l == 1 && row < layers[0].weights.rows(); row += shape.network.widths[1]) {
           least = std::min(least, least_agreement(sign, layers[0].weights.row(row), signs.inputs));
         }
         return least;
@@ -211,7 +212,7 @@ double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& 
       if (reaches) slack = std::min(slack, agreement(units.back()));
     }
     next.clear();  // of the rows of the layer before, one for every argument
-    for (Index i = 0; i < arguments_per_unit(shape.activation); ++i)
+    for (Index i = 0; i < arguments_per_unit(shape.network.activation); ++i)
       next.insert(next.end(), units.begin(), units.end());
   }
   if (layers.size() > 1) return std::isfinite(slack) ? slack : 0;  // no path at all
@@ -230,12 +231,12 @@ bool any_nonzero(const Layer& layer, Index row, const Flags& columns) {
 }
 
 /// For every hidden layer the units on a path to the target.
-std::vector<Flags> units_reaching(Index target, const NetworkShape& shape, const std::vector<Layer>& layers) {
+std::vector<Flags> units_reaching(Index target, const NamedNetwork& shape, const std::vector<Layer>& layers) {
   std::vector<Flags> reaching(layers.size() - 1);
   Flags rows(static_cast<std::size_t>(layers.back().weights.rows()), false);
   rows[static_cast<std::size_t>(target)] = true;
   for (std::size_t l = layers.size() - 1; l > 0; --l) {
-    const auto units = static_cast<std::size_t>(shape.widths[l]);
+    const auto units = static_cast<std::size_t>(shape.network.widths[l]);
     Flags& own = reaching[l - 1];
     own.assign(units, false);
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -244,23 +245,24 @@ std::vector<Flags> units_reaching(Index target, const NetworkShape& shape, const
       }
     }
     rows.clear();  // of the layer before, one for every argument of a unit
-    for (Index i = 0; i < arguments_per_unit(shape.activation); ++i) rows.insert(rows.end(), own.begin(), own.end());
+    for (Index i = 0; i < arguments_per_unit(shape.network.activation); ++i)
+      rows.insert(rows.end(), own.begin(), own.end());
   }
   return reaching;
 }
 
 /// Units that depend on the inputs must do so convexly, and feed the next ones with weights >= 0, and the target with
 /// weights of the sign `direction`: convex functions, and increasing convex functions of their sums.
-double joint_curvature_slack(const Flags& inputs, Index target, int direction, const NetworkShape& shape,
+double joint_curvature_slack(const Flags& inputs, Index target, int direction, const NamedNetwork& shape,
                              const std::vector<Layer>& layers) {
   const std::vector<Flags> reaching = units_reaching(target, shape, layers);
   double slack = kInfinity;
   Flags below;  // units of the layer before that depend on the inputs
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    const Index units = shape.widths[l + 1];
+    const Index units = shape.network.widths[l + 1];
     Flags own(static_cast<std::size_t>(units), false);
     Flags seen = below;  // columns: units of the layer before, then inputs where it sees them
-    if (l == 0 || shape.skip_connections) seen.insert(seen.end(), inputs.begin(), inputs.end());
+    if (l == 0 || shape.network.skip_connections) seen.insert(seen.end(), inputs.begin(), inputs.end());
     for (Index row = 0; row < layers[l].weights.rows(); ++row) {
       const auto unit = static_cast<std::size_t>(row % units);
       if (!reaching[l][unit] || !any_nonzero(layers[l], row, seen)) continue;
@@ -279,7 +281,7 @@ double joint_curvature_slack(const Flags& inputs, Index target, int direction, c
 
 }  // namespace
 
-double curvature_slack(const std::vector<Curvature>& demands, const NetworkShape& shape,
+double curvature_slack(const std::vector<Curvature>& demands, const NamedNetwork& shape,
                        const std::vector<Layer>& layers) {
   double slack = kInfinity;
   for (std::size_t t = 0; t < shape.target_names.size(); ++t) {

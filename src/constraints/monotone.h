@@ -26,7 +26,7 @@ namespace relufit {
 class ShapeSigns {
  public:
   /// Throws std::invalid_argument for names that do not exist, and demands that contradict each other.
-  ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<Curvature>& curvature, const NetworkShape& shape);
+  ShapeSigns(const std::vector<Monotone>& monotone, const std::vector<Curvature>& curvature, const NamedNetwork& shape);
 
   /// The sign that the unit of a hidden layer is given for training: alternating, but where every input may feed units
   /// of one and the same sign alone.
@@ -52,9 +52,9 @@ class ShapeSigns {
 
   int& input_sign(const Link& link) { return (link.is_curvature ? fed : inputs)[link.input]; }
   void add_link(const std::string& member, std::size_t number, const std::string& input, const std::string& target,
-                bool is_curvature, int direction, const NetworkShape& shape);
+                bool is_curvature, int direction, const NamedNetwork& shape);
   void set_targets();
-  void set_classes(const NetworkShape& shape);
+  void set_classes(const NamedNetwork& shape);
   void spread();
   std::size_t demand_on_a_taken_sign() const;
 
@@ -64,15 +64,15 @@ class ShapeSigns {
 };
 
 /// What the demands are about, for messages: "monotone", and for classes "monotone: P(label=class)".
-std::string monotone_description(const std::vector<Monotone>& demands, const NetworkShape& shape);
+std::string monotone_description(const std::vector<Monotone>& demands, const NamedNetwork& shape);
 
 /// How far the network of these layers is from having signs of its units that prove the demands, whatever their order.
-double monotone_slack(const std::vector<Monotone>& demands, const NetworkShape& shape,
+double monotone_slack(const std::vector<Monotone>& demands, const NamedNetwork& shape,
                       const std::vector<Layer>& layers);
 
 /// The least weight, times the sign that it must have, on the paths from the inputs to the targets that are to be
 /// convex or concave in them: >= 0 proves it, of any network.
-double curvature_slack(const std::vector<Curvature>& demands, const NetworkShape& shape,
+double curvature_slack(const std::vector<Curvature>& demands, const NamedNetwork& shape,
                        const std::vector<Layer>& layers);
 
 }  // namespace relufit

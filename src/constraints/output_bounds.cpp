@@ -28,18 +28,18 @@ struct OutputForm {
 };
 
 /// Whether the bound is one on a probability.
-bool is_probability(const OutputBound& bound, const NetworkShape& shape) {
+bool is_probability(const OutputBound& bound, const NamedNetwork& shape) {
   return has_probabilities(shape) && !bound.is_sum && bound.is_box();
 }
 
-NamedOutput output_of(const OutputBound::Part& part, std::size_t number, const NetworkShape& shape) {
+NamedOutput output_of(const OutputBound::Part& part, std::size_t number, const NamedNetwork& shape) {
   const std::optional<NamedOutput> named = named_output(shape, part.target);
   if (!named) fail(fmt::format("outputs[{}].target: {} is not a target", number, detail::shown(part.target)));
   return *named;
 }
 
 /// The sum as it is stated; scores of several classes only by their differences.
-OutputForm form_of_sum(const OutputBound& bound, std::size_t number, const NetworkShape& shape) {
+OutputForm form_of_sum(const OutputBound& bound, std::size_t number, const NamedNetwork& shape) {
   Vector coefficients = Vector::Zero(static_cast<Index>(shape.target_names.size()));
   double sum = 0;
   for (const OutputBound::Part& part : bound.parts) {
@@ -61,7 +61,7 @@ OutputForm form_of_sum(const OutputBound& bound, std::size_t number, const Netwo
 
 double log_odds(double probability) { return std::log(probability) - std::log1p(-probability); }
 
-void check_probabilities(const OutputBound& bound, std::size_t number, const NetworkShape& shape) {
+void check_probabilities(const OutputBound& bound, std::size_t number, const NamedNetwork& shape) {
   for (const double lower : bound.lower) {
     if (lower == -kInfinity || (lower >= 0 && lower <= kLargest)) continue;
     fail(fmt::format("outputs[{}].lower: {} for a probability, expected 0 to {} (log-odds: a sum)", number, lower,
@@ -88,7 +88,7 @@ void check_probabilities(const OutputBound& bound, std::size_t number, const Net
 ///     1 / p_c = 1 + sum_k exp(-(z_c - z_k)) <= 1 + (K - 1) exp(-log(p / (1 - p))) / (K - 1) = 1 / p.
 ///
 /// That is sufficient, and necessary where the others are equal.
-std::vector<OutputForm> forms_of_probability(const OutputBound& bound, std::size_t number, const NetworkShape& shape) {
+std::vector<OutputForm> forms_of_probability(const OutputBound& bound, std::size_t number, const NamedNetwork& shape) {
   check_probabilities(bound, number, shape);
   const NamedOutput named = output_of(bound.parts.front(), number, shape);
   const Index outputs = static_cast<Index>(shape.target_names.size());
@@ -112,7 +112,7 @@ std::vector<OutputForm> forms_of_probability(const OutputBound& bound, std::size
   return forms;
 }
 
-std::vector<OutputForm> output_forms(const OutputBound& bound, std::size_t number, const NetworkShape& shape) {
+std::vector<OutputForm> output_forms(const OutputBound& bound, std::size_t number, const NamedNetwork& shape) {
   if (is_probability(bound, shape)) return forms_of_probability(bound, number, shape);
   return {form_of_sum(bound, number, shape)};
 }
@@ -145,13 +145,13 @@ std::string description(const OutputBound& bound) {
   return text;
 }
 
-BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape& shape, const Matrix& samples) {
+BoundedPoints bounded_points(const Constraints& constraints, const NamedNetwork& shape, const Matrix& samples) {
   BoundedPoints points;
   points.inputs = samples;
   if (constraints.outputs.empty()) return points;
   Index count = samples.cols();
   for (const OutputBound& bound : constraints.outputs) count += bound.points.values.rows();
-  points.inputs.conservativeResize(shape.widths.front(), count);
+  points.inputs.conservativeResize(shape.network.inputs(), count);
   const auto targets = static_cast<Index>(shape.target_names.size());
   points.lower.setConstant(targets, count, -kInfinity);
   points.upper.setConstant(targets, count, kInfinity);
@@ -186,7 +186,7 @@ BoundedPoints bounded_points(const Constraints& constraints, const NetworkShape&
 
 // Where lower and upper are equal, or nearly, no margin keeps rounding out: such a bound is kept to 1e-9 of the size of
 // what is summed up to the output, |W_L| h + |b_L| in raw units, and to 1e-9 of a probability.
-double output_slack(const OutputBound& bound, std::size_t number, const NetworkShape& shape, const Model& model,
+double output_slack(const OutputBound& bound, std::size_t number, const NamedNetwork& shape, const Model& model,
                     const Matrix& samples) {
   constexpr double kTolerance = 1e-9;
   const Matrix inputs = bound.at_samples() ? samples : select_columns(bound.points, shape.input_names);

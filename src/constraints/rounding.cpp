@@ -7,19 +7,19 @@
 
 namespace relufit {
 
-std::vector<Matrix> value_sizes(const std::vector<Layer>& layers, const Activation& activation, bool skip_connections,
+std::vector<Matrix> value_sizes(const std::vector<Layer>& layers, const Architecture& network,
                                 const Matrix& input_sizes) {
   std::vector<Matrix> sizes;
   Matrix below = input_sizes;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     Matrix arguments = product(Matrix(layers[l].weights.cwiseAbs()), below).colwise() + layers[l].bias.cwiseAbs();
-    if (l + 1 < layers.size() && activation == Activation::maxout) {
+    if (l + 1 < layers.size() && network.activation == Activation::maxout) {
       const Index units = arguments.rows() / 2;
       arguments = arguments.topRows(units).cwiseMax(arguments.bottomRows(units)).eval();
     }
-    if (l + 1 < layers.size() && activation == Activation::hard_tanh) arguments = arguments.cwiseMax(1.0);
+    if (l + 1 < layers.size() && network.activation == Activation::hard_tanh) arguments = arguments.cwiseMax(1.0);
     sizes.push_back(arguments);
-    below = seen(arguments, input_sizes, skip_connections);
+    below = seen(arguments, input_sizes, network.skip_connections);
   }
   return sizes;
 }

@@ -22,7 +22,7 @@
 namespace relufit {
 
 /// Sizes of the values of every layer's units, and of the outputs, for sizes of the inputs (all inputs x samples).
-std::vector<Matrix> value_sizes(const std::vector<Layer>& layers, const Activation& activation, bool skip_connections,
+std::vector<Matrix> value_sizes(const std::vector<Layer>& layers, const Architecture& network,
                                 const Matrix& input_sizes);
 
 /// The factor of Z_l for the units of layer `count`, or the outputs, of the network of these layers: that many layers

@@ -24,7 +24,7 @@ class NetworkFitting {
     fit_options_.race_interval = 10;
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
-    for (std::size_t l = 1; l + 1 < problem.widths.size(); ++l) units_ += problem.widths[l];
+    for (std::size_t l = 1; l + 1 < problem.network.widths.size(); ++l) units_ += problem.network.widths[l];
   }
 
   std::vector<Layer> random_model(Random& random) const {
@@ -43,10 +43,10 @@ class NetworkFitting {
   void replace_random_unit(Random& random, std::vector<Layer>& layers) const {
     Index unit = random.index(units_);
     std::size_t l = 0;
-    for (; unit >= problem_.widths[l + 1]; ++l) unit -= problem_.widths[l + 1];
+    for (; unit >= problem_.network.widths[l + 1]; ++l) unit -= problem_.network.widths[l + 1];
     Matrix values = problem_.inputs;
     for (std::size_t below = 0; below < l; ++below) values = seen_after(layers[below], values);
-    for (Index row = unit; row < layers[l].weights.rows(); row += problem_.widths[l + 1]) {
+    for (Index row = unit; row < layers[l].weights.rows(); row += problem_.network.widths[l + 1]) {
       randomize(random, values, row, layers[l]);
     }
     layers[l + 1].weights.col(unit).setZero();
@@ -91,7 +91,8 @@ class NetworkFitting {
 
   /// What the layer after `layer` sees, one column per sample, for what that one does.
   Matrix seen_after(const Layer& layer, const Matrix& values) const {
-    return seen(unit_values(layer, problem_.activation, values), problem_.inputs, problem_.skip_connections);
+    return seen(unit_values(layer, problem_.network.activation, values), problem_.inputs,
+                problem_.network.skip_connections);
   }
 
   /// `values`: what the layer sees, one column per sample.

@@ -24,16 +24,16 @@ namespace {
 
 void check_problem(const LiftedProblem& problem) {
   check(problem);
-  if (problem.hidden_layers() != 1) {
-    fail(fmt::format("widths: {} hidden layers, fixed output weights expect 1", problem.hidden_layers()));
+  if (problem.network.hidden_layers() != 1) {
+    fail(fmt::format("widths: {} hidden layers, fixed output weights expect 1", problem.network.hidden_layers()));
   }
-  if (problem.widths.back() != 1)
-    fail(fmt::format("widths: {} outputs, fixed output weights expect 1", problem.widths.back()));
-  if (problem.activation != Activation::relu) {
-    fail(fmt::format("activation: {}, fixed output weights expect relu", to_string(problem.activation)));
+  if (problem.network.outputs() != 1)
+    fail(fmt::format("widths: {} outputs, fixed output weights expect 1", problem.network.outputs()));
+  if (problem.network.activation != Activation::relu) {
+    fail(fmt::format("activation: {}, fixed output weights expect relu", to_string(problem.network.activation)));
   }
-  if (problem.output != OutputActivation::linear) {
-    fail(fmt::format("output: {}, fixed output weights expect linear", to_string(problem.output)));
+  if (problem.network.output != OutputActivation::linear) {
+    fail(fmt::format("output: {}, fixed output weights expect linear", to_string(problem.network.output)));
   }
   if (problem.loss != Loss::exact) {
     fail(fmt::format("loss: {}, fixed output weights expect exact", to_string(problem.loss)));
@@ -105,7 +105,7 @@ class FixedOutputSearch {
       : problem_(problem),
         options_(options),
         observer_(observer),
-        weights_(options.output_weights.size() > 0 ? options.output_weights : Vector::Ones(problem.widths[1])),
+        weights_(options.output_weights.size() > 0 ? options.output_weights : Vector::Ones(problem.network.widths[1])),
         positive_((weights_.array() > 0).count()),
         negative_(weights_.size() - positive_),
         data_(problem.inputs, problem.targets, OutputActivation::linear, problem.bias, OutputWeights::fixed),
@@ -271,7 +271,7 @@ class FixedOutputSearch {
 FixedOutputResult fit_fixed_output(const LiftedProblem& problem, const FixedOutputOptions& options,
                                    const FixedOutputObserver& observer) {
   check_problem(problem);
-  check_options(options, problem.widths[1]);
+  check_options(options, problem.network.widths[1]);
   return FixedOutputSearch(problem, options, observer).run();
 }
 

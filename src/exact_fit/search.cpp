@@ -29,7 +29,7 @@ namespace {
 void check(const LiftedProblem& problem, const SearchOptions& options) {
   check(problem);
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  if (problem.hidden_layers() < 1) fail("widths: no hidden layer, the search for an exact fit expects one");
+  if (problem.network.hidden_layers() < 1) fail("widths: no hidden layer, the search for an exact fit expects one");
   if (problem.loss != Loss::exact) fail(fmt::format("loss: {}, the search expects exact", to_string(problem.loss)));
   if (problem.ridge != 0) fail(fmt::format("ridge: {}, the search for an exact fit expects 0", problem.ridge));
   if (!problem.weight_terms.empty()) {
@@ -51,8 +51,8 @@ void check(const LiftedProblem& problem, const SearchOptions& options) {
 SearchResult search_exact_fit(const LiftedProblem& problem, const SearchOptions& options,
                               const SearchObserver& observer) {
   check(problem, options);
-  const bool units =
-      problem.hidden_layers() == 1 && problem.activation == Activation::relu && !problem.skip_connections;
+  const bool units = problem.network.hidden_layers() == 1 && problem.network.activation == Activation::relu &&
+                     !problem.network.skip_connections;
   return units ? search_units(problem, options, observer) : search_networks(problem, options, observer);
 }
 

@@ -26,11 +26,11 @@ struct Shape {
 Shape shape_of_runs(const LiftedProblem& problem, double extra_units) {
   constexpr double kLargestShare = 0.8;
   const Index bias = problem.bias ? 1 : 0;
-  const Index inputs = problem.widths[0];
-  const Index asked = problem.widths[1];
-  const Index outputs = problem.widths[2];
+  const Index inputs = problem.network.widths[0];
+  const Index asked = problem.network.widths[1];
+  const Index outputs = problem.network.widths[2];
   const Shape plain{asked, false};
-  if (problem.output == OutputActivation::relu || extra_units == 0 || inputs * outputs < asked) return plain;
+  if (problem.network.output == OutputActivation::relu || extra_units == 0 || inputs * outputs < asked) return plain;
   const auto equations = static_cast<double>(problem.samples() * outputs);
   Index extra = std::max<Index>(1, std::lround(extra_units * static_cast<double>(asked)));
   for (; extra >= 0; --extra) {
@@ -47,9 +47,9 @@ class UnitFitting {
   static constexpr Index kDraws = 1;
 
   UnitFitting(const LiftedProblem& problem, const SearchOptions& options)
-      : asked_(problem.widths[1]),
+      : asked_(problem.network.widths[1]),
         tolerance_(options.tolerance),
-        units_(problem.inputs, problem.targets, problem.output, problem.bias),
+        units_(problem.inputs, problem.targets, problem.network.output, problem.bias),
         fit_(units_),
         shape_(shape_of_runs(problem, options.extra_units)) {
     fit_options_.max_iterations = 150;

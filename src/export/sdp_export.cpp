@@ -190,11 +190,12 @@ class Builder {
   /// Whether some target of an output asks for a positive value. If none does, its bias is fixed (see the header);
   /// without biases every output is as one for which it does.
   bool is_driven(Index output) const {
-    return problem_.output == OutputActivation::linear || !problem_.bias || problem_.targets.row(output).maxCoeff() > 0;
+    return problem_.network.output == OutputActivation::linear || !problem_.bias ||
+           problem_.targets.row(output).maxCoeff() > 0;
   }
 
   void add_layers() {
-    const auto& n = problem_.widths;
+    const auto& n = problem_.network.widths;
     const std::vector<bool> determined = determined_inputs();
     for (std::size_t l = 1; l < n.size(); ++l) {
       const bool last = l + 1 == n.size();
@@ -207,7 +208,7 @@ class Builder {
   }
 
   void add_hidden() {
-    const auto& n = problem_.widths;
+    const auto& n = problem_.network.widths;
     const Index samples = problem_.samples();
     for (std::size_t l = 1; l + 1 < n.size(); ++l) active_.push_back(unknowns(fmt::format("H_{}", l), n[l], samples));
     Expressions first = active_[0];
@@ -227,7 +228,7 @@ class Builder {
   void add_output() {
     const Matrix& targets = problem_.targets;
     const bool exact = problem_.loss == Loss::exact;
-    const bool relu = problem_.output == OutputActivation::relu;
+    const bool relu = problem_.network.output == OutputActivation::relu;
     output_ = unknowns("Z", targets.rows(), targets.cols(),
                        [&](Index i, Index j) { return !exact || (relu && !(targets(i, j) > 0)); });
     for (Index j = 0; j < targets.cols(); ++j) {
@@ -256,7 +257,7 @@ class Builder {
   /// 1/2 (z - y)^2, or for a ReLU output and y <= 0: 1/2 (p - y)^2 with p >= max(z, 0), tight at the optimum.
   void add_loss(const Expression& z, double y) {
     Expression error = z;
-    if (problem_.output == OutputActivation::relu && !(y > 0)) {
+    if (problem_.network.output == OutputActivation::relu && !(y > 0)) {
       error = program_.variable();
       program_.require_nonnegative(error);
       Expression excess = error;
@@ -358,12 +359,14 @@ SdpProgram sdp_program(const LiftedProblem& problem, const RelaxationParameters&
   if (!problem.weight_terms.empty()) {
     throw std::invalid_argument("weight_terms: constraints or regularizers on weights, the export expects none");
   }
-  if (problem.activation != Activation::relu) {
-    throw std::invalid_argument(fmt::format("activation: {}, the export expects relu", to_string(problem.activation)));
+  if (problem.network.activation != Activation::relu) {
+    throw std::invalid_argument(
+        fmt::format("activation: {}, the export expects relu", to_string(problem.network.activation)));
   }
-  if (problem.skip_connections) throw std::invalid_argument("skip connections: the export expects none");
+  if (problem.network.skip_connections) throw std::invalid_argument("skip connections: the export expects none");
   check(parameters, problem);
-  if (problem.hidden_layers() == 0) throw std::invalid_argument("widths: no hidden layer, the export expects one");
+  if (problem.network.hidden_layers() == 0)
+    throw std::invalid_argument("widths: no hidden layer, the export expects one");
   if ((problem.loss != Loss::exact && problem.loss != Loss::squared) || problem.sample_weights.size() > 0) {
     throw std::invalid_argument(
         fmt::format("loss: {}{}, expected exact or squared without sample weights for the export",

@@ -21,8 +21,7 @@ OutputActivation output_activation_from(const std::string& name) {
       fmt::format("{} is not an output activation, expected 'linear' or 'relu'", detail::shown(name)));
 }
 
-std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, const Activation& activation,
-                                     bool skip_connections) {
+std::vector<LayerShape> Architecture::layers() const {
   std::vector<LayerShape> shapes;
   for (std::size_t l = 1; l < widths.size(); ++l) {
     const bool hidden = l + 1 < widths.size();
@@ -32,6 +31,18 @@ std::vector<LayerShape> layer_shapes(const std::vector<Index>& widths, const Act
   return shapes;
 }
 
+void check(const Architecture& architecture) {
+  const std::vector<Index>& widths = architecture.widths;
+  if (widths.size() < 2) {
+    throw std::invalid_argument(
+        fmt::format("widths: {} given, expected at least 2 (inputs, hidden layers, outputs)", widths.size()));
+  }
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (widths[i] < 1) throw std::invalid_argument(fmt::format("widths[{}]: {}, expected at least 1", i, widths[i]));
+  }
+  check(architecture.activation);
+}
+
 Matrix seen(const Matrix& values, const Matrix& inputs, bool skip_connections) {
   if (!skip_connections) return values;
   Matrix all(values.rows() + inputs.rows(), values.cols());
@@ -39,29 +50,33 @@ Matrix seen(const Matrix& values, const Matrix& inputs, bool skip_connections) {
   return all;
 }
 
-Network::Network(const std::vector<Index>& widths, OutputActivation output, Activation activation,
-                 bool skip_connections)
-    : output_(output), activation_(activation), skip_connections_(skip_connections) {
-  check(activation_);
-  if (widths.size() < 2) {
-    throw std::invalid_argument(
-        fmt::format("{} network widths, expected at least 2 (inputs and outputs)", widths.size()));
+namespace {
+
+/// Inputs, hidden layers..., outputs, by the shapes of the layers.
+std::vector<Index> widths_of(const std::vector<Layer>& layers, const Activation& activation) {
+  std::vector<Index> widths = {layers.front().weights.cols()};
+  for (const Layer& layer : layers) {
+    const bool hidden = &layer != &layers.back();
+    widths.push_back(layer.weights.rows() / (hidden ? arguments_per_unit(activation) : 1));
   }
-  for (std::size_t i = 0; i < widths.size(); ++i) {
-    if (widths[i] < 1) {
-      throw std::invalid_argument(fmt::format("network widths[{}] is {}, expected at least 1", i, widths[i]));
-    }
-  }
-  for (const LayerShape& shape : layer_shapes(widths, activation, skip_connections)) {
+  return widths;
+}
+
+}  // namespace
+
+Network::Network(Architecture architecture) : architecture_(std::move(architecture)) {
+  check(architecture_);
+  for (const LayerShape& shape : architecture_.layers()) {
     layers_.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
   }
 }
 
 Network::Network(std::vector<Layer> layers, OutputActivation output, Activation activation, bool skip_connections)
-    : layers_(std::move(layers)), output_(output), activation_(activation), skip_connections_(skip_connections) {
-  check(activation_);
+    : layers_(std::move(layers)) {
+  check(activation);
   if (layers_.empty()) throw std::invalid_argument("a network without layers, expected at least 1");
-  const std::vector<LayerShape> shapes = layer_shapes(widths(), activation, skip_connections);
+  architecture_ = {widths_of(layers_, activation), output, activation, skip_connections};
+  const std::vector<LayerShape> shapes = architecture_.layers();
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const Index rows = layer.weights.rows();
@@ -89,18 +104,7 @@ Network::Network(std::vector<Layer> layers, OutputActivation output, Activation 
 }
 
 Network Network::with_layers(std::vector<Layer> layers) const {
-  return Network(std::move(layers), output_, activation_, skip_connections_);
-}
-
-std::vector<Index> Network::widths() const {
-  std::vector<Index> result;
-  if (layers_.empty()) return result;
-  result.push_back(input_size());
-  for (const Layer& layer : layers_) {
-    const bool hidden = &layer != &layers_.back();
-    result.push_back(layer.weights.rows() / (hidden ? arguments_per_unit(activation_) : 1));
-  }
-  return result;
+  return Network(std::move(layers), output_activation(), activation(), skip_connections());
 }
 
 Matrix Network::forward(const Matrix& inputs) const {
@@ -110,12 +114,12 @@ Matrix Network::forward(const Matrix& inputs) const {
   }
   Matrix values = inputs;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (i > 0 && skip_connections_) values = seen(values, inputs, true);
+    if (i > 0 && skip_connections()) values = seen(values, inputs, true);
     const bool is_last = i + 1 == layers_.size();
-    if (is_last && output_ == OutputActivation::linear) {
+    if (is_last && output_activation() == OutputActivation::linear) {
       return product(layers_[i].weights, values).colwise() + layers_[i].bias;
     }
-    values = unit_values(layers_[i], is_last ? Activation::relu : activation_, values);
+    values = unit_values(layers_[i], is_last ? Activation::relu : activation(), values);
   }
   return values;
 }

@@ -12,14 +12,15 @@ constexpr double kBalanced = 1e-12;  // s^2 - 1 that is no more than rounding
 }  // namespace
 
 std::vector<Layer> balanced(const LiftedProblem& problem, std::vector<Layer> layers) {
-  if (!(problem.ridge > 0) || !problem.weight_terms.empty() || !is_homogeneous(problem.activation)) return layers;
-  const Index arguments = arguments_per_unit(problem.activation);
+  if (!(problem.ridge > 0) || !problem.weight_terms.empty() || !is_homogeneous(problem.network.activation))
+    return layers;
+  const Index arguments = arguments_per_unit(problem.network.activation);
   const int sweeps = layers.size() > 2 ? kSweeps : 1;
   bool changed = true;
   for (int sweep = 0; sweep < sweeps && changed; ++sweep) {
     changed = false;
     for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-      const Index units = problem.widths[l + 1];
+      const Index units = problem.network.widths[l + 1];
       for (Index unit = 0; unit < units; ++unit) {
         const auto rows = Eigen::seqN(unit, arguments, units);
         const double incoming = layers[l].weights(rows, Eigen::all).norm();

@@ -41,7 +41,7 @@ constexpr DampingSchedule kOrthogonalDamping = {1e-6, 1e-16, 1e8, 1. / 10, 10};
 
 void check(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
   relufit::check(problem);
-  if (network_of(problem, layers).widths() != problem.widths)
+  if (network_of(problem, layers).widths() != problem.network.widths)
     throw std::invalid_argument("layers: not of the problem's widths");
   if (options.max_iterations < 1) {
     throw std::invalid_argument(fmt::format("max_iterations: {}, expected at least 1", options.max_iterations));

@@ -54,9 +54,8 @@ Matrix outputs_of(const LiftedProblem& problem, const std::vector<Layer>& layers
 /// r for the outputs of these layers.
 Matrix rounding_of(const LiftedProblem& problem, const std::vector<Layer>& layers, const PolishOptions& options) {
   const bool given = options.input_sizes.size() > 0;
-  Matrix sizes = value_sizes(layers, problem.activation, problem.skip_connections,
-                             given ? options.input_sizes : Matrix(problem.inputs.cwiseAbs()))
-                     .back();
+  Matrix sizes =
+      value_sizes(layers, problem.network, given ? options.input_sizes : Matrix(problem.inputs.cwiseAbs())).back();
   if (options.output_offset.size() > 0) sizes.colwise() += 2 * options.output_offset;
   return rounding_factor(layers, layers.size()) * sizes;
 }
@@ -66,10 +65,10 @@ LiftedProblem output_problem(const LiftedProblem& problem, const std::vector<Lay
   LiftedProblem output = problem;
   const LiftedPoint point = lift_network(problem, layers);
   if (!point.active.empty()) {
-    output.inputs = seen(point.values(point.active.size() - 1), problem.inputs, problem.skip_connections);
+    output.inputs = seen(point.values(point.active.size() - 1), problem.inputs, problem.network.skip_connections);
   }
-  output.widths = {output.inputs.rows(), problem.widths.back()};
-  output.skip_connections = false;
+  output.network.widths = {output.inputs.rows(), problem.network.outputs()};
+  output.network.skip_connections = false;
   if (output.loss == Loss::exact) output.loss = Loss::squared;
   output.weight_terms.clear();
   for (WeightTerm term : problem.weight_terms) {

@@ -53,7 +53,7 @@ class Directions {
     set_product(values, weights.transpose().eval(), inputs_(Eigen::all, some).eval());
     values.colwise() += biases;
     const Matrix arguments = values;
-    evaluate(problem_.activation, arguments, values);
+    evaluate(problem_.network.activation, arguments, values);
     Vector worth = (values * slopes_(Eigen::all, some).transpose()).rowwise().norm();
     Direction best;
     for (int i = 0; i < kClimbs; ++i) {
@@ -69,7 +69,7 @@ class Directions {
   Vector values(const Direction& direction) const {
     const Matrix arguments = arguments_of(direction);
     Matrix values = arguments;
-    evaluate(problem_.activation, arguments, values);
+    evaluate(problem_.network.activation, arguments, values);
     return values.transpose();
   }
 
@@ -94,7 +94,7 @@ class Directions {
     for (int i = 0; i < kAscents && direction.worth > 0; ++i) {
       const Matrix arguments = arguments_of(direction);
       Matrix derivatives = arguments;
-      differentiate(problem_.activation, arguments, derivatives);
+      differentiate(problem_.network.activation, arguments, derivatives);
       const Vector pull = -(direction.output.transpose() * slopes_).cwiseProduct(derivatives).transpose();
       const Vector by_weights = inputs_ * pull;
       const double size = std::hypot(by_weights.norm(), pull.sum());
@@ -129,9 +129,9 @@ std::vector<Matrix> layer_inputs(const LiftedProblem& problem, const std::vector
     Matrix arguments;
     set_product(arguments, layers[l].weights, inputs[l]);
     arguments.colwise() += layers[l].bias;
-    const Index skipped = problem.skip_connections ? problem.inputs.rows() : 0;
+    const Index skipped = problem.network.skip_connections ? problem.inputs.rows() : 0;
     Matrix values(arguments.rows() + skipped, arguments.cols());
-    evaluate(problem.activation, arguments, values.topRows(arguments.rows()));
+    evaluate(problem.network.activation, arguments, values.topRows(arguments.rows()));
     values.bottomRows(skipped) = problem.inputs.topRows(skipped);
     inputs.push_back(std::move(values));
   }
@@ -141,7 +141,7 @@ std::vector<Matrix> layer_inputs(const LiftedProblem& problem, const std::vector
 }  // namespace
 
 Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, unsigned long long seed) {
-  if (arguments_per_unit(problem.activation) != 1 || !problem.weight_terms.empty()) return 0;
+  if (arguments_per_unit(problem.network.activation) != 1 || !problem.weight_terms.empty()) return 0;
   NetworkErrors errors(problem);
   Random random(seed);
   Index revived = 0;
@@ -172,7 +172,7 @@ Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, uns
 
 bool is_idle(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    const auto outgoing = layers[l + 1].weights.leftCols(problem.widths[l + 1]);
+    const auto outgoing = layers[l + 1].weights.leftCols(problem.network.widths[l + 1]);
     if (!(layers[l].weights.norm() * outgoing.norm() > kNoEffect)) return true;
   }
   return false;

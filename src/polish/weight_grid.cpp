@@ -26,9 +26,9 @@ constexpr double kSlack = 1e-9;    // a bound that is a multiple itself must not
 /// Every unit's largest incoming weight becomes as large as its largest outgoing one.
 void balance(const LiftedProblem& problem, std::vector<Layer>& layers) {
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    const Index units = problem.widths[l + 1];
+    const Index units = problem.network.widths[l + 1];
     for (Index unit = 0; unit < units; ++unit) {
-      const auto rows = Eigen::seqN(unit, arguments_per_unit(problem.activation), units);
+      const auto rows = Eigen::seqN(unit, arguments_per_unit(problem.network.activation), units);
       const double in = layers[l].weights(rows, Eigen::all).cwiseAbs().maxCoeff();
       const double out = layers[l + 1].weights.col(unit).cwiseAbs().maxCoeff();
       if (in == 0 || out == 0) continue;
@@ -213,10 +213,7 @@ LiftedProblem raw_problem(const Model& model, const Dataset& data, const Loss& l
   LiftedProblem problem;
   problem.inputs = data.inputs;
   problem.targets = model.target_scaling.scale.cwiseInverse().asDiagonal() * data.targets;
-  problem.widths = model.network.widths();
-  problem.output = model.network.output_activation();
-  problem.activation = model.network.activation();
-  problem.skip_connections = model.network.skip_connections();
+  problem.network = model.network.architecture();
   problem.loss = loss;
   if (loss.kind == Loss::Kind::huber) problem.loss.parameter /= model.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
@@ -246,12 +243,11 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
   const Vector& scale = model.target_scaling.scale;
   std::vector<Layer> layers = model.folded().layers();
   problem.bias = std::any_of(layers.begin(), layers.end(), [](const Layer& layer) { return !layer.bias.isZero(0); });
-  if (constraints.empty() && is_homogeneous(problem.activation)) balance(problem, layers);
+  if (constraints.empty() && is_homogeneous(problem.network.activation)) balance(problem, layers);
   layers.back().weights = (scale.cwiseInverse().asDiagonal() * layers.back().weights).eval();
   layers.back().bias = scale.cwiseInverse().cwiseProduct(layers.back().bias);
-  const auto terms =
-      weight_terms(constraints, {problem.widths, model.input_names, model.target_names, problem.activation,
-                                 problem.skip_connections, meaning_of(model.classification, loss, model.target_names)});
+  const auto terms = weight_terms(constraints, {problem.network, model.input_names, model.target_names,
+                                                meaning_of(model.classification, loss, model.target_names)});
 
   GridFit rounded(problem, layers, step, scale, terms);
   GridFit fit = rounded;
@@ -277,8 +273,8 @@ WeightGridResult round_to_grid(const Model& model, const Dataset& data, const Lo
     bounded = bounded.cwiseMax(term.lower).cwiseMin(term.upper).eval();
   }
   result.model.network = network_of(problem, std::move(layers));
-  result.model.input_scaling = Scaling::identity(problem.widths.front());
-  result.model.target_scaling = Scaling::identity(problem.widths.back());
+  result.model.input_scaling = Scaling::identity(problem.network.inputs());
+  result.model.target_scaling = Scaling::identity(problem.network.outputs());
   return result;
 }
 

@@ -17,7 +17,8 @@ namespace {
 void check_output_terms(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
   if (problem.output_terms.empty()) return;
-  if (problem.output == OutputActivation::relu) fail("output terms: several outputs together, with ReLU outputs");
+  if (problem.network.output == OutputActivation::relu)
+    fail("output terms: several outputs together, with ReLU outputs");
   for (const OutputTerm& term : problem.output_terms) {
     if (term.coefficients.size() != problem.targets.rows() || term.lower.size() != problem.samples() ||
         term.upper.size() != problem.samples()) {
@@ -62,18 +63,12 @@ void check_output_bounds(const LiftedProblem& problem) {
 
 void check_here(const LiftedProblem& problem) {
   const auto fail = [](const std::string& message) { throw std::invalid_argument(message); };
-  const auto& widths = problem.widths;
-  if (widths.size() < 2) {
-    fail(fmt::format("widths: {} given, at least 2 expected (inputs, hidden layers, outputs)", widths.size()));
+  check(problem.network);
+  if (problem.inputs.rows() != problem.network.inputs()) {
+    fail(fmt::format("inputs: {} rows, expected {}", problem.inputs.rows(), problem.network.inputs()));
   }
-  for (const Index width : widths) {
-    if (width < 1) fail(fmt::format("widths: {} is not a layer width, expected at least 1", width));
-  }
-  if (problem.inputs.rows() != widths.front()) {
-    fail(fmt::format("inputs: {} rows, expected {}", problem.inputs.rows(), widths.front()));
-  }
-  if (problem.targets.rows() != widths.back()) {
-    fail(fmt::format("targets: {} rows, expected {}", problem.targets.rows(), widths.back()));
+  if (problem.targets.rows() != problem.network.outputs()) {
+    fail(fmt::format("targets: {} rows, expected {}", problem.targets.rows(), problem.network.outputs()));
   }
   if (problem.samples() < 1) fail("inputs: no samples");
   if (problem.targets.cols() != problem.samples()) {
@@ -83,13 +78,13 @@ void check_here(const LiftedProblem& problem) {
   if (!problem.targets.allFinite()) fail("targets: not all values are finite");
   if (!(problem.ridge >= 0 && std::isfinite(problem.ridge)))
     fail(fmt::format("ridge: {}, expected a number >= 0", problem.ridge));
-  check(problem.weight_terms, problem.shapes());
+  check(problem.weight_terms, problem.network.layers());
   check_output_bounds(problem);
-  check(problem.activation);
   check(problem.loss);
   check_targets(problem.loss, problem.targets);
-  if (problem.hidden_layers() == 0 && problem.loss == Loss::exact) fail("loss: exact, which needs a hidden layer");
-  if (problem.output != OutputActivation::relu) return;
+  if (problem.network.hidden_layers() == 0 && problem.loss == Loss::exact)
+    fail("loss: exact, which needs a hidden layer");
+  if (problem.network.output != OutputActivation::relu) return;
   if (problem.loss != Loss::exact && problem.loss != Loss::squared) {
     fail(fmt::format("loss: {} with a ReLU output, expected exact or squared", to_string(problem.loss)));
   }
@@ -107,24 +102,25 @@ void check(const LiftedProblem& problem) {
 }
 
 Network network_of(const LiftedProblem& problem, std::vector<Layer> layers) {
-  return Network(std::move(layers), problem.output, problem.activation, problem.skip_connections);
+  return Network(std::move(layers), problem.network.output, problem.network.activation,
+                 problem.network.skip_connections);
 }
 
 LiftedPoint zero_point(const LiftedProblem& problem) {
   LiftedPoint point;
-  point.activation = problem.activation;
-  if (problem.skip_connections) point.skipped = problem.inputs;
+  point.activation = problem.network.activation;
+  if (problem.network.skip_connections) point.skipped = problem.inputs;
   const Index samples = problem.samples();
-  const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
-  for (const LayerShape& shape : problem.shapes()) {
+  const auto pieces = static_cast<Index>(lift_of(problem.network.activation).pieces.size());
+  for (const LayerShape& shape : problem.network.layers()) {
     point.layers.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
-    if (point.layers.size() + 1 == problem.widths.size()) break;
-    const Index units = problem.widths[point.layers.size()];
+    if (point.layers.size() + 1 == problem.network.widths.size()) break;
+    const Index units = problem.network.widths[point.layers.size()];
     point.active.push_back(Matrix::Zero(pieces * units, samples));
     point.slack.push_back(Matrix::Zero(pieces * units, samples));
-    if (problem.activation == Activation::maxout) point.linear.push_back(Matrix::Zero(units, samples));
+    if (problem.network.activation == Activation::maxout) point.linear.push_back(Matrix::Zero(units, samples));
   }
-  point.output = Matrix::Zero(problem.widths.back(), samples);
+  point.output = Matrix::Zero(problem.network.outputs(), samples);
   return point;
 }
 
@@ -134,9 +130,9 @@ namespace {
 LiftedPoint lift_inputs(const LiftedProblem& problem, const std::vector<Layer>& layers, const Matrix& inputs) {
   LiftedPoint point;
   point.layers = layers;
-  point.activation = problem.activation;
-  if (problem.skip_connections) point.skipped = inputs;
-  const std::vector<ActivationPiece> pieces = lift_of(problem.activation).pieces;
+  point.activation = problem.network.activation;
+  if (problem.network.skip_connections) point.skipped = inputs;
+  const std::vector<ActivationPiece> pieces = lift_of(problem.network.activation).pieces;
   Matrix values = inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     Matrix z = product(layers[l].weights, values).colwise() + layers[l].bias;
@@ -144,7 +140,7 @@ LiftedPoint lift_inputs(const LiftedProblem& problem, const std::vector<Layer>& 
       point.output = z;
       break;
     }
-    if (problem.activation == Activation::maxout) {
+    if (problem.network.activation == Activation::maxout) {
       const Index units = z.rows() / 2;
       const double half = std::sqrt(0.5);
       point.linear.emplace_back(half * (z.topRows(units) + z.bottomRows(units)));
@@ -157,7 +153,7 @@ LiftedPoint lift_inputs(const LiftedProblem& problem, const std::vector<Layer>& 
       active.middleRows(first, z.rows()) = (z.array() - pieces[p].threshold).max(0.0);
       slack.middleRows(first, z.rows()) = (pieces[p].threshold - z.array()).max(0.0);
     }
-    values = seen(point.values(l), inputs, problem.skip_connections);
+    values = seen(point.values(l), inputs, problem.network.skip_connections);
   }
   return point;
 }
@@ -209,7 +205,7 @@ Matrix LiftedPoint::values(std::size_t layer) const {
 
 std::vector<BilinearEquality> bilinear_equalities(const LiftedProblem& problem) {
   std::vector<BilinearEquality> list;
-  const Index hidden = problem.hidden_layers();
+  const Index hidden = problem.network.hidden_layers();
   for (Index l = 1; l <= hidden; ++l) list.push_back({BilinearEquality::Kind::pair, l});
   for (Index l = 2; l <= hidden + 1; ++l) list.push_back({BilinearEquality::Kind::product, l});
   return list;
@@ -238,7 +234,7 @@ double largest(const Matrix& values) { return values.size() > 0 ? values.cwiseAb
 double output_violation(const LiftedProblem& problem, const Matrix& output, const Matrix& targets) {
   if (problem.loss != Loss::exact) return 0;
   const Matrix difference = output - targets;
-  if (problem.output == OutputActivation::linear) return largest(difference);
+  if (problem.network.output == OutputActivation::linear) return largest(difference);
   const auto positive = targets.array() > 0;
   return largest(positive.select(difference.array(), difference.array().max(0.0)).matrix());
 }

@@ -19,7 +19,7 @@ constexpr Index kGramBlock = 256;
 
 NetworkErrors::NetworkErrors(const LiftedProblem& problem, int threads)
     : problem_(problem),
-      shapes_(problem.shapes()),
+      shapes_(problem.network.layers()),
       chunks_(Chunks::of(problem)),
       losses_(chunks_, 1),
       gradients_(chunks_, 0),
@@ -52,7 +52,7 @@ void NetworkErrors::enter(Pass& pass, Range samples) const {
     pass.arguments[l].resize(shapes_[l].rows, samples.size);
     // What the next layer sees; the inputs lie below the units.
     pass.activations[l + 1].resize(hidden ? shapes_[l + 1].columns : shapes_[l].rows, samples.size);
-    if (hidden && problem_.skip_connections) pass.activations[l + 1].bottomRows(inputs.rows()) = inputs;
+    if (hidden && problem_.network.skip_connections) pass.activations[l + 1].bottomRows(inputs.rows()) = inputs;
     if (hidden) pass.slopes[l + 1].resize(shapes_[l].rows, samples.size);
   }
 }
@@ -89,17 +89,17 @@ void NetworkErrors::forward(const Vector& parameters, Pass& pass) const {
     set_product(arguments, w, pass.activations[l]);
     if (problem_.bias) arguments.colwise() += parameters.segment(offsets_[l] + w.size(), w.rows());
     if (last) break;
-    auto values = pass.activations[l + 1].topRows(problem_.widths[l + 1]);
+    auto values = pass.activations[l + 1].topRows(problem_.network.widths[l + 1]);
     if (smoothing_ > 0) {
-      evaluate_smoothed(problem_.activation, smoothing_, arguments, values, pass.slopes[l + 1]);
+      evaluate_smoothed(problem_.network.activation, smoothing_, arguments, values, pass.slopes[l + 1]);
     } else {
-      differentiate(problem_.activation, arguments, pass.slopes[l + 1]);
-      evaluate(problem_.activation, arguments, values);
+      differentiate(problem_.network.activation, arguments, pass.slopes[l + 1]);
+      evaluate(problem_.network.activation, arguments, values);
     }
   }
   const auto targets = problem_.targets.middleCols(pass.samples.begin, pass.samples.size);
   pass.errors = pass.activations.back() - targets;
-  if (problem_.output == OutputActivation::linear) return;
+  if (problem_.network.output == OutputActivation::linear) return;
   pass.errors = (targets.array() > 0).select(pass.errors, pass.activations.back().cwiseMax(0.0));
 }
 
@@ -160,8 +160,8 @@ void NetworkErrors::seed(Range samples, Index output, bool curved) {
       root = std::sqrt(curvature(z(output), problem_.targets(output, n)));
     }
     // Where an output must vanish, and does, its error is constant.
-    const bool free =
-        problem_.output == OutputActivation::linear || problem_.targets(output, n) > 0 || all_.errors(output, n) > 0;
+    const bool free = problem_.network.output == OutputActivation::linear || problem_.targets(output, n) > 0 ||
+                      all_.errors(output, n) > 0;
     last(i, output) += free ? root : 0;
     if (curved && problem_.sample_weights.size() > 0) last.row(i) *= std::sqrt(problem_.sample_weights(n));
   }
@@ -179,7 +179,7 @@ void NetworkErrors::fill_jacobian(const Vector& parameters, Eigen::Ref<Matrix> r
     }
     rows.middleCols(offsets_[l] + inputs * slope.cols(), biases(l)) = slope.leftCols(biases(l));
     if (l == 0) continue;
-    const Index units = problem_.widths[l];
+    const Index units = problem_.network.widths[l];
     Matrix& before = backward_[l - 1];
     set_product(before.leftCols(units), slope, weights(parameters, l).leftCols(units));
     for (Index j = units; j < before.cols(); j += units) before.middleCols(j, units) = before.leftCols(units);
@@ -191,7 +191,9 @@ bool NetworkErrors::is_least_squares() const {
   return (problem_.loss == Loss::exact || problem_.loss == Loss::squared) && problem_.sample_weights.size() == 0;
 }
 
-bool NetworkErrors::is_of_errors() const { return problem_.output == OutputActivation::relu || is_least_squares(); }
+bool NetworkErrors::is_of_errors() const {
+  return problem_.network.output == OutputActivation::relu || is_least_squares();
+}
 
 double NetworkErrors::output_loss(const Pass& pass) const {
   const Range samples = pass.samples;
@@ -222,8 +224,8 @@ void NetworkErrors::backward(const Vector& parameters, const Pass& pass, Visit&&
     visit(l, slope);
     if (l == 0) break;
     Matrix of_units;
-    set_product(of_units, weights(parameters, l).leftCols(problem_.widths[l]).transpose(), slope);
-    slope = of_units.replicate(arguments_per_unit(problem_.activation), 1).cwiseProduct(pass.slopes[l]);
+    set_product(of_units, weights(parameters, l).leftCols(problem_.network.widths[l]).transpose(), slope);
+    slope = of_units.replicate(arguments_per_unit(problem_.network.activation), 1).cwiseProduct(pass.slopes[l]);
   }
 }
 

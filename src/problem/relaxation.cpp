@@ -86,16 +86,16 @@ void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters)
 }
 
 void check(const RelaxationParameters& parameters, const LiftedProblem& problem) {
-  const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
+  const auto hidden = static_cast<std::size_t>(problem.network.hidden_layers());
   require(parameters.pair.size() == hidden && parameters.product.size() == hidden,
           fmt::format("parameters: {} pair and {} product terms, expected {} of each", parameters.pair.size(),
                       parameters.product.size(), hidden));
   for (std::size_t l = 0; l < hidden; ++l) {
     const auto& pair = parameters.pair[l];
     const auto& product = parameters.product[l];
-    const Index inner = problem.widths[l + 1];
-    const Index rows = problem.shapes()[l + 1].rows;
-    const Index pairs = inner * static_cast<Index>(lift_of(problem.activation).pieces.size());
+    const Index inner = problem.network.widths[l + 1];
+    const Index rows = problem.network.layers()[l + 1].rows;
+    const Index pairs = inner * static_cast<Index>(lift_of(problem.network.activation).pieces.size());
     const std::string pair_name = fmt::format("pair[{}]", l);
     const std::string name = fmt::format("product[{}]", l);
     require_shape(pair.x, pairs, problem.samples(), pair_name + ".x");
@@ -120,7 +120,7 @@ double loss_value(const LiftedProblem& problem, const Matrix& output) {
     const Matrix outputs = output.middleCols(samples.begin, samples.size);
     const Matrix targets = problem.targets.middleCols(samples.begin, samples.size);
     const Vector weights = weights_of(problem, samples);
-    if (problem.loss == Loss::exact || problem.output == OutputActivation::linear) {
+    if (problem.loss == Loss::exact || problem.network.output == OutputActivation::linear) {
       return loss_value(problem.loss, outputs, targets, weights);
     }
     const Matrix errors = one_sided(outputs, targets) - targets;
@@ -210,7 +210,8 @@ LiftedPoint random_network_point(const LiftedProblem& problem, double scale, Ran
   std::vector<Layer> layers = zero_point(problem).layers;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     const LiftedPoint below = lift_network(problem, layers);
-    const Matrix values = l == 0 ? problem.inputs : seen(below.values(l - 1), problem.inputs, problem.skip_connections);
+    const Matrix values =
+        l == 0 ? problem.inputs : seen(below.values(l - 1), problem.inputs, problem.network.skip_connections);
     layers[l].weights = random.normal(layers[l].weights.rows(), layers[l].weights.cols());
     const Matrix arguments = product(layers[l].weights, values);
     for (Index i = 0; i < arguments.rows(); ++i) {
@@ -238,11 +239,12 @@ Matrix random_columns(Random& random, Index rows, const LiftedProblem& problem) 
 
 RelaxationParameters random_parameters(const LiftedProblem& problem, double scale, unsigned long long seed) {
   Random random(seed);
-  if (lift_of(problem.activation).pieces.size() > 1) return parameters_at(random_network_point(problem, scale, random));
+  if (lift_of(problem.network.activation).pieces.size() > 1)
+    return parameters_at(random_network_point(problem, scale, random));
   LiftedPoint guess = zero_point(problem);
   for (std::size_t l = 0; l < guess.active.size(); ++l) {
     const Index rows = guess.active[l].rows();
-    const Index units = problem.widths[l + 1];
+    const Index units = problem.network.widths[l + 1];
     const Index outer = guess.layers[l + 1].weights.rows();
     guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(outer, units);
     guess.active[l] = scale * random_columns(random, rows, problem);

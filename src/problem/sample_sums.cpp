@@ -72,10 +72,7 @@ LiftedProblem with_samples(const LiftedProblem& problem, Matrix inputs, Matrix t
   LiftedProblem other;
   other.inputs = std::move(inputs);
   other.targets = std::move(targets);
-  other.widths = problem.widths;
-  other.output = problem.output;
-  other.activation = problem.activation;
-  other.skip_connections = problem.skip_connections;
+  other.network = problem.network;
   other.loss = problem.loss;
   other.sample_weights = std::move(sample_weights);
   other.ridge = problem.ridge;

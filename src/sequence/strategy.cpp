@@ -66,7 +66,7 @@ double exact_penalty(const LiftedProblem& problem, const RelaxationWeights& weig
       const auto rows = [&](Range samples) {
         return Matrix(bilinear_residual(samples_of(point, samples.begin, samples.size), equality).transpose());
       };
-      const Index columns = problem.shapes()[static_cast<std::size_t>(equality.layer) - 1].rows;
+      const Index columns = problem.network.layers()[static_cast<std::size_t>(equality.layer) - 1].rows;
       penalty += weights.product * scales.left * scales.right * nuclear_norm(triangle_over(chunks, columns, rows));
     }
   }

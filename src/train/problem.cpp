@@ -20,7 +20,7 @@ namespace {
 
 /// On all layers but the output's, whose rows are targets and not units, for the group lasso.
 void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedProblem& problem) {
-  const auto layers = static_cast<Index>(problem.widths.size()) - 1;
+  const auto layers = static_cast<Index>(problem.network.widths.size()) - 1;
   const double values = loss_terms(options.loss, data.total_samples(), data.targets.rows());
   for (Index l = 1; l <= layers; ++l) {
     const auto add = [&](WeightTerm::Kind kind, double size) {
@@ -33,12 +33,12 @@ void add_regularizers(const Dataset& data, const TrainOptions& options, LiftedPr
 }
 
 /// Points with bounds become samples of weight 0.
-void add_output_bounds(const Dataset& data, const Constraints& constraints, const NetworkShape& shape,
+void add_output_bounds(const Dataset& data, const Constraints& constraints, const NamedNetwork& shape,
                        ScaledProblem& scaled) {
   if (constraints.outputs.empty()) return;
   BoundedPoints points = bounded_points(constraints, shape, data.inputs);
   LiftedProblem& problem = scaled.problem;
-  if (problem.output == OutputActivation::relu) {
+  if (problem.network.output == OutputActivation::relu) {
     if ((points.upper.array() < 0).any()) {
       throw std::invalid_argument("outputs: an upper bound below 0, a ReLU output cannot keep it");
     }
@@ -174,12 +174,7 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   LiftedProblem& problem = scaled.problem;
   problem.inputs = scaled.input_scaling.apply(data.inputs);
   problem.targets = scaled.target_scaling.apply(data.targets);
-  problem.widths = {data.inputs.rows()};
-  problem.widths.insert(problem.widths.end(), options.hidden.begin(), options.hidden.end());
-  problem.widths.push_back(data.targets.rows());
-  problem.output = options.output_activation;
-  problem.activation = options.activation;
-  problem.skip_connections = options.skip_connections;
+  problem.network = architecture_of(options, data);
   problem.loss = options.loss;
   if (options.loss.kind == Loss::Kind::huber) problem.loss.parameter /= scaled.target_scaling.scale(0);
   problem.sample_weights = data.sample_weights;
@@ -187,13 +182,19 @@ ScaledProblem scaled_problem(const Dataset& data, const TrainOptions& options) {
   problem.bias = options.bias;
   problem.ridge =
       plan(options).ridge.value_or(kUsualRidge) * loss_terms(options.loss, data.total_samples(), data.targets.rows());
-  const NetworkShape shape{problem.widths,           data.input_names,
-                           data.target_names,        problem.activation,
-                           problem.skip_connections, meaning_of(data.classification, options.loss, data.target_names)};
+  const NamedNetwork shape{problem.network, data.input_names, data.target_names,
+                           meaning_of(data.classification, options.loss, data.target_names)};
   problem.weight_terms = scaled_weight_terms(constraints, shape, scaled.input_scaling, scaled.target_scaling);
   add_regularizers(data, options, problem);
   add_output_bounds(data, constraints, shape, scaled);
   return scaled;
+}
+
+Architecture architecture_of(const TrainOptions& options, const Dataset& data) {
+  Architecture network{{data.inputs.rows()}, options.output_activation, options.activation, options.skip_connections};
+  network.widths.insert(network.widths.end(), options.hidden.begin(), options.hidden.end());
+  network.widths.push_back(data.targets.rows());
+  return network;
 }
 
 double loss_terms(const Loss& loss, Index samples, Index outputs) {
@@ -216,17 +217,20 @@ namespace {
 /// Minus the values of the model's network on the data.
 RelaxationParameters parameters_of(const Model& model, const ScaledProblem& scaled) {
   const LiftedProblem& problem = scaled.problem;
-  if (model.network.widths() != problem.widths) {
+  if (model.network.widths() != problem.network.widths) {
     throw std::invalid_argument(fmt::format("init: the model's layers are {}, expected {}",
-                                            fmt::join(model.network.widths(), "-"), fmt::join(problem.widths, "-")));
+                                            fmt::join(model.network.widths(), "-"),
+                                            fmt::join(problem.network.widths, "-")));
   }
-  if (model.network.skip_connections() != problem.skip_connections) {
-    throw std::invalid_argument(problem.skip_connections ? "init: the model has no skip connections, expected them"
-                                                         : "init: the model has skip connections, expected none");
+  if (model.network.skip_connections() != problem.network.skip_connections) {
+    throw std::invalid_argument(problem.network.skip_connections
+                                    ? "init: the model has no skip connections, expected them"
+                                    : "init: the model has skip connections, expected none");
   }
-  if (model.network.activation() != problem.activation) {
+  if (model.network.activation() != problem.network.activation) {
     throw std::invalid_argument(fmt::format("init: the model's activation is {}, expected {} with the same parameter",
-                                            to_string(model.network.activation()), to_string(problem.activation)));
+                                            to_string(model.network.activation()),
+                                            to_string(problem.network.activation)));
   }
   return parameters_at(lift_network(problem, scaled_layers(model, scaled)));
 }

@@ -12,6 +12,9 @@ inline bool has_fixed_output(const TrainOptions& options) { return options.fixed
 /// The ridge, per value of the loss, where none is given or chosen.
 constexpr double kUsualRidge = 3e-3;
 
+/// The form of the network that the options ask for.
+Architecture architecture_of(const TrainOptions& options, const Dataset& data);
+
 /// How many values the loss of these samples sums, which a ridge is per: the cross-entropy has one for each sample.
 double loss_terms(const Loss& loss, Index samples, Index outputs);
 

@@ -15,11 +15,8 @@ namespace relufit {
 namespace {
 
 Index parameter_count(const TrainOptions& options, const Dataset& data) {
-  std::vector<Index> widths = {data.inputs.rows()};
-  widths.insert(widths.end(), options.hidden.begin(), options.hidden.end());
-  widths.push_back(data.targets.rows());
   Index count = 0;
-  for (const LayerShape& shape : layer_shapes(widths, options.activation, options.skip_connections)) {
+  for (const LayerShape& shape : architecture_of(options, data).layers()) {
     count += shape.rows * (shape.columns + (options.bias ? 1 : 0));
   }
   return count;

@@ -6,7 +6,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace relufit;
   fuzz::read_or_complain(data, size, [](const std::string& path) {
     const Constraints constraints = load_constraints(path);
-    const NetworkShape shape{{2, 3, 2}, {"a", "b"}, {"y", "z"}, Activation::relu, false};
+    const NamedNetwork shape{Architecture{{2, 3, 2}}, {"a", "b"}, {"y", "z"}};
     weight_terms(constraints, shape);
     bounded_points(constraints, shape, Matrix::Zero(2, 4));
   });

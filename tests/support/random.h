@@ -35,7 +35,7 @@ inline std::vector<Layer> random_layers(Generator& random, const std::vector<Ind
                                         double bias_size = 0.1, bool skip_connections = false,
                                         const Activation& activation = Activation::relu) {
   std::vector<Layer> layers;
-  for (const auto [rows, columns] : layer_shapes(widths, activation, skip_connections)) {
+  for (const auto [rows, columns] : Architecture{widths, {}, activation, skip_connections}.layers()) {
     layers.push_back({normal_matrix(random, rows, columns, weight_size), normal_matrix(random, rows, 1, bias_size)});
   }
   return layers;
@@ -71,11 +71,11 @@ inline TeacherProblem teacher_problem(Generator& random, const std::vector<Index
   TeacherProblem result;
   result.layers = random_layers(random, widths, 0.5, 0.1, skip_connections);
   LiftedProblem& problem = result.problem;
-  problem.skip_connections = skip_connections;
+  problem.network.skip_connections = skip_connections;
   problem.inputs = normal_matrix(random, widths.front(), samples);
   problem.targets = Matrix::Zero(widths.back(), samples);
-  problem.widths = widths;
-  problem.output = output;
+  problem.network.widths = widths;
+  problem.network.output = output;
   problem.loss = loss;
   problem.ridge = ridge;
   problem.targets = lift_network(problem, result.layers).output;
@@ -103,13 +103,14 @@ inline RelaxationParameters random_parameters(Generator& random, const LiftedPro
 /// A point that satisfies nothing; H and S are nonnegative.
 inline LiftedPoint random_point(Generator& random, const LiftedProblem& problem) {
   LiftedPoint point = zero_point(problem);
-  point.layers = random_layers(random, problem.widths, 1.0, 1.0, problem.skip_connections, problem.activation);
+  point.layers = random_layers(random, problem.network.widths, 1.0, 1.0, problem.network.skip_connections,
+                               problem.network.activation);
   for (Matrix& part : point.linear) part = normal_matrix(random, part.rows(), part.cols());
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     point.active[l] = normal_matrix(random, point.active[l].rows(), problem.samples()).cwiseAbs();
     point.slack[l] = normal_matrix(random, point.slack[l].rows(), problem.samples()).cwiseAbs();
   }
-  point.output = normal_matrix(random, problem.widths.back(), problem.samples());
+  point.output = normal_matrix(random, problem.network.outputs(), problem.samples());
   return point;
 }
 

@@ -15,13 +15,13 @@ inline LiftedProblem teacher_problem(const std::vector<Index>& widths, OutputAct
   LiftedProblem problem;
   problem.inputs = teacher.inputs;
   problem.targets = teacher.targets;
-  problem.widths = widths;
-  problem.output = output;
+  problem.network.widths = widths;
+  problem.network.output = output;
   return problem;
 }
 
 inline double forward_residual(const LiftedProblem& problem, const std::vector<Layer>& layers) {
-  const Matrix outputs = Network(layers, problem.output).forward(problem.inputs);
+  const Matrix outputs = Network(layers, problem.network.output).forward(problem.inputs);
   return (outputs - problem.targets).norm() / problem.targets.norm();
 }
 

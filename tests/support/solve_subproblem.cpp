@@ -84,15 +84,15 @@ relufit::LiftedProblem problem_from(const json& in) {
   relufit::LiftedProblem problem;
   problem.inputs = matrix_from(in.at("inputs"));
   problem.targets = matrix_from(in.at("targets"));
-  problem.widths = in.at("hidden").get<std::vector<Index>>();
-  problem.widths.insert(problem.widths.begin(), problem.inputs.rows());
-  problem.widths.push_back(problem.targets.rows());
-  problem.output = relufit::output_activation_from(in.value("output", "linear"));
-  problem.skip_connections = in.value("skip_connections", false);
+  problem.network.widths = in.at("hidden").get<std::vector<Index>>();
+  problem.network.widths.insert(problem.network.widths.begin(), problem.inputs.rows());
+  problem.network.widths.push_back(problem.targets.rows());
+  problem.network.output = relufit::output_activation_from(in.value("output", "linear"));
+  problem.network.skip_connections = in.value("skip_connections", false);
   if (in.contains("activation")) {
     std::optional<double> parameter;
     if (in.contains("activation_parameter")) parameter = in["activation_parameter"].get<double>();
-    problem.activation = relufit::activation_from(in["activation"].get<std::string>(), parameter);
+    problem.network.activation = relufit::activation_from(in["activation"].get<std::string>(), parameter);
   }
   problem.loss = relufit::loss_from(in.value("loss", "exact"), in.value("loss_parameter", 0.0));
   const auto sample_weights = in.value("sample_weights", std::vector<double>());

@@ -46,7 +46,7 @@ inline LiftedPoint feasible_neighbour(Generator& random, const LiftedProblem& pr
   }
   if (problem.loss != Loss::exact) {
     y.output += normal_matrix(random, y.output.rows(), y.output.cols(), size);
-  } else if (problem.output == OutputActivation::relu) {
+  } else if (problem.network.output == OutputActivation::relu) {
     const Matrix moved = y.output + normal_matrix(random, y.output.rows(), y.output.cols(), size);
     y.output = (problem.targets.array() > 0).select(problem.targets, moved.cwiseMin(0.0));
   }

@@ -27,7 +27,7 @@ struct Unknowns {
   bool bias;
 
   Unknowns(const LiftedProblem& problem, Index rank)
-      : first(Matrix::Zero(problem.widths[1], rank)), bias(problem.bias) {
+      : first(Matrix::Zero(problem.network.widths[1], rank)), bias(problem.bias) {
     const LiftedPoint zero = zero_point(problem);
     layers = zero.layers;
     for (std::size_t i = 0; i < zero.active.size(); ++i) {
@@ -220,14 +220,14 @@ void check_general_scales(const LiftedProblem& problem) {
     throw std::invalid_argument(
         "reweighting: general scales V1, V2 do not go with constraints or regularizers on weights");
   }
-  if (problem.skip_connections) {
+  if (problem.network.skip_connections) {
     throw std::invalid_argument("skip connections: general scales V1, V2 (reweighting) expect none");
   }
-  if (problem.activation != Activation::relu) {
-    throw std::invalid_argument(
-        fmt::format("activation: {}, general scales V1, V2 (reweighting) expect relu", to_string(problem.activation)));
+  if (problem.network.activation != Activation::relu) {
+    throw std::invalid_argument(fmt::format("activation: {}, general scales V1, V2 (reweighting) expect relu",
+                                            to_string(problem.network.activation)));
   }
-  const Index size = Unknowns(problem, problem.widths[0] + (problem.bias ? 1 : 0)).size();
+  const Index size = Unknowns(problem, problem.network.widths[0] + (problem.bias ? 1 : 0)).size();
   if (size <= kLargestSystem) return;
   throw std::invalid_argument(
       fmt::format("reweighting: general scales V1, V2 need a dense system of {} unknowns, at most {} are supported",

@@ -13,7 +13,7 @@ class LinearAffineStep final : public AffineStep {
   LinearAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
       : copies_(static_cast<double>(output_copies(problem))),
         fit_(problem, chunks),
-        outputs_(static_cast<std::size_t>(workers), Matrix(problem.widths.back(), Chunks::block)),
+        outputs_(static_cast<std::size_t>(workers), Matrix(problem.network.outputs(), Chunks::block)),
         layers_{fit_.layer()} {}
 
   void set(const RelaxationParameters& /*parameters*/, const Penalties& penalties) override {

@@ -50,11 +50,11 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       index_(index),
       rows_(rows),
       coupled_(values_are_shared(problem, index + 1)),
-      m_(problem.shapes()[index + 1].rows),
-      k_(problem.widths[index + 1]),
+      m_(problem.network.layers()[index + 1].rows),
+      k_(problem.network.widths[index + 1]),
       rank_(coupled_ ? rows->rank() : 0),
-      skipped_(problem.skip_connections ? rows->singular_values().size() : 0),
-      last_(index + 1 == static_cast<std::size_t>(problem.hidden_layers())),
+      skipped_(problem.network.skip_connections ? rows->singular_values().size() : 0),
+      last_(index + 1 == static_cast<std::size_t>(problem.network.hidden_layers())),
       sums_by_chunk_(chunks, sum_size()),
       scratch_(static_cast<std::size_t>(workers),
                {Matrix(k_, Chunks::block), Matrix(m_, Chunks::block), Matrix(m_, Chunks::block)}),
@@ -86,10 +86,10 @@ ProductStep::ProductStep(const LiftedProblem& problem, const UnitCopies& units, 
       omega_rows_(m_, rank_),
       g_(m_),
       g_rows_(m_, rank_) {
-  layer_.weights = Matrix::Zero(m_, problem.shapes()[index + 1].columns);
+  layer_.weights = Matrix::Zero(m_, problem.network.layers()[index + 1].columns);
   layer_.bias = Vector::Zero(m_);
   pull_q_.setZero(k_, rank_);
-  if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.widths[0]), Vector::Zero(k_)};
+  if (coupled()) first_layer_ = {Matrix::Zero(k_, problem.network.widths[0]), Vector::Zero(k_)};
 }
 
 ProductStep::Sums ProductStep::sums_at(double* data) const {

@@ -45,7 +45,7 @@ class ProductStep {
   bool coupled() const { return coupled_; }
   Index sum_size() const { return (k_ + m_) * features() + (2 * k_ + m_) * rank_; }
   Sums sums_at(double* data) const;
-  bool skips() const { return problem_.skip_connections; }
+  bool skips() const { return problem_.network.skip_connections; }
   Index features() const { return k_ + 1 + skipped_; }
   void set_weights(const Penalties& penalties);
   template <class Columns>

@@ -15,14 +15,14 @@ namespace {
 class StructuredAffineStep final : public AffineStep {
  public:
   StructuredAffineStep(const LiftedProblem& problem, const Chunks& chunks, Index workers)
-      : problem_(problem), units_(problem.activation) {
+      : problem_(problem), units_(problem.network.activation) {
     const bool shared = values_are_shared(problem, 1);
-    if (shared || problem.skip_connections) rows_.emplace(problem.inputs, problem.bias, chunks);
+    if (shared || problem.network.skip_connections) rows_.emplace(problem.inputs, problem.bias, chunks);
     if (!shared) {
       first_.emplace(problem, chunks);
-      arguments_.assign(static_cast<std::size_t>(workers), Matrix(problem.shapes()[0].rows, Chunks::block));
+      arguments_.assign(static_cast<std::size_t>(workers), Matrix(problem.network.layers()[0].rows, Chunks::block));
     }
-    const auto hidden = static_cast<std::size_t>(problem.hidden_layers());
+    const auto hidden = static_cast<std::size_t>(problem.network.hidden_layers());
     for (std::size_t i = 0; i < hidden; ++i) {
       products_.emplace_back(problem, units_, i, rows_ ? &*rows_ : nullptr, chunks, workers);
     }

@@ -13,7 +13,7 @@ namespace relufit {
 
 /// Whether H_l serves as output of its layer and as input of the next product: the first layer of a ReLU network.
 inline bool values_are_shared(const LiftedProblem& problem, std::size_t layer) {
-  return layer == 1 && problem.activation == Activation::relu;
+  return layer == 1 && problem.network.activation == Activation::relu;
 }
 
 /// How many copies Z has: the first for the loss and its bounds, a copy only where output_is_copied, and one for each
@@ -69,11 +69,11 @@ class Copies {
 
  private:
   Copies(const LiftedProblem& problem, Index samples, bool own_pairs) {
-    const auto& n = problem.widths;
-    const auto pieces = static_cast<Index>(lift_of(problem.activation).pieces.size());
+    const auto& n = problem.network.widths;
+    const auto pieces = static_cast<Index>(lift_of(problem.network.activation).pieces.size());
     const auto value_rows = [&](std::size_t l) { return values_are_shared(problem, l) ? 0 : n[l]; };
-    const Index linear_samples = problem.activation == Activation::maxout ? samples : 0;
-    const std::vector<LayerShape> shapes = problem.shapes();
+    const Index linear_samples = problem.network.activation == Activation::maxout ? samples : 0;
+    const std::vector<LayerShape> shapes = problem.network.layers();
     Index size = output_copies(problem) * n.back() * samples;
     for (std::size_t l = 1; l + 1 < n.size(); ++l) {
       size += ((own_pairs ? 2 : 0) * pieces * n[l] + value_rows(l)) * samples + n[l] * linear_samples +
@@ -184,8 +184,8 @@ struct WeightPull {
 /// bounds.
 inline bool output_is_copied(const LiftedProblem& problem) {
   const bool quadratic = problem.loss == Loss::squared && problem.sample_weights.size() == 0;
-  return problem.output == OutputActivation::relu || problem.hidden_layers() == 0 || problem.constrains_outputs() ||
-         !(problem.loss == Loss::exact || quadratic);
+  return problem.network.output == OutputActivation::relu || problem.network.hidden_layers() == 0 ||
+         problem.constrains_outputs() || !(problem.loss == Loss::exact || quadratic);
 }
 
 }  // namespace relufit

@@ -30,7 +30,7 @@ void prox_output(const LiftedProblem& problem, double penalty, Range samples, co
   const auto targets = problem.targets.middleCols(samples.begin, samples.size);
   const bool weighted = problem.sample_weights.size() > 0;
   const auto weights = problem.sample_weights.segment(weighted ? samples.begin : 0, weighted ? samples.size : 0);
-  if (problem.output == OutputActivation::linear) {
+  if (problem.network.output == OutputActivation::linear) {
     prox_loss(problem.loss, penalty, targets, weights, in, out);
   } else if (problem.loss == Loss::exact) {
     out.array() = (targets.array() > 0).select(targets.array(), in.array().min(0.0));

@@ -8,7 +8,7 @@
 namespace relufit {
 
 ProximalStep::ProximalStep(const LiftedProblem& problem, const Copies& state, const Chunks& chunks)
-    : problem_(problem), chunks_(chunks), units_(problem.activation) {
+    : problem_(problem), chunks_(chunks), units_(problem.network.activation) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     const Index rows = state.block_left[i].rows();
     thresholds_.emplace_back(rows);

@@ -111,10 +111,10 @@ TEST(DualPoint, HasRowsThatSumToExactlyNothing) {
     problem.inputs = normal_matrix(random, 2, samples);
     problem.inputs.col(1) = problem.inputs.col(0);
     problem.targets = normal_matrix(random, 2, samples, 1e3);
-    problem.widths = {2, 3, 2};
+    problem.network.widths = {2, 3, 2};
     problem.loss = Loss::squared;
     problem.ridge = 0.1;
-    const DualPoint point = dual_point(problem, random_layers(random, problem.widths));
+    const DualPoint point = dual_point(problem, random_layers(random, problem.network.widths));
     EXPECT_EQ(point.unit.samples(), samples - 1);
     for (Index row = 0; row < 2; ++row) {
       double sum = 0;
@@ -131,13 +131,13 @@ TEST(DualPoint, KeepsProbabilitiesOfTheLogisticLoss) {
     problem.inputs = normal_matrix(random, 2, samples);
     problem.targets = normal_matrix(random, 1, samples).unaryExpr([](double v) { return v > 0 ? 1.0 : 0.0; });
     problem.targets(0, 0) = 0.3;
-    problem.widths = {2, 3, 1};
+    problem.network.widths = {2, 3, 1};
     problem.loss = Loss::logistic;
     problem.ridge = 0.1;
     problem.sample_weights = normal_matrix(random, samples, 1).cwiseAbs();
     problem.sample_weights(1) = 0;
     // Scores up to some thousands, so that many probabilities are 0 or 1 to rounding.
-    const DualPoint point = dual_point(problem, random_layers(random, problem.widths, 20, 10));
+    const DualPoint point = dual_point(problem, random_layers(random, problem.network.widths, 20, 10));
     EXPECT_EQ(point.unit.dual.sum(), 0);
     for (const double t : {0.0, 0.5, 1.0}) EXPECT_TRUE(std::isfinite(point.value.at(t)));
     const Matrix turned = point.axes.transpose() * problem.inputs;

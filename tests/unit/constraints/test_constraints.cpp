@@ -16,13 +16,12 @@ using testing_random::uniform_matrix;
 
 struct Translation {
   Model model;  ///< whose network works on scaled data
-  NetworkShape shape;
+  NamedNetwork shape;
 
   Translation(Generator& random, bool uniform_scales, bool skip_connections = false) {
-    const std::vector<Index> widths = {3, 4, 2};
-    shape = {widths, {"u", "v", "w"}, {"y", "z"}, Activation::relu, skip_connections, {}};
+    shape = {{{3, 4, 2}, OutputActivation::linear, Activation::relu, skip_connections}, {"u", "v", "w"}, {"y", "z"}};
     std::vector<Layer> layers;
-    for (const LayerShape& layer : shape.layers()) {
+    for (const LayerShape& layer : shape.network.layers()) {
       layers.push_back({normal_matrix(random, layer.rows, layer.columns), normal_matrix(random, layer.rows, 1)});
     }
     model.network = Network(layers, OutputActivation::linear, Activation::relu, skip_connections);

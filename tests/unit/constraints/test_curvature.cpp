@@ -48,12 +48,14 @@ const std::vector<Case>& cases() {
   return all;
 }
 
-NetworkShape shape_of(const Case& c) { return {c.widths, {"u", "v", "w"}, {"y", "z"}, c.activation, c.skip, {}}; }
+NamedNetwork shape_of(const Case& c) {
+  return {{c.widths, OutputActivation::linear, c.activation, c.skip}, {"u", "v", "w"}, {"y", "z"}};
+}
 
 Model random_model(const Case& c, Generator& random) {
   Model model;
   std::vector<Layer> layers;
-  for (const LayerShape& layer : shape_of(c).layers()) {
+  for (const LayerShape& layer : shape_of(c).network.layers()) {
     layers.push_back({normal_matrix(random, layer.rows, layer.columns), normal_matrix(random, layer.rows, 1)});
   }
   model.network = Network(layers, OutputActivation::linear, c.activation, c.skip);
@@ -64,7 +66,7 @@ Model random_model(const Case& c, Generator& random) {
   return model;
 }
 
-Model constrained(Model model, const Constraints& constraints, const NetworkShape& shape) {
+Model constrained(Model model, const Constraints& constraints, const NamedNetwork& shape) {
   std::vector<Layer> layers = model.network.layers();
   for (const WeightTerm& term : weight_terms(constraints, shape)) {
     apply_prox(term, 1, layers[static_cast<std::size_t>(term.layer) - 1].weights);
@@ -177,10 +179,10 @@ TEST(Curvature, TrainedNetworksKeepItAndFit) {
 }
 
 TEST(Curvature, RefusesWhatItCannotPromise) {
-  const auto refused = [](const Constraints& constraints, const NetworkShape& shape, const std::string& part) {
+  const auto refused = [](const Constraints& constraints, const NamedNetwork& shape, const std::string& part) {
     expect_one_line_with(message_of<std::invalid_argument>([&] { weight_terms(constraints, shape); }), {part});
   };
-  const NetworkShape shape = shape_of(cases().front());
+  const NamedNetwork shape = shape_of(cases().front());
   Constraints constraints;
   constraints.curvature = {{"q", "y", true}};
   refused(constraints, shape, "curvature: 'q' is not an input");

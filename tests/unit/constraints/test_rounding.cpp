@@ -163,7 +163,8 @@ TEST(Rounding, OfOutputsIsBounded) {
     }
     const Matrix errors = (outputs.cast<long double>() - exact).cwiseAbs().cast<double>();
     const Matrix bound =
-        rounding_factor(layers, layers.size()) * value_sizes(layers, Activation::relu, false, inputs.cwiseAbs()).back();
+        rounding_factor(layers, layers.size()) *
+        value_sizes(layers, Network(layers, OutputActivation::linear).architecture(), inputs.cwiseAbs()).back();
     EXPECT_LE((errors - bound).maxCoeff(), 0);
     EXPECT_GT(errors.maxCoeff(), 1e-5 * bound.maxCoeff());
   }

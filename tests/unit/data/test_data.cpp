@@ -40,7 +40,7 @@ TEST(Network, ComputesForward) {
 }
 
 TEST(Network, IsZeroFromWidths) {
-  const Network network(std::vector<Index>{3, 4, 2}, OutputActivation::relu);
+  const Network network(Architecture{{3, 4, 2}, OutputActivation::relu});
   EXPECT_EQ(network.widths(), (std::vector<Index>{3, 4, 2}));
   EXPECT_EQ(network.forward(Matrix::Ones(3, 5)), Matrix::Zero(2, 5));
 }
@@ -49,8 +49,8 @@ TEST(Network, RefusesWrongShapes) {
   const auto message = [](const auto& make) { return message_of<std::invalid_argument>(make); };
   const auto linear = OutputActivation::linear;
   const auto layers = [&](std::vector<Layer> list) { return message([&] { Network(list, linear); }); };
-  expect_one_line_with(message([&] { Network(std::vector<Index>{3}, linear); }), {"1 network widths"});
-  expect_one_line_with(message([&] { Network(std::vector<Index>{3, 0, 1}, linear); }), {"widths[1] is 0"});
+  expect_one_line_with(message([&] { Network(Architecture{{3}}); }), {"widths: 1 given"});
+  expect_one_line_with(message([&] { Network(Architecture{{3, 0, 1}}); }), {"widths[1]: 0"});
   expect_one_line_with(layers({}), {"without layers"});
   expect_one_line_with(layers({{Matrix(0, 2), Vector(0)}}), {"layers[0].weights: 0 x 2 values"});
   expect_one_line_with(layers({{Matrix::Ones(2, 2), Vector::Ones(3)}}), {"layers[0].bias: 3 values, expected 2"});
@@ -58,10 +58,7 @@ TEST(Network, RefusesWrongShapes) {
                        {"layers[1].weights: 3 columns, expected 2"});
   expect_one_line_with(layers({{Matrix::Constant(1, 1, kInfinity), Vector::Ones(1)}}), {"layers[0].weights: a value"});
   expect_one_line_with(layers({{Matrix::Ones(1, 1), Vector::Constant(1, std::nan(""))}}), {"layers[0].bias: a value"});
-  expect_one_line_with(message([&] {
-                         Network(std::vector<Index>{3, 1}, linear).forward(Matrix(2, 5));
-                       }),
-                       {"2 rows", "expected 3"});
+  expect_one_line_with(message([&] { Network(Architecture{{3, 1}}).forward(Matrix(2, 5)); }), {"2 rows", "expected 3"});
   expect_one_line_with(message([] { Network().forward(Matrix(2, 5)); }), {"without layers"});
   EXPECT_TRUE(Network().widths().empty());
 }

@@ -19,7 +19,7 @@ using testing_search::teacher_problem;
 SearchResult expect_solved(const LiftedProblem& problem, SearchOptions options = {}) {
   const SearchResult result = search_exact_fit(problem, options);
   EXPECT_EQ(result.status, SearchStatus::converged);
-  EXPECT_EQ(Network(result.layers, problem.output).widths(), problem.widths);
+  EXPECT_EQ(Network(result.layers, problem.network.output).widths(), problem.network.widths);
   EXPECT_LE(forward_residual(problem, result.layers), options.tolerance);
   EXPECT_NEAR(forward_residual(problem, result.layers), result.relative_residual, 1e-14);
   EXPECT_GE(result.runs, 1);
@@ -58,11 +58,11 @@ TEST(Search, WithoutBiases) {
   for (const Index outputs : {1, 2}) {
     for (const OutputActivation output : {OutputActivation::linear, OutputActivation::relu}) {
       LiftedProblem problem;
-      problem.widths = {4, 4, outputs};
-      problem.output = output;
+      problem.network.widths = {4, 4, outputs};
+      problem.network.output = output;
       problem.bias = false;
       problem.inputs = random.normal(4, 100);
-      std::vector<Layer> teacher = Network(problem.widths, output).layers();
+      std::vector<Layer> teacher = Network(problem.network).layers();
       for (Layer& layer : teacher) layer.weights = random.normal(layer.weights.rows(), layer.weights.cols());
       problem.targets = Network(teacher, output).forward(problem.inputs);
       const SearchResult result = expect_solved(problem);
@@ -109,8 +109,8 @@ LiftedProblem noise(OutputActivation output, Index samples = 200) {
   problem.inputs = random.normal(5, samples);
   problem.targets = random.normal(2, samples);
   if (output == OutputActivation::relu) problem.targets = problem.targets.cwiseMax(0.0).eval();
-  problem.widths = {5, 4, 2};
-  problem.output = output;
+  problem.network.widths = {5, 4, 2};
+  problem.network.output = output;
   return problem;
 }
 
@@ -123,7 +123,7 @@ TEST(Search, LimitsEndItWithTheBestNetwork) {
     const SearchResult result = search_exact_fit(problem, options);
     EXPECT_EQ(result.status, SearchStatus::run_limit);
     EXPECT_EQ(result.runs, 25);
-    EXPECT_EQ(Network(result.layers, output).widths(), problem.widths);
+    EXPECT_EQ(Network(result.layers, output).widths(), problem.network.widths);
     EXPECT_LT(result.relative_residual, 1);
     EXPECT_GT(result.relative_residual, 0.1);
     EXPECT_NEAR(result.relative_residual, forward_residual(problem, result.layers), 1e-14);
@@ -137,7 +137,7 @@ TEST(Search, TimeLimitEndsItEvenWithinARun) {
   const SearchResult result = search_exact_fit(problem, options);
   EXPECT_EQ(result.status, SearchStatus::time_limit);
   EXPECT_GE(result.seconds, 0.05);
-  EXPECT_EQ(Network(result.layers, problem.output).widths(), problem.widths);
+  EXPECT_EQ(Network(result.layers, problem.network.output).widths(), problem.network.widths);
 }
 
 /// Networks with several hidden layers of the teacher's own widths.
@@ -149,7 +149,7 @@ TEST(Search, FitsDeepTeachersExactly) {
       const SearchResult result = search_exact_fit(problem);
       EXPECT_EQ(result.status, SearchStatus::converged) << "seed " << seed;
       EXPECT_LE(forward_residual(problem, result.layers), 1e-9);
-      EXPECT_EQ(Network(result.layers, output).widths(), problem.widths);
+      EXPECT_EQ(Network(result.layers, output).widths(), problem.network.widths);
       EXPECT_EQ(search_exact_fit(problem).layers.back().weights, result.layers.back().weights);
     }
   }
@@ -205,10 +205,10 @@ TEST(Search, OtherProblemsAreRefused) {
     change(problem);
     expect_error(message, [&] { search_exact_fit(problem); });
   };
-  expect_problem("loss: exact, which needs a hidden layer", [](auto& p) { p.widths = {3, 2}; });
+  expect_problem("loss: exact, which needs a hidden layer", [](auto& p) { p.network.widths = {3, 2}; });
   expect_problem("loss: squared, the search expects exact", [](auto& p) { p.loss = Loss::squared; });
   expect_problem("ridge: 0.1, the search for an exact fit expects 0", [](auto& p) { p.ridge = 0.1; });
-  expect_problem("inputs: 3 rows, expected 4", [](auto& p) { p.widths = {4, 3, 2}; });
+  expect_problem("inputs: 3 rows, expected 4", [](auto& p) { p.network.widths = {4, 3, 2}; });
 }
 
 // ---- fixed output weights
@@ -218,7 +218,7 @@ LiftedProblem fixed_problem(const Matrix& weights, const Vector& bias, const Vec
                             Random& random) {
   LiftedProblem problem;
   problem.inputs = random.normal(weights.cols(), samples);
-  problem.widths = {weights.cols(), weights.rows(), 1};
+  problem.network.widths = {weights.cols(), weights.rows(), 1};
   problem.bias = bias.size() > 0;
   Matrix arguments = weights * problem.inputs;
   if (problem.bias) arguments.colwise() += bias;
@@ -260,7 +260,7 @@ TEST(FixedOutput, SolvesGivenWeightsWithBiases) {
 TEST(FixedOutput, LimitsEndItWithTheBestNetwork) {
   LiftedProblem problem = noise(OutputActivation::linear);
   problem.targets = problem.targets.topRows(1).eval();
-  problem.widths = {5, 4, 1};
+  problem.network.widths = {5, 4, 1};
   FixedOutputOptions options;
   options.max_iterations = 70;
   options.max_starts = 2;
@@ -302,7 +302,7 @@ TEST(FixedOutput, BadArgumentsAreNamed) {
   expect_option("tolerance: inf, expected a number > 0", [](auto& o) { o.tolerance = INFINITY; });
   expect_option("time_limit: -1, expected a number >= 0", [](auto& o) { o.time_limit = -1; });
   expect_option("extra_units: -1, expected a number >= 0", [](auto& o) { o.extra_units = -1; });
-  problem.output = OutputActivation::relu;
+  problem.network.output = OutputActivation::relu;
   expect_error("output: relu, fixed output weights expect linear", [&] { fit_fixed_output(problem); });
 }
 

@@ -30,8 +30,8 @@ class EveryActivation : public ::testing::TestWithParam<Activation> {
   LiftedProblem problem(Generator& random, const std::vector<Index>& widths, Index samples, Loss loss = Loss::exact,
                         double ridge = 0) const {
     LiftedProblem result;
-    result.widths = widths;
-    result.activation = GetParam();
+    result.network.widths = widths;
+    result.network.activation = GetParam();
     result.loss = loss;
     result.ridge = ridge;
     result.inputs = normal_matrix(random, widths.front(), samples);
@@ -103,7 +103,7 @@ TEST_P(EveryActivation, SlopesAndPropertiesHoldEverywhere) {
 TEST_P(EveryActivation, LiftedNetworkSatisfiesEverything) {
   Generator random(1);
   LiftedProblem lifted = problem(random, {3, 4, 5, 2}, 11);
-  const std::vector<Layer> layers = random_layers(random, lifted.widths, 1.0, 0.5);
+  const std::vector<Layer> layers = random_layers(random, lifted.network.widths, 1.0, 0.5);
   const LiftedPoint point = lift_network(lifted, layers);
   lifted.targets = Network(layers, OutputActivation::linear, GetParam()).forward(lifted.inputs);
   const Violations violation = violations(lifted, point);
@@ -117,11 +117,11 @@ TEST_P(EveryActivation, LiftedNetworkSatisfiesEverything) {
 TEST(Activation, PiecesThatDisagreeAreAViolation) {
   Generator random(2);
   LiftedProblem problem;
-  problem.widths = {2, 3, 1};
-  problem.activation = Activation::hard_tanh;
+  problem.network.widths = {2, 3, 1};
+  problem.network.activation = Activation::hard_tanh;
   problem.inputs = normal_matrix(random, 2, 5);
   problem.targets = Matrix::Zero(1, 5);
-  LiftedPoint point = lift_network(problem, random_layers(random, problem.widths));
+  LiftedPoint point = lift_network(problem, random_layers(random, problem.network.widths));
   ASSERT_EQ(point.active[0].rows(), 6) << "two pieces for each unit";
   point.active[0](4, 2) += 0.25;  // the second piece of unit 1
   EXPECT_NEAR(violations(problem, point).affine, 0.25, 1e-14);
@@ -131,7 +131,7 @@ TEST_P(EveryActivation, DerivativesAreThoseOfFiniteDifferences) {
   Generator random(3);
   const LiftedProblem lifted = problem(random, {3, 4, 3, 2}, 9, Loss::squared, 0.1);
   NetworkErrors errors(lifted);
-  const Vector parameters = errors.pack(random_layers(random, lifted.widths, 0.8, 0.4));
+  const Vector parameters = errors.pack(random_layers(random, lifted.network.widths, 0.8, 0.4));
   Vector gradient(parameters.size()), unused(parameters.size()), values;
   Matrix jacobian;
   errors.loss(parameters, gradient);
@@ -215,12 +215,12 @@ TEST_P(EveryActivation, PairsFollowTheArgumentAtLeastPenalty) {
 /// image with its layers.
 double step_objective(const LiftedProblem& problem, const RelaxationParameters& parameters, const Penalties& rho,
                       const Copies& target, const std::vector<Layer>& layers, const Copies& x) {
-  const UnitCopies units(problem.activation);
-  const double threshold = lift_of(problem.activation).pieces.front().threshold;
+  const UnitCopies units(problem.network.activation);
+  const double threshold = lift_of(problem.network.activation).pieces.front().threshold;
   double sum = 0.5 * (x.output() - problem.targets).squaredNorm();
   for (const Layer& layer : layers) sum += 0.5 * problem.ridge * layer.weights.squaredNorm();
   for (std::size_t l = 0; l < x.hidden_layers(); ++l) {
-    const Index rows = problem.widths[l + 1], pieces = x.active[l].rows() / rows;
+    const Index rows = problem.network.widths[l + 1], pieces = x.active[l].rows() / rows;
     for (Index j = 0; j < problem.samples(); ++j) {
       for (Index i = 0; i < rows; ++i) {
         Vector u(2 * pieces), goal(2 * pieces);
@@ -230,14 +230,14 @@ double step_objective(const LiftedProblem& problem, const RelaxationParameters& 
           goal(p) = target.active[l](p * rows + i, j);
           goal(pieces + p) = target.slack[l](p * rows + i, j);
         }
-        sum += rho.pair * pair_penalty(problem.activation, u, goal);
+        sum += rho.pair * pair_penalty(problem.network.activation, u, goal);
       }
     }
     sum += 0.5 * rho.pair * units.value_penalty() * (x.values[l] - target.values[l]).squaredNorm();
     const ProductParameters& product = parameters.product[l];
     Matrix affine = x.output();
     if (l + 1 < x.hidden_layers()) {
-      const Index next = problem.widths[l + 2];
+      const Index next = problem.network.widths[l + 2];
       affine = (x.active[l + 1].topRows(next) - x.slack[l + 1].topRows(next)).array() + threshold;
     }
     const Matrix block =
@@ -303,7 +303,7 @@ TEST_P(EveryActivation, AffineStepIsOptimal) {
 TEST_P(EveryActivation, SubproblemAtTheTruthIsSolvedByIt) {
   Generator random(7);
   LiftedProblem lifted = problem(random, {3, 3, 3, 2}, 20);
-  const std::vector<Layer> layers = random_layers(random, lifted.widths, 0.7, 0.3);
+  const std::vector<Layer> layers = random_layers(random, lifted.network.widths, 0.7, 0.3);
   const LiftedPoint truth = lift_network(lifted, layers);
   lifted.targets = truth.output;
   SubproblemSolver solver(lifted, {});
@@ -341,8 +341,8 @@ TEST_P(EveryActivation, TrainsToExactFitsOfItsTeachers) {
 TEST(Activation, ThreadsDoNotChangeTheResult) {
   Generator random(9);
   LiftedProblem problem;
-  problem.widths = {3, 4, 3, 1};
-  problem.activation = Activation::hard_tanh;
+  problem.network.widths = {3, 4, 3, 1};
+  problem.network.activation = Activation::hard_tanh;
   problem.loss = Loss::squared;
   problem.inputs = normal_matrix(random, 3, 1000);
   problem.targets = normal_matrix(random, 1, 1000);

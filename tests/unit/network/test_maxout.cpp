@@ -30,8 +30,8 @@ std::vector<Layer> layers_of(Generator& random, const std::vector<Index>& widths
 LiftedProblem problem_of(Generator& random, const std::vector<Index>& widths, Index samples, Loss loss = Loss::exact,
                          double ridge = 0) {
   LiftedProblem problem;
-  problem.widths = widths;
-  problem.activation = Activation::maxout;
+  problem.network.widths = widths;
+  problem.network.activation = Activation::maxout;
   problem.inputs = normal_matrix(random, widths.front(), samples);
   problem.targets = normal_matrix(random, widths.back(), samples);
   problem.loss = loss;
@@ -71,8 +71,8 @@ TEST(Maxout, LiftedNetworkSatisfiesEverything) {
   Generator random(2);
   for (const bool skip : {false, true}) {
     LiftedProblem problem = problem_of(random, {3, 4, 3, 2}, 40);
-    problem.skip_connections = skip;
-    const std::vector<Layer> layers = layers_of(random, problem.widths, skip);
+    problem.network.skip_connections = skip;
+    const std::vector<Layer> layers = layers_of(random, problem.network.widths, skip);
     problem.targets = network_of(problem, layers).forward(problem.inputs);
     const LiftedPoint point = lift_network(problem, layers);
     EXPECT_LE((point.output - problem.targets).norm(), 1e-12);
@@ -90,9 +90,9 @@ TEST(Maxout, DerivativesAreThoseOfFiniteDifferences) {
   Generator random(3);
   for (const bool skip : {false, true}) {
     LiftedProblem problem = problem_of(random, {2, 4, 3, 2}, 15, Loss::squared, 0.2);
-    problem.skip_connections = skip;
+    problem.network.skip_connections = skip;
     NetworkErrors errors(problem);
-    const Vector parameters = errors.pack(layers_of(random, problem.widths, skip));
+    const Vector parameters = errors.pack(layers_of(random, problem.network.widths, skip));
     Matrix jacobian;
     errors.jacobian(parameters, jacobian);
     Vector gradient(parameters.size()), values, low, high;

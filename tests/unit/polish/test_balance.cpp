@@ -17,9 +17,9 @@ LiftedProblem problem_of(Generator& random, std::vector<Index> widths, const Act
   LiftedProblem problem;
   problem.inputs = normal_matrix(random, widths.front(), 20);
   problem.targets = normal_matrix(random, widths.back(), 20);
-  problem.widths = std::move(widths);
-  problem.activation = activation;
-  problem.skip_connections = skip;
+  problem.network.widths = std::move(widths);
+  problem.network.activation = activation;
+  problem.network.skip_connections = skip;
   problem.loss = Loss::squared;
   problem.ridge = 0.1;
   return problem;
@@ -63,9 +63,9 @@ TEST(Balance, LeavesOthersAsTheyAre) {
   };
   LiftedProblem problem = problem_of(random, widths, Activation::relu, false);
   EXPECT_FALSE(is_same(problem));
-  problem.activation = Activation::clipped_relu(1);
+  problem.network.activation = Activation::clipped_relu(1);
   EXPECT_TRUE(is_same(problem));
-  problem.activation = Activation::relu;
+  problem.network.activation = Activation::relu;
   problem.weight_terms.push_back({WeightTerm::Kind::lasso, 1, 0.1, {}, {}});
   EXPECT_TRUE(is_same(problem));
   problem.weight_terms.clear();
@@ -77,7 +77,7 @@ TEST(Balance, IsWhatPolishEndsWith) {
   Generator random(3);
   for (const double tolerance : {0.0, 1e-2}) {
     const LiftedProblem problem = problem_of(random, {3, 4, 2}, Activation::relu, false);
-    std::vector<Layer> layers = random_layers(random, problem.widths, 1, 0.5);
+    std::vector<Layer> layers = random_layers(random, problem.network.widths, 1, 0.5);
     layers[0].weights *= 5;
     PolishOptions options;
     options.tolerance = tolerance;

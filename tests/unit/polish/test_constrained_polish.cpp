@@ -96,7 +96,7 @@ Setting setting(Generator& random, const std::vector<Index>& widths, const std::
                 Loss loss = Loss::squared) {
   Setting result;
   LiftedProblem& problem = result.problem;
-  problem.widths = widths;
+  problem.network.widths = widths;
   problem.loss = loss;
   problem.ridge = 0.1;
   problem.inputs = normal_matrix(random, widths.front(), 80);
@@ -188,7 +188,7 @@ TEST_P(Race, KeepsConstraintsLowersTheLossAndForgetsThreads) {
     Setting s = setting(random, {3, 6, 4, outputs}, terms, GetParam());
     std::vector<std::vector<Layer>> networks = {s.layers};
     for (int i = 0; i < 4; ++i) {
-      networks.push_back(random_layers(random, s.problem.widths));
+      networks.push_back(random_layers(random, s.problem.network.widths));
       for (std::size_t l = 0; l < 3; ++l) {
         project_onto_constraints(terms, static_cast<Index>(l) + 1, networks.back()[l].weights);
       }

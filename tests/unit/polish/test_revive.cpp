@@ -21,14 +21,14 @@ LiftedProblem problem_of(Generator& random, const std::vector<Index>& widths, In
   LiftedProblem problem;
   problem.inputs = normal_matrix(random, widths.front(), samples);
   problem.targets = random_targets(random, loss, widths.back(), samples);
-  problem.widths = widths;
+  problem.network.widths = widths;
   problem.loss = loss;
   return problem;
 }
 
 std::vector<Layer> zero_layers(const LiftedProblem& problem) {
   std::vector<Layer> layers;
-  for (const LayerShape& shape : problem.shapes()) {
+  for (const LayerShape& shape : problem.network.layers()) {
     layers.push_back({Matrix::Zero(shape.rows, shape.columns), Vector::Zero(shape.rows)});
   }
   return layers;
@@ -40,7 +40,7 @@ TEST(Slopes, AreTheChangeOfTheLossByEveryArgument) {
   for (const Loss& loss : {Loss(Loss::squared), Loss(Loss::logistic), Loss(Loss::cross_entropy)}) {
     LiftedProblem problem = problem_of(random, {3, 4, 5, 3}, 6, loss);
     problem.ridge = 0.3;
-    const std::vector<Layer> layers = random_layers(random, problem.widths);
+    const std::vector<Layer> layers = random_layers(random, problem.network.widths);
     NetworkErrors errors(problem);
     const std::vector<Matrix> slopes = errors.slopes(errors.pack(layers));
     // The argument of one sample changes alone where the problem has no other.
@@ -78,7 +78,7 @@ TEST(Revive, LowersTheLossOfANetworkWithoutWeights) {
 TEST(Revive, TakesUnitsOfDeepLayersOneAfterTheOther) {
   Generator random(2);
   LiftedProblem problem = problem_of(random, {4, 6, 5, 2}, 60, Loss::squared);
-  std::vector<Layer> layers = random_layers(random, problem.widths);
+  std::vector<Layer> layers = random_layers(random, problem.network.widths);
   layers[1].weights.col(3).setZero();
   layers[2].weights.col(1).setZero();
   const std::vector<Layer> given = layers;
@@ -93,11 +93,11 @@ TEST(Revive, TakesUnitsOfDeepLayersOneAfterTheOther) {
 TEST(Revive, LeavesUnitsWithEffectAndOtherActivationsAsTheyAre) {
   Generator random(4);
   LiftedProblem problem = problem_of(random, {4, 6, 2}, 60, Loss::squared);
-  std::vector<Layer> layers = random_layers(random, problem.widths);
+  std::vector<Layer> layers = random_layers(random, problem.network.widths);
   std::vector<Layer> kept = layers;
   EXPECT_EQ(revive_units(problem, kept, 7), 0);
   for (std::size_t l = 0; l < 2; ++l) EXPECT_EQ(kept[l].weights, layers[l].weights);
-  problem.activation = Activation::maxout;
+  problem.network.activation = Activation::maxout;
   std::vector<Layer> maxout = zero_layers(problem);
   EXPECT_EQ(revive_units(problem, maxout, 7), 0);
 }

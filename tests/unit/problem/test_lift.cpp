@@ -176,7 +176,7 @@ class CheckProblem : public ::testing::Test {
     LiftedProblem problem;
     problem.inputs = Matrix::Ones(2, 5);
     problem.targets = Matrix::Ones(3, 5);
-    problem.widths = {2, 4, 3};
+    problem.network.widths = {2, 4, 3};
     problem.ridge = 0.5;
     check(problem);
     spoil(problem);
@@ -190,12 +190,12 @@ class CheckProblem : public ::testing::Test {
 };
 
 TEST_F(CheckProblem, Shapes) {
-  EXPECT_EQ(message([](auto& p) { p.widths = {2}; }),
-            "widths: 1 given, at least 2 expected (inputs, hidden layers, outputs)");
-  EXPECT_EQ(message([](auto& p) { p.widths = {2, 3}; }), "loss: exact, which needs a hidden layer");
-  EXPECT_EQ(message([](auto& p) { p.widths[1] = 0; }), "widths: 0 is not a layer width, expected at least 1");
-  EXPECT_EQ(message([](auto& p) { p.widths[0] = 3; }), "inputs: 2 rows, expected 3");
-  EXPECT_EQ(message([](auto& p) { p.widths[2] = 2; }), "targets: 3 rows, expected 2");
+  EXPECT_EQ(message([](auto& p) { p.network.widths = {2}; }),
+            "widths: 1 given, expected at least 2 (inputs, hidden layers, outputs)");
+  EXPECT_EQ(message([](auto& p) { p.network.widths = {2, 3}; }), "loss: exact, which needs a hidden layer");
+  EXPECT_EQ(message([](auto& p) { p.network.widths[1] = 0; }), "widths[1]: 0, expected at least 1");
+  EXPECT_EQ(message([](auto& p) { p.network.widths[0] = 3; }), "inputs: 2 rows, expected 3");
+  EXPECT_EQ(message([](auto& p) { p.network.widths[2] = 2; }), "targets: 3 rows, expected 2");
   EXPECT_EQ(message([](auto& p) { p.inputs.resize(2, 0); }), "inputs: no samples");
   EXPECT_EQ(message([](auto& p) { p.targets.resize(3, 4); }), "targets: 4 samples, expected 5 as in inputs");
 }
@@ -214,7 +214,7 @@ TEST_F(CheckProblem, Values) {
 TEST_F(CheckProblem, NegativeTargetsOfReluOutput) {
   const auto spoil = [](LiftedProblem& problem) {
     problem.targets(2, 2) = -0.5;
-    problem.output = OutputActivation::relu;
+    problem.network.output = OutputActivation::relu;
   };
   EXPECT_EQ(message(spoil), "targets: -0.5 is negative, a ReLU output cannot reach it");
   EXPECT_EQ(message([&](LiftedProblem& problem) {
@@ -238,7 +238,7 @@ TEST_F(CheckProblem, Losses) {
             "sample_weights: 4 values, expected 5, one per sample");
   EXPECT_EQ(message([](auto& p) {
               p.loss = Loss::absolute;
-              p.output = OutputActivation::relu;
+              p.network.output = OutputActivation::relu;
             }),
             "loss: absolute with a ReLU output, expected exact or squared");
 }

@@ -17,7 +17,7 @@ LiftedProblem problem_of(Generator& random, Index samples, const Loss& loss) {
   LiftedProblem problem;
   problem.inputs = normal_matrix(random, 3, samples);
   problem.targets = random_targets(random, loss, 2, samples);
-  problem.widths = {3, 5, 4, 2};
+  problem.network.widths = {3, 5, 4, 2};
   problem.loss = loss;
   problem.ridge = 0.2;
   return problem;
@@ -32,7 +32,7 @@ TEST_P(Blocks, LossIsThatOfPlainEvaluation) {
     for (const bool weighted : {false, true}) {
       LiftedProblem problem = problem_of(random, GetParam(), loss);
       if (weighted) problem.sample_weights = normal_matrix(random, GetParam(), 1).cwiseAbs();
-      const std::vector<Layer> layers = random_layers(random, problem.widths);
+      const std::vector<Layer> layers = random_layers(random, problem.network.widths);
       NetworkErrors errors(problem);
       const double expected = network_loss(problem, layers);
       EXPECT_NEAR(errors.loss(errors.pack(layers)), expected, 1e-12 * expected);
@@ -44,7 +44,7 @@ TEST_P(Blocks, GradientIsTheSumOverAllSamples) {
   Generator random(8);
   for (const Loss& loss : {Loss(Loss::squared), Loss(Loss::cross_entropy)}) {
     LiftedProblem problem = problem_of(random, GetParam(), loss);
-    const std::vector<Layer> layers = random_layers(random, problem.widths);
+    const std::vector<Layer> layers = random_layers(random, problem.network.widths);
     NetworkErrors errors(problem);
     const Vector parameters = errors.pack(layers);
     Vector gradient(parameters.size());
@@ -71,7 +71,7 @@ TEST_P(Blocks, GradientIsTheSumOverAllSamples) {
 TEST_P(Blocks, ThreadsChangeNothing) {
   Generator random(9);
   const LiftedProblem problem = problem_of(random, GetParam(), Loss::squared);
-  const std::vector<Layer> layers = random_layers(random, problem.widths);
+  const std::vector<Layer> layers = random_layers(random, problem.network.widths);
   NetworkErrors one(problem);
   const Vector parameters = one.pack(layers);
   Vector first(parameters.size());

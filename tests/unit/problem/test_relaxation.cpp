@@ -127,7 +127,7 @@ TEST(LossValue, EveryKind) {
   EXPECT_EQ(loss_value(problem, output), 0);
   problem.loss = Loss::squared;
   EXPECT_DOUBLE_EQ(loss_value(problem, output), 0.5 * (1 + 16 + 25 + 49));
-  problem.output = OutputActivation::relu;
+  problem.network.output = OutputActivation::relu;
   EXPECT_DOUBLE_EQ(loss_value(problem, output), 0.5 * (1 + 16 + 49));
 }
 
@@ -181,10 +181,11 @@ TEST(ParametersAt, AreMinusThePoint) {
   for (std::size_t l = 0; l < 2; ++l) {
     EXPECT_EQ(parameters.pair[l].x, -point.active[l]);
     EXPECT_EQ(parameters.pair[l].y, -point.slack[l]);
-    EXPECT_EQ(parameters.pair[l].scale, Matrix::Ones(problem.widths[l + 1], 6));
+    EXPECT_EQ(parameters.pair[l].scale, Matrix::Ones(problem.network.widths[l + 1], 6));
     EXPECT_EQ(parameters.product[l].x, -point.layers[l + 1].weights);
     EXPECT_EQ(parameters.product[l].y, -point.active[l]);
-    EXPECT_EQ(parameters.product[l].left(), Matrix::Identity(problem.widths[l + 2], problem.widths[l + 2]));
+    EXPECT_EQ(parameters.product[l].left(),
+              Matrix::Identity(problem.network.widths[l + 2], problem.network.widths[l + 2]));
     EXPECT_EQ(parameters.product[l].right(), Matrix::Identity(6, 6));
   }
 }
@@ -195,8 +196,8 @@ TEST(ParametersAt, MoveInPlace) {
     LiftedProblem problem;
     problem.inputs = normal_matrix(random, 3, 6);
     problem.targets = normal_matrix(random, 1, 6);
-    problem.widths = {3, 4, 2, 1};
-    problem.activation = activation;
+    problem.network.widths = {3, 4, 2, 1};
+    problem.network.activation = activation;
     const LiftedPoint point = random_point(random, problem);
     const RelaxationParameters expected = parameters_at(point);
     RelaxationParameters moved = with_scales(parameters_at(zero_point(problem)), {0.5, 2, 3});
@@ -218,7 +219,7 @@ TEST(RelaxationObjective, OfManySamplesIsThatOfTheWholeBlock) {
   LiftedProblem problem;
   problem.inputs = normal_matrix(random, 2, 2100);
   problem.targets = normal_matrix(random, 1, 2100);
-  problem.widths = {2, 3, 1};
+  problem.network.widths = {2, 3, 1};
   problem.loss = Loss::squared;
   const LiftedPoint point = random_point(random, problem);
   const RelaxationParameters parameters = parameters_at(random_point(random, problem));
@@ -259,7 +260,7 @@ class CheckParameters : public ::testing::Test {
   CheckParameters() {
     problem_.inputs = Matrix::Zero(2, 5);
     problem_.targets = Matrix::Zero(1, 5);
-    problem_.widths = {2, 3, 4, 1};
+    problem_.network.widths = {2, 3, 4, 1};
   }
   std::string message(const std::function<void(RelaxationParameters&)>& spoil) const {
     RelaxationParameters parameters = parameters_at(zero_point(problem_));

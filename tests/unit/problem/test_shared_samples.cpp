@@ -26,10 +26,10 @@ struct Setting {
 LiftedProblem random_problem(unsigned seed, std::vector<Index> widths) {
   Random random(seed);
   LiftedProblem problem;
-  problem.widths = std::move(widths);
-  problem.inputs = random.normal(problem.widths.front(), kSamples);
-  problem.targets = random.normal(problem.widths.back(), problem.widths.front()) * problem.inputs.cwiseAbs() +
-                    0.1 * random.normal(problem.widths.back(), kSamples);
+  problem.network.widths = std::move(widths);
+  problem.inputs = random.normal(problem.network.inputs(), kSamples);
+  problem.targets = random.normal(problem.network.outputs(), problem.network.inputs()) * problem.inputs.cwiseAbs() +
+                    0.1 * random.normal(problem.network.outputs(), kSamples);
   problem.loss = Loss::squared;
   problem.ridge = 1;
   return problem;
@@ -39,7 +39,7 @@ std::vector<Setting> settings() {
   std::vector<Setting> all;
   all.push_back({"squared", random_problem(1, {4, 6, 1})});
   all.push_back({"deep, skip connections, two outputs", random_problem(2, {3, 5, 4, 2})});
-  all.back().problem.skip_connections = true;
+  all.back().problem.network.skip_connections = true;
   all.push_back({"weights", random_problem(3, {4, 5, 1})});
   all.back().problem.sample_weights = all.back().problem.inputs.row(0).cwiseAbs().transpose();
   all.push_back({"logistic", random_problem(4, {4, 5, 1})});
@@ -50,7 +50,7 @@ std::vector<Setting> settings() {
   all.back().problem.ridge = 0;
   all.back().problem.bias = false;
   all.push_back({"leaky ReLU, lasso", random_problem(6, {4, 5, 1})});
-  all.back().problem.activation = Activation::leaky_relu(0.1);
+  all.back().problem.network.activation = Activation::leaky_relu(0.1);
   all.back().problem.weight_terms = {{WeightTerm::Kind::lasso, 1, 3.0, {}, {}}};
   all.push_back({"wide", random_problem(8, {20, 35, 3})});
   all.push_back({"linear, huber", random_problem(7, {4, 1})});
@@ -77,7 +77,7 @@ std::vector<double> numbers_of(const LiftedProblem& problem, int threads) {
   set_strategy(options, Strategy::inexact, 5);
   options.max_iterations = 4;
   options.threads = threads;
-  if (problem.hidden_layers() == 0) set_strategy(options, Strategy::inexact, 20);
+  if (problem.network.hidden_layers() == 0) set_strategy(options, Strategy::inexact, 20);
   const SequenceResult result =
       run_sequence(problem, random_parameters(problem, 1, 9), options, [&](const SequenceRecord& record, const auto&) {
         for (const double value :

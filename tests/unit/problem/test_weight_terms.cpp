@@ -118,7 +118,7 @@ TEST(WeightTerms, ProjectionOntoSeveralKeepsAllAndIsNearest) {
 
 std::string message(const std::vector<WeightTerm>& terms) {
   try {
-    check(terms, layer_shapes({2, 3, 1}, Activation::relu, false));
+    check(terms, Architecture{{2, 3, 1}}.layers());
   } catch (const std::invalid_argument& error) {
     return error.what();
   }

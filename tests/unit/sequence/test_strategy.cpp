@@ -218,7 +218,7 @@ Nearby nearby_problem() {
   Nearby nearby;
   nearby.problem.inputs = teacher.inputs;
   nearby.problem.targets = teacher.targets;
-  nearby.problem.widths = {3, 3, 2};
+  nearby.problem.network.widths = {3, 3, 2};
   nearby.point = lift_network(nearby.problem, teacher.network.layers());
   Generator random(3);
   nearby.point.layers[1].weights += 0.02 * normal_matrix(random, 2, 3);

@@ -54,8 +54,8 @@ TEST_P(Reference, Optimum) {
   setting.problem.inputs = matrix_from(data["U"]);
   setting.problem.targets = matrix_from(data["Y"]);
   const Matrix active = matrix_from(data["H0"]);
-  setting.problem.widths = {setting.problem.inputs.rows(), active.rows(), setting.problem.targets.rows()};
-  setting.problem.output = OutputActivation::relu;
+  setting.problem.network.widths = {setting.problem.inputs.rows(), active.rows(), setting.problem.targets.rows()};
+  setting.problem.network.output = OutputActivation::relu;
   setting.parameters.pair = {{-active, -matrix_from(data["S0"]), Matrix::Ones(active.rows(), active.cols())}};
   setting.parameters.product = {{-matrix_from(data["W20"]), -active, 1, 1, {}, {}}};
   setting.weights = {data["lambda_pair"], data["lambda_product"]};

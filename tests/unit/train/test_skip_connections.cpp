@@ -51,7 +51,7 @@ TEST(SkipConnections, ShapesAreChecked) {
   EXPECT_THROW(Network(layers, OutputActivation::linear), std::invalid_argument);
   EXPECT_THROW(Network(random_layers(random, kWidths), OutputActivation::linear, Activation::relu, true),
                std::invalid_argument);
-  EXPECT_EQ(Network(kWidths, OutputActivation::linear, Activation::relu, true).layers()[2].weights.cols(), 8);
+  EXPECT_EQ(Network(Architecture{kWidths, {}, Activation::relu, true}).layers()[2].weights.cols(), 8);
 }
 
 TEST(SkipConnections, FoldedModelIsTheSameFunction) {
@@ -194,7 +194,7 @@ TEST(SkipConnections, BrokenMonotonyOfASkippedInputIsFound) {
 
 TEST(SkipConnections, RefusedWhereTheyDoNotApply) {
   Generator random(11);
-  const Dataset data = dataset(random, Network({2, 2, 1}, OutputActivation::linear), 10, 1);
+  const Dataset data = dataset(random, Network(Architecture{{2, 2, 1}}), 10, 1);
   TrainOptions options{};
   options.skip_connections = true;
   EXPECT_THROW(train(data, options), std::invalid_argument);

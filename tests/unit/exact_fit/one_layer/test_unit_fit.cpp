@@ -203,8 +203,8 @@ TEST(UnitModel, NormalizingUnitsKeepsOutputs) {
 struct Exact {
   explicit Exact(unsigned long long seed)
       : data(teacher_problem({5, 5, 2}, OutputActivation::linear, 80, seed)),
-        problem(data.inputs, data.targets, data.output) {
-    const Teacher teacher = make_teacher(data.widths, data.output, 80, seed);
+        problem(data.inputs, data.targets, data.network.output) {
+    const Teacher teacher = make_teacher(data.network.widths, data.network.output, 80, seed);
     const std::vector<Layer>& layers = teacher.network.layers();
     model.hidden.resize(5, 6);
     model.hidden << layers[0].weights, layers[0].bias;

@@ -101,12 +101,12 @@ struct Setting {
 
   Setting(Generator& random, const Case& test) {
     const Index inputs = test.widths.front();
-    problem.widths = test.widths;
-    problem.output = test.output;
+    problem.network.widths = test.widths;
+    problem.network.output = test.output;
     problem.loss = test.loss;
     problem.ridge = test.ridge;
     problem.bias = test.bias;
-    problem.skip_connections = test.skip_connections;
+    problem.network.skip_connections = test.skip_connections;
     problem.weight_terms = test.weight_terms;
     problem.inputs = test.input_rank == 0 ? normal_matrix(random, inputs, test.samples)
                                           : Matrix(normal_matrix(random, inputs, test.input_rank) *
@@ -244,7 +244,7 @@ void expect_consistent(const Setting& setting, const Unknowns& x, const Copies& 
     EXPECT_LE((block.leftCols(samples) - image.block_left[i]).norm(), tolerance * block.norm());
     EXPECT_LE((block.rightCols(block.cols() - samples) - image.block_right[i]).norm(), tolerance * block.norm());
   }
-  if (setting.problem.output == OutputActivation::linear && setting.problem.loss == Loss::exact) {
+  if (setting.problem.network.output == OutputActivation::linear && setting.problem.loss == Loss::exact) {
     EXPECT_EQ(x.output, setting.problem.targets);
   }
 }
