@@ -32,7 +32,8 @@ function(relufit_add_library target architecture)
   # Includes itself, once for every kind of processor.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/subproblem/proximal/pair_prox.cpp PROPERTIES
     SKIP_UNITY_BUILD_INCLUSION ON)
-  target_link_options(${target} PRIVATE -Wl,-Bsymbolic-functions
+  # As needed: a release build takes nothing from Highway but its headers (pair_prox.cpp).
+  target_link_options(${target} PRIVATE -Wl,--as-needed -Wl,-Bsymbolic-functions
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
   set_target_properties(${target} PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)

@@ -69,7 +69,7 @@ own = relufit.train(data[:, :-1], data[:, -1], [4], ridge=0.03, input_names=mode
 assert np.array_equal(own.predict(data[:, :-1]), model.predict(data[:, :-1])), "program and package train differently"
 folder = os.path.dirname(relufit.__file__)
 loaded = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
-for name in ("librelufit", "libfmt", "libhwy", "liblbfgs"):
+for name in ("librelufit", "libfmt", "liblbfgs"):
     files = [path for path in loaded if os.path.basename(path).startswith(name)]
     assert files and all(path.startswith(os.path.dirname(folder)) for path in files), (name, files)
 v3 = all(f" {flag} " in open("/proc/cpuinfo").read().replace("\n", " ") for flag in ("avx2", "fma", "bmi2"))

@@ -37,6 +37,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <iterator>
+#include <string_view>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "subproblem/proximal/pair_prox.cpp"
@@ -380,17 +382,58 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace relufit {
 
-HWY_EXPORT(ProxReluPairs);
-HWY_EXPORT(ReflectReluPairs);
+namespace {
+
+// Best first; the last is for what the library as a whole is compiled for.
+constexpr PairKernel kKernels[] = {
+#if HWY_ARCH_X86 && (HWY_TARGETS & HWY_AVX3)
+    {"AVX-512", true, N_AVX3::ProxReluPairs, N_AVX3::ReflectReluPairs},
+#endif
+#if HWY_ARCH_X86 && (HWY_TARGETS & HWY_AVX2)
+    {"AVX2", true, N_AVX2::ProxReluPairs, N_AVX2::ReflectReluPairs},
+#endif
+#if HWY_ARCH_X86 && (HWY_TARGETS & HWY_SSE4)
+    {"SSE4", false, N_SSE4::ProxReluPairs, N_SSE4::ReflectReluPairs},
+#endif
+    {"baseline", HWY_ARCH_X86 == 0 || HWY_STATIC_TARGET <= HWY_AVX2, HWY_STATIC_DISPATCH(ProxReluPairs),
+     HWY_STATIC_DISPATCH(ReflectReluPairs)},
+};
+
+// By the compiler's look at the processor. Highway's own would have its shared library loaded, which measures the
+// resolution of clocks whenever a program begins: 3 ms of each.
+bool runs_here([[maybe_unused]] std::string_view instruction_set) {
+#if HWY_ARCH_X86
+  const auto has_avx2 = [] {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
+  };
+  if (instruction_set == "AVX-512") {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+  }
+  if (instruction_set == "AVX2") return has_avx2();
+  if (instruction_set == "SSE4") return __builtin_cpu_supports("sse4.2");
+#endif
+  return true;
+}
+
+}  // namespace
+
+std::span<const PairKernel> pair_kernels() {
+  static const auto best = std::find_if(std::begin(kKernels), std::end(kKernels),
+                                        [](const PairKernel& kernel) { return runs_here(kernel.instruction_set); });
+  return {best, std::end(kKernels)};
+}
 
 void prox_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
                      const double* w, double* h_out, double* s_out) {
-  HWY_DYNAMIC_DISPATCH(ProxReluPairs)(count, step, h_in, s_in, x, y, w, h_out, s_out);
+  pair_kernels().front().minimize(count, step, h_in, s_in, x, y, w, h_out, s_out);
 }
 
 void reflect_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x,
                         const double* y, const double* w, double* h_out, double* s_out) {
-  HWY_DYNAMIC_DISPATCH(ReflectReluPairs)(count, step, h_in, s_in, x, y, w, h_out, s_out);
+  pair_kernels().front().reflect(count, step, h_in, s_in, x, y, w, h_out, s_out);
 }
 
 void project_relu_pairs(Index count, const double* h_in, const double* s_in, double* h_out, double* s_out) {

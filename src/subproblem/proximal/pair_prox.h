@@ -10,6 +10,9 @@
 /// the Euclidean norm of an affine map: no semidefinite cone. |v| >= 1 there, so it is smooth.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "relufit/matrix.h"
 
 namespace relufit {
@@ -22,6 +25,19 @@ void prox_relu_pairs(Index count, double step, const double* h_in, const double*
 /// Likewise 2 (h, s) - (h_in, s_in) with these minimizers.
 void reflect_relu_pairs(Index count, double step, const double* h_in, const double* s_in, const double* x,
                         const double* y, const double* w, double* h_out, double* s_out);
+
+/// These two maps, compiled for one instruction set.
+struct PairKernel {
+  using Map = void(Index count, double step, const double* h_in, const double* s_in, const double* x, const double* y,
+                   const double* w, double* h_out, double* s_out);
+  std::string_view instruction_set;
+  bool fuses;  ///< whether products are added without a rounding between: those that do have the same bits
+  Map* minimize;
+  Map* reflect;
+};
+
+/// Those that this processor runs, the one in use first.
+std::span<const PairKernel> pair_kernels();
 
 /// Projects each of `count` pairs onto {h s = 0, h >= 0, s >= 0}: the larger of the two positive parts stays. (h_in,
 /// h_out) and (s_in, s_out) may be the same arrays.

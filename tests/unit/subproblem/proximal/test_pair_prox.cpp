@@ -1,7 +1,6 @@
 // The proximal map of a ReLU pair against references that use the literal 2 x 2 block, in extended precision.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <Eigen/LU>
 #include <Eigen/SVD>
@@ -298,41 +297,32 @@ struct Batch {
   }
 };
 
-/// Whether products are added without a rounding between, as from AVX2 on.
-bool fuses(std::int64_t target) { return HWY_ARCH_X86 == 0 || target <= HWY_AVX2; }
-
 // An entry's bits are its own, whatever its neighbours, its place, and the width of the vectors: on each of the
 // instruction sets that this processor has and the library is compiled for.
 TEST(ProxPair, EveryEntryHasItsOwnBits) {
-  std::vector<std::vector<double>> first;
-  for (std::int64_t targets = hwy::SupportedTargets() & ~std::int64_t{HWY_EMU128 | HWY_SCALAR}; targets != 0;
-       targets &= targets - 1) {
-    // With all older ones: the library chooses the best of those that it is compiled for, as on such a processor.
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().DeInit();
+  std::vector<std::vector<double>> fused;
+  for (const PairKernel& kernel : pair_kernels()) {
     Generator random(9);
     std::size_t run = 0;
     for (const std::size_t count : {1U, 2U, 3U, 4U, 5U, 8U, 9U, 31U, 1000U}) {
       const Batch in(random, count);
       const double step = log_uniform(random, -3, 3);
       std::vector<double> h(count), s(count);
-      prox_relu_pairs(static_cast<Index>(count), step, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(),
+      kernel.minimize(static_cast<Index>(count), step, in.h.data(), in.s.data(), in.x.data(), in.y.data(), in.w.data(),
                       h.data(), s.data());
       for (std::size_t i = 0; i < count; ++i) {
-        const Pair alone = prox({step, in.h[i], in.s[i], in.x[i], in.y[i], in.w[i]});
-        EXPECT_EQ(h[i], alone.h);
-        EXPECT_EQ(s[i], alone.s);
+        double alone[2];
+        kernel.minimize(1, step, &in.h[i], &in.s[i], &in.x[i], &in.y[i], &in.w[i], &alone[0], &alone[1]);
+        EXPECT_EQ(h[i], alone[0]);
+        EXPECT_EQ(s[i], alone[1]);
       }
+      if (!kernel.fuses) continue;
       h.insert(h.end(), s.begin(), s.end());
-      if (first.size() == run) first.push_back(h);
-      if (fuses(targets & -targets)) {
-        EXPECT_EQ(h, first[run]) << hwy::TargetName(targets & -targets);
-      }
+      if (fused.size() == run) fused.push_back(h);
+      EXPECT_EQ(h, fused[run]) << kernel.instruction_set;
       ++run;
     }
   }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().DeInit();
 }
 
 TEST(ProxPair, ReflectionIsTwiceTheMinimizerLessTheInput) {
