@@ -34,13 +34,17 @@ double nuclear_norm(double a, double b, double c, double d);
 /// Parameters of the complementarities of one layer, element-wise: (pieces n_l) x N each, as LiftedPoint::active.
 struct PairParameters {
   Matrix x, y;
-  Matrix scale;  ///< w = V1 = V2 > 0 per entry
+  Matrix scale;  ///< w = V1 = V2 > 0: of every entry, or 1 x 1, of all
+
+  double scale_at(Index row, Index column) const { return scale.size() == 1 ? scale(0) : scale(row, column); }
 };
 
 /// Parameters of one product equality.
 struct ProductParameters {
-  Matrix x;                ///< n_l x n_{l-1}
-  Matrix y;                ///< n_{l-1} x N, like the units' values
+  Matrix x;  ///< n_l x n_{l-1}
+  /// n_{l-1} x N, like the units' values. Empty: the X of the layer's pairs, since the values of ReLUs are their active
+  /// parts (RelaxationParameters::values).
+  Matrix y;
   double left_scale = 1;   ///< V1 = left_scale * I, > 0
   double right_scale = 1;  ///< V2 = right_scale * I, > 0
   /// General V1 (n_l x n_l) and V2 (N x N), invertible; both or none. Where given they replace the scalar scales, and
@@ -48,17 +52,20 @@ struct ProductParameters {
   Matrix left_matrix, right_matrix;
 
   bool has_matrices() const { return left_matrix.size() > 0; }
-  Matrix left() const;   ///< V1 as a matrix
-  Matrix right() const;  ///< V2 as a matrix
+  Matrix left() const;                ///< V1 as a matrix
+  Matrix right(Index samples) const;  ///< V2 as a matrix
 };
 
 struct RelaxationParameters {
   std::vector<PairParameters> pair;        ///< layers 1..D
   std::vector<ProductParameters> product;  ///< layers 2..L
+
+  /// Y of product `l`, counted from 0.
+  const Matrix& values(std::size_t l) const { return product[l].y.size() > 0 ? product[l].y : pair[l].x; }
 };
 
 /// X = -A, Y = -B at the point, unit scales: at a feasible point the relaxation is then exact (method of the source).
-RelaxationParameters parameters_at(const LiftedPoint& point);
+RelaxationParameters parameters_at(LiftedPoint point);
 
 /// Likewise into parameters of the same shapes, whose scales stay.
 void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters);

@@ -163,6 +163,16 @@ nb::object matrix_or_none(const Matrix& matrix, nb::handle owner) {
   return matrix.size() > 0 ? nb::cast(view(matrix, owner)) : nb::none();
 }
 
+/// With an entry for what the library does not write out.
+RelaxationParameters written_out(RelaxationParameters parameters) {
+  for (std::size_t l = 0; l < parameters.pair.size(); ++l) {
+    PairParameters& pair = parameters.pair[l];
+    pair.scale = Matrix::Constant(pair.x.rows(), pair.x.cols(), pair.scale_at(0, 0));
+    parameters.product[l].y = parameters.values(l);
+  }
+  return parameters;
+}
+
 void bind_parameters(nb::module_& module) {
   nb::class_<PairParameters>(module, "PairParameters",
                              "x, y, scale of one hidden layer, (samples, n_l) each; scale > 0.")
@@ -201,11 +211,13 @@ void bind_parameters(nb::module_& module) {
       .def(nb::init<std::vector<PairParameters>, std::vector<ProductParameters>>(), "pair"_a, "product"_a)
       .def_ro("pair", &RelaxationParameters::pair, "Of the hidden layers.")
       .def_ro("product", &RelaxationParameters::product, "Of the layers from the second on.");
-  module.def("parameters_at", &parameters_at, "point"_a, "X = -A, Y = -B at a point, unit scales.");
+  module.def(
+      "parameters_at", [](const LiftedPoint& point) { return written_out(parameters_at(point)); }, "point"_a,
+      "X = -A, Y = -B at a point, unit scales.");
   module.def(
       "random_parameters",
       [](const LiftedProblem& problem, double scale, unsigned long long seed) {
-        return random_parameters(problem, scale, seed);
+        return written_out(random_parameters(problem, scale, seed));
       },
       "problem"_a, "scale"_a = 0.05, "seed"_a = 0, "Those of a random guess with standard deviation `scale`.");
 }

@@ -279,10 +279,12 @@ class Builder {
 
   /// Complementarities of layer l + 1: [w^2 (h y + x s + x y), w (h + x); w (s + y), 1].
   void add_pairs(std::size_t l) {
-    const auto& [x, y, scale] = parameters_.pair[l];
+    const PairParameters& pair = parameters_.pair[l];
+    const Matrix& x = pair.x;
+    const Matrix& y = pair.y;
     for (Index j = 0; j < x.cols(); ++j) {
       for (Index i = 0; i < x.rows(); ++i) {
-        const double w = scale(i, j);
+        const double w = pair.scale_at(i, j);
         Expressions block(2, 2);
         block(0, 0).add(active_[l](i, j), w * w * y(i, j));
         block(0, 0).add(slack_[l](i, j), w * w * x(i, j));
@@ -303,21 +305,22 @@ class Builder {
     const ProductParameters& product = parameters_.product[l];
     const Index rows = product.x.rows();
     const Index inner = product.x.cols();
-    const Index samples = product.y.cols();
+    const Matrix& y = parameters_.values(l);
+    const Index samples = y.cols();
     Expressions upper = l + 1 < active_.size() ? active_[l + 1] : output_;
     if (l + 1 < active_.size()) upper.add(slack_[l + 1], -1.0);
     upper.add_to_columns(biases_[l + 1], -1.0);
-    upper.add(layer_weights_[l + 1] * product.y, 1.0);
+    upper.add(layer_weights_[l + 1] * y, 1.0);
     upper.add(product.x * active_[l], 1.0);
-    upper.add(Expressions(product.x * product.y), 1.0);
+    upper.add(Expressions(product.x * y), 1.0);
     Expressions right = layer_weights_[l + 1];
     right.add(Expressions(product.x), 1.0);
     Expressions lower = active_[l];
-    lower.add(Expressions(product.y), 1.0);
+    lower.add(Expressions(y), 1.0);
 
-    upper = product.left() * upper * product.right();
+    upper = product.left() * upper * product.right(samples);
     right = product.left() * right;
-    lower = lower * product.right();
+    lower = lower * product.right(samples);
     Expressions block(rows + inner, samples + inner);
     const auto place = [&](const Expressions& part, Index row, Index col) {
       for (Index j = 0; j < part.cols(); ++j) {

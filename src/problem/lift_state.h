@@ -10,7 +10,13 @@ namespace relufit {
 inline void visit_state(StateVisitor& visitor, PairParameters& pair) {
   visitor.samples(pair.x);
   visitor.samples(pair.y);
-  visitor.samples(pair.scale);
+  bool of_all = pair.scale.size() == 1;
+  visitor(of_all);
+  if (of_all) {
+    visitor(pair.scale);
+  } else {
+    visitor.samples(pair.scale);
+  }
 }
 
 /// V2, where it is given, is N x N: its columns are samples.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "base/random.h"
 #include "linear_algebra/decompositions.h"
@@ -64,15 +65,20 @@ Matrix ProductParameters::left() const {
   return has_matrices() ? left_matrix : Matrix(left_scale * Matrix::Identity(x.rows(), x.rows()));
 }
 
-Matrix ProductParameters::right() const {
-  return has_matrices() ? right_matrix : Matrix(right_scale * Matrix::Identity(y.cols(), y.cols()));
+Matrix ProductParameters::right(Index samples) const {
+  return has_matrices() ? right_matrix : Matrix(right_scale * Matrix::Identity(samples, samples));
 }
 
-RelaxationParameters parameters_at(const LiftedPoint& point) {
-  RelaxationParameters parameters{std::vector<PairParameters>(point.active.size()),
-                                  std::vector<ProductParameters>(point.active.size())};
-  move_parameters(point, parameters);
-  for (PairParameters& pair : parameters.pair) pair.scale.setOnes(pair.x.rows(), pair.x.cols());
+RelaxationParameters parameters_at(LiftedPoint point) {
+  RelaxationParameters parameters;
+  for (std::size_t l = 0; l < point.active.size(); ++l) {
+    ProductParameters product;
+    product.x = -point.unit_weights(l + 1);
+    if (point.activation != Activation::relu) product.y = -point.values(l);
+    parameters.product.push_back(std::move(product));
+    for (Matrix* part : {&point.active[l], &point.slack[l]}) *part = -*part;  // where it lies
+    parameters.pair.push_back({std::move(point.active[l]), std::move(point.slack[l]), Matrix::Ones(1, 1)});
+  }
   return parameters;
 }
 
@@ -81,7 +87,11 @@ void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters)
     parameters.pair[l].x = -point.active[l];
     parameters.pair[l].y = -point.slack[l];
     parameters.product[l].x = -point.unit_weights(l + 1);
-    parameters.product[l].y = point.activation == Activation::relu ? -point.active[l] : -point.values(l);
+    if (point.activation == Activation::relu) {
+      parameters.product[l].y.resize(0, 0);
+    } else {
+      parameters.product[l].y = -point.values(l);
+    }
   }
 }
 
@@ -100,10 +110,12 @@ void check(const RelaxationParameters& parameters, const LiftedProblem& problem)
     const std::string name = fmt::format("product[{}]", l);
     require_shape(pair.x, pairs, problem.samples(), pair_name + ".x");
     require_shape(pair.y, pairs, problem.samples(), pair_name + ".y");
-    require_shape(pair.scale, pairs, problem.samples(), pair_name + ".scale");
+    if (pair.scale.size() != 1) require_shape(pair.scale, pairs, problem.samples(), pair_name + ".scale");
     require_positive(pair.scale.minCoeff(), pair_name + ".scale");
     require_shape(product.x, rows, inner, name + ".x");
-    require_shape(product.y, inner, problem.samples(), name + ".y");
+    if (product.y.size() > 0 || problem.network.activation != Activation::relu) {
+      require_shape(product.y, inner, problem.samples(), name + ".y");
+    }
     require_positive(product.left_scale, name + ".left_scale");
     require_positive(product.right_scale, name + ".right_scale");
     require(product.has_matrices() == (product.right_matrix.size() > 0),
@@ -143,20 +155,20 @@ Matrix left_block(const BilinearTerms& terms, const ProductParameters& parameter
 /// ||M||_* of a product's rank block. Scalar scales are not made into matrices (V2 would be N x N), and M not put
 /// together: its singular values are those of a triangular factor of M', to which rows can be added.
 double product_norm(const Chunks& chunks, const LiftedPoint& point, const BilinearEquality& equality,
-                    const ProductParameters& product) {
+                    const ProductParameters& product, const Matrix& y) {
   const Index inner = product.x.cols();
   const Matrix identity = Matrix::Identity(inner, inner);
   if (product.has_matrices()) {
     const BilinearTerms terms = bilinear_terms(point, equality);
     return nuclear_norm(
-        rank_block(terms.a, terms.b, terms.c, identity, product.x, product.y, product.left(), product.right()));
+        rank_block(terms.a, terms.b, terms.c, identity, product.x, y, product.left(), product.right(y.cols())));
   }
   Matrix right(product.x.rows() + inner, inner);
   right << product.left_scale * (point.unit_weights(static_cast<std::size_t>(equality.layer - 1)) + product.x),
       identity;
   const Matrix left = triangle_over(chunks, right.rows(), [&](Range samples) {
     const BilinearTerms terms = bilinear_terms(samples_of(point, samples.begin, samples.size), equality);
-    return Matrix(left_block(terms, product, product.y.middleCols(samples.begin, samples.size)).transpose());
+    return Matrix(left_block(terms, product, y.middleCols(samples.begin, samples.size)).transpose());
   });
   Matrix tall(left.rows() + inner, right.rows());
   tall << left, right.transpose();
@@ -166,13 +178,14 @@ double product_norm(const Chunks& chunks, const LiftedPoint& point, const Biline
 /// Sum of ||M||_* - 1 over the pairs of a layer.
 double pair_norms(const Matrix& active, const Matrix& slack, const PairParameters& parameters, Range samples) {
   double sum = 0;
-  const Index begin = samples.begin * active.rows();
-  for (Index i = begin; i < begin + samples.size * active.rows(); ++i) {
-    const double x = parameters.x(i);
-    const double y = parameters.y(i);
-    const double w = parameters.scale(i);
-    const double r = active(i) * y + x * slack(i) + x * y;
-    sum += nuclear_norm(w * w * r, w * (active(i) + x), w * (slack(i) + y), 1.0) - 1.0;
+  for (Index j = samples.begin; j < samples.begin + samples.size; ++j) {
+    for (Index i = 0; i < active.rows(); ++i) {
+      const double x = parameters.x(i, j);
+      const double y = parameters.y(i, j);
+      const double w = parameters.scale_at(i, j);
+      const double r = active(i, j) * y + x * slack(i, j) + x * y;
+      sum += nuclear_norm(w * w * r, w * (active(i, j) + x), w * (slack(i, j) + y), 1.0) - 1.0;
+    }
   }
   return sum;
 }
@@ -194,9 +207,10 @@ double relaxation_objective(const LiftedProblem& problem, const RelaxationParame
                      return pair_norms(point.active[l], point.slack[l], parameters.pair[l], samples);
                    });
     } else {
-      const auto& product = parameters.product[static_cast<std::size_t>(equality.layer - 2)];
+      const auto l = static_cast<std::size_t>(equality.layer - 2);
+      const ProductParameters& product = parameters.product[l];
       const double constant = static_cast<double>(product.x.cols());  // ||P||_*
-      objective += weights.product * (product_norm(chunks, point, equality, product) - constant);
+      objective += weights.product * (product_norm(chunks, point, equality, product, parameters.values(l)) - constant);
     }
   }
   return objective;
@@ -247,14 +261,16 @@ RelaxationParameters random_parameters(const LiftedProblem& problem, double scal
     const Index units = problem.network.widths[l + 1];
     const Index outer = guess.layers[l + 1].weights.rows();
     guess.layers[l + 1].weights.leftCols(units) = scale * random.normal(outer, units);
-    guess.active[l] = scale * random_columns(random, rows, problem);
-    guess.slack[l] = scale * random_columns(random, rows, problem);
+    for (Matrix* part : {&guess.active[l], &guess.slack[l]}) {
+      *part = random_columns(random, rows, problem);
+      *part *= scale;
+    }
   }
-  return parameters_at(guess);
+  return parameters_at(std::move(guess));
 }
 
 RelaxationParameters with_scales(RelaxationParameters parameters, const RelaxationScales& scales) {
-  for (PairParameters& pair : parameters.pair) pair.scale.setConstant(scales.pair);
+  for (PairParameters& pair : parameters.pair) pair.scale.setConstant(1, 1, scales.pair);
   for (ProductParameters& product : parameters.product) {
     product.left_scale = scales.left;
     product.right_scale = scales.right;

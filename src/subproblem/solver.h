@@ -92,11 +92,6 @@ class SubproblemSolver::Impl {
 
   bool has_general_scales() const;
 
-  /// Null where there are none yet.
-  const ProductParameters* product_parameters(std::size_t i) const {
-    return parameters_ == nullptr ? nullptr : &parameters_->product[i];
-  }
-
   std::size_t term_layer(std::size_t term) const {
     return static_cast<std::size_t>(problem_.weight_terms[term].layer) - 1;
   }

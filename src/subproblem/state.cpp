@@ -128,7 +128,7 @@ void SubproblemSolver::Impl::set_blocks(const Block& block, bool keep_multiplier
     auto state = state_.block_left[i].middleCols(block.begin, block.size);
     subtract_reflected(i, state, images_[static_cast<std::size_t>(block.worker)]->block_left[i].leftCols(block.size),
                        keep_multipliers);
-    add_left_block(part, i, product_parameters(i), block, state);
+    add_left_block(part, i, parameters_, block, state);
   }
 }
 
@@ -136,10 +136,10 @@ void SubproblemSolver::Impl::set_right_blocks(bool keep_multipliers) {
   const bool general = has_general_scales();
   for (std::size_t i = 0; i < state_.hidden_layers(); ++i) {
     subtract_reflected(i, state_.block_right[i], images_.front()->block_right[i], keep_multipliers);
-    add_right_block(point_, i, product_parameters(i), state_.block_right[i]);
+    add_right_block(point_, i, parameters_, state_.block_right[i]);
     if (!general) continue;
     subtract_reflected(i, state_.block_left[i], reflected_.block_left[i], keep_multipliers);
-    add_general_left_block(point_, i, parameters_->product[i], state_.block_left[i]);
+    add_general_left_block(point_, i, *parameters_, state_.block_left[i]);
   }
   if (general) update_thresholds();
 }

@@ -91,9 +91,10 @@ inline RelaxationParameters random_parameters(Generator& random, const LiftedPro
     pair.y = normal_matrix(random, pair.y.rows(), pair.y.cols(), size);
     pair.scale = uniform_matrix(random, pair.x.rows(), pair.x.cols(), 0.5, 2.0);
   }
-  for (ProductParameters& product : parameters.product) {
+  for (std::size_t l = 0; l < parameters.product.size(); ++l) {
+    ProductParameters& product = parameters.product[l];
     product.x = normal_matrix(random, product.x.rows(), product.x.cols(), size);
-    product.y = normal_matrix(random, product.y.rows(), product.y.cols(), size);
+    product.y = normal_matrix(random, problem.network.widths[l + 1], problem.samples(), size);
     product.left_scale = uniform(random, 0.5, 2.0);
     product.right_scale = uniform(random, 0.5, 2.0);
   }

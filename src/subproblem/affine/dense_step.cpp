@@ -147,9 +147,10 @@ class DenseAffineStep final : public AffineStep {
       const Matrix output = u.output.size() > 0 ? u.output : problem_.targets;
       const Matrix affine = last ? output : Matrix(u.active[i + 1] - u.slack[i + 1]);
       const Index inner = u.active[i].rows();
-      const Matrix block = rank_block(u.layers[i + 1].weights, i == 0 ? u.active[0] : u.active_in[i],
-                                      affine.colwise() - u.layers[i + 1].bias, Matrix::Identity(inner, inner),
-                                      parameters.x, parameters.y, parameters.left(), parameters.right());
+      const Matrix block =
+          rank_block(u.layers[i + 1].weights, i == 0 ? u.active[0] : u.active_in[i],
+                     affine.colwise() - u.layers[i + 1].bias, Matrix::Identity(inner, inner), parameters.x,
+                     parameters_->values(i), parameters.left(), parameters.right(problem_.samples()));
       image_.block_left[i] = block.leftCols(problem_.samples());
       image_.block_right[i] = block.rightCols(inner);
       if (!last) continue;

@@ -101,10 +101,11 @@ ProductStep::Sums ProductStep::sums_at(double* data) const {
   return {take(k_, features()), take(m_, features()), take(k_, rank_), take(k_, rank_), take(m_, rank_)};
 }
 
-void ProductStep::set(const ProductParameters& parameters, const Penalties& penalties) {
-  parameters_ = &parameters;
+void ProductStep::set(const RelaxationParameters& parameters, const Penalties& penalties) {
+  parameters_ = &parameters.product[index_];
+  y_ = &parameters.values(index_);
   set_weights(penalties);
-  const Matrix& x = parameters.x;
+  const Matrix& x = parameters_->x;
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(product(x, x.transpose()));
   v_ = eigen.eigenvectors();
   const Vector sigma = eigen.eigenvalues().cwiseMax(0.0);
@@ -121,7 +122,7 @@ void ProductStep::set(const ProductParameters& parameters, const Penalties& pena
 // X Y, and what Y contributes to Y Y~' and Y Q, which take the places of full's.
 void ProductStep::accumulate_parameters(const Block& block) {
   const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
-  const auto y = columns(parameters_->y);
+  const auto y = columns(*y_);
   set_product(columns(xy_), parameters_->x, y);
   Sums sums = sums_at(sums_by_chunk_.data(block.chunk));
   add_product(sums.full_y.leftCols(k_), y, y.transpose());
@@ -138,7 +139,7 @@ void ProductStep::accumulate(const Copies& target, const Block& block) {
   auto r = my.outer.leftCols(block.size);
   set_full(target, block, 1, full);
   set_r(target, block, r);
-  const auto y = columns(parameters_->y);
+  const auto y = columns(*y_);
   add_product(sums.full_y.leftCols(k_), full, y.transpose());
   sums.full_y.col(k_) -= full.rowwise().sum();
   add_product(sums.r_y.leftCols(k_), r, y.transpose());
@@ -246,7 +247,7 @@ void ProductStep::set_full(const Copies& target, Range block, double factor, Col
   const double v2 = parameters_->right_scale;
   const double below = factor * product_ * v2;
   const auto left = columns(target.block_left[index_]).bottomRows(k_);
-  const auto y = columns(parameters_->y);
+  const auto y = columns(*y_);
   if (coupled()) {
     full = (factor * h_penalty_) * columns(target.active[index_]) +
            (factor * slack_penalty_) * columns(target.slack[index_]) + below * (left - v2 * y);
@@ -359,7 +360,7 @@ void ProductStep::recover(const Copies& target, const Block& block, Copies& imag
   set_r(target, block, rest);
 
   const Matrix& x = parameters_->x;
-  const auto y = columns(parameters_->y);
+  const auto y = columns(*y_);
   rest = -rest;
   add_product(rest, f_.leftCols(k_), y);
   rest.colwise() -= f_.col(k_);

@@ -19,7 +19,8 @@ class ProductStep {
               const Chunks& chunks, Index workers);
   ProductStep(ProductStep&&) = default;  // not copied: sums_ lies in total_
 
-  void set(const ProductParameters& parameters, const Penalties& penalties);
+  /// Keeps references to the parameters.
+  void set(const RelaxationParameters& parameters, const Penalties& penalties);
   void accumulate_parameters(const Block& block);
   void factorize();
   void clear(Index chunk) { sums_by_chunk_.clear(chunk); }
@@ -66,6 +67,7 @@ class ProductStep {
   Index skipped_;         // q, the dimensions of the inputs that skip to this layer
   bool last_;
   const ProductParameters* parameters_ = nullptr;
+  const Matrix* y_ = nullptr;
 
   double product_ = 0, c_ = 0, h_penalty_ = 0, slack_penalty_ = 0, beta_ = 0, d_ = 0;
   double mu_ = 0, kappa_ = 0, shrinkage_ = 0;

@@ -32,7 +32,7 @@ class StructuredAffineStep final : public AffineStep {
 
   void set(const RelaxationParameters& parameters, const Penalties& penalties) override {
     if (first_) first_->prepare(penalties.pair * units_.argument_penalty(), penalties);
-    for (std::size_t i = 0; i < products_.size(); ++i) products_[i].set(parameters.product[i], penalties);
+    for (ProductStep& product : products_) product.set(parameters, penalties);
   }
 
   void accumulate_parameters(const Block& block) override {

@@ -23,6 +23,17 @@ void ProximalStep::prepare(const RelaxationParameters* parameters, const Relaxat
   parameters_ = parameters;
   weights_ = weights;
   penalties_ = penalties;
+  if (parameters == nullptr) return;
+  uniform_scales_.resize(parameters->pair.size());
+  for (std::size_t i = 0; i < uniform_scales_.size(); ++i) {
+    const PairParameters& pair = parameters->pair[i];
+    uniform_scales_[i].setConstant(Chunks::block * pair.x.rows(), pair.scale(0));
+  }
+}
+
+const double* ProximalStep::scales(std::size_t i, Index offset) const {
+  const Matrix& scale = parameters_->pair[i].scale;
+  return scale.size() == 1 ? uniform_scales_[i].data() : scale.data() + offset;
 }
 
 void ProximalStep::clear(Index chunk) {
@@ -87,7 +98,8 @@ void ProximalStep::reflect_shared_pairs(const Copies& state, std::size_t i, Rang
   const Index rows = state.active[i].rows();
   const auto at = [&](auto& part) { return part.data() + block.begin * rows; };
   reflect_relu_pairs(block.size * rows, weights_.pair / penalties_.pair, at(state.active[i]), at(state.slack[i]),
-                     at(pair.x), at(pair.y), at(pair.scale), at(reflected.active[i]), at(reflected.slack[i]));
+                     at(pair.x), at(pair.y), scales(i, block.begin * rows), at(reflected.active[i]),
+                     at(reflected.slack[i]));
 }
 
 void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block, Copies& reflected) const {
@@ -109,7 +121,7 @@ void ProximalStep::reflect_pairs(const Copies& state, std::size_t i, Range block
   } else {
     const double penalty = penalties_.pair * (shared ? 1 : 2);
     prox_relu_pairs(h.size(), weights_.pair / penalty, h.data(), s.data(), pair.x.data() + offset,
-                    pair.y.data() + offset, pair.scale.data() + offset, h.data(), s.data());
+                    pair.y.data() + offset, scales(i, offset), h.data(), s.data());
   }
   if (!shared) {
     const auto linear = linear_of(state, i, block);

@@ -50,7 +50,11 @@ class ProximalStep {
   const LiftedProblem& problem_;
   Chunks chunks_;
   UnitCopies units_;
+  /// The scales of the pairs of a block.
+  const double* scales(std::size_t i, Index offset) const;
+
   const RelaxationParameters* parameters_ = nullptr;
+  std::vector<Vector> uniform_scales_;  // of a block, where one is of all
   RelaxationWeights weights_;
   Penalties penalties_;
   bool project_pairs_ = false;

@@ -240,9 +240,9 @@ double step_objective(const LiftedProblem& problem, const RelaxationParameters& 
       const Index next = problem.network.widths[l + 2];
       affine = (x.active[l + 1].topRows(next) - x.slack[l + 1].topRows(next)).array() + threshold;
     }
-    const Matrix block =
-        rank_block(layers[l + 1].weights, x.values[l], affine.colwise() - layers[l + 1].bias,
-                   Matrix::Identity(rows, rows), product.x, product.y, product.left(), product.right());
+    const Matrix block = rank_block(layers[l + 1].weights, x.values[l], affine.colwise() - layers[l + 1].bias,
+                                    Matrix::Identity(rows, rows), product.x, product.y, product.left(),
+                                    product.right(problem.samples()));
     sum += 0.5 * rho.product * (block.leftCols(problem.samples()) - target.block_left[l]).squaredNorm();
     sum += 0.5 * rho.product * (block.rightCols(rows) - target.block_right[l]).squaredNorm();
   }

@@ -181,12 +181,12 @@ TEST(ParametersAt, AreMinusThePoint) {
   for (std::size_t l = 0; l < 2; ++l) {
     EXPECT_EQ(parameters.pair[l].x, -point.active[l]);
     EXPECT_EQ(parameters.pair[l].y, -point.slack[l]);
-    EXPECT_EQ(parameters.pair[l].scale, Matrix::Ones(problem.network.widths[l + 1], 6));
+    EXPECT_EQ(parameters.pair[l].scale, Matrix::Ones(1, 1));
     EXPECT_EQ(parameters.product[l].x, -point.layers[l + 1].weights);
-    EXPECT_EQ(parameters.product[l].y, -point.active[l]);
+    EXPECT_EQ(parameters.values(l), -point.active[l]);
     EXPECT_EQ(parameters.product[l].left(),
               Matrix::Identity(problem.network.widths[l + 2], problem.network.widths[l + 2]));
-    EXPECT_EQ(parameters.product[l].right(), Matrix::Identity(6, 6));
+    EXPECT_EQ(parameters.product[l].right(6), Matrix::Identity(6, 6));
   }
 }
 
@@ -206,7 +206,7 @@ TEST(ParametersAt, MoveInPlace) {
       EXPECT_EQ(moved.pair[l].x, expected.pair[l].x);
       EXPECT_EQ(moved.pair[l].y, expected.pair[l].y);
       EXPECT_EQ(moved.product[l].x, expected.product[l].x);
-      EXPECT_EQ(moved.product[l].y, expected.product[l].y);
+      EXPECT_EQ(moved.values(l), expected.values(l));
       EXPECT_EQ(moved.pair[l].scale.minCoeff(), 0.5);
       EXPECT_EQ(moved.product[l].right_scale, 3);
     }
@@ -224,10 +224,10 @@ TEST(RelaxationObjective, OfManySamplesIsThatOfTheWholeBlock) {
   const LiftedPoint point = random_point(random, problem);
   const RelaxationParameters parameters = parameters_at(random_point(random, problem));
   const BilinearTerms terms = bilinear_terms(point, {BilinearEquality::Kind::product, 2});
-  const ProductParameters& product = parameters.product[0];
+  const Matrix& x = parameters.product[0].x;
+  const Matrix& y = parameters.values(0);
   Matrix block(4, 2103);
-  block << terms.c + (terms.a + product.x) * product.y + product.x * terms.b, terms.a + product.x, terms.b + product.y,
-      Matrix::Identity(3, 3);
+  block << terms.c + (terms.a + x) * y + x * terms.b, terms.a + x, terms.b + y, Matrix::Identity(3, 3);
   const double norm = Eigen::JacobiSVD<Matrix>(block).singularValues().sum();
   const RelaxationWeights one{1e-300, 1};
   EXPECT_NEAR(relaxation_objective(problem, parameters, one, point), loss_value(problem, point.output) + norm - 3,
@@ -309,8 +309,9 @@ TEST_F(CheckParameters, Values) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_EQ(message([&](auto& p) { p.pair[0].x(1, 2) = nan; }), "pair[0].x: not all values are finite");
-  EXPECT_EQ(message([&](auto& p) { p.product[0].y(1, 2) = infinity; }), "product[0].y: not all values are finite");
-  EXPECT_EQ(message([](auto& p) { p.pair[1].scale(3, 4) = 0; }), "pair[1].scale: 0, expected a number > 0");
+  EXPECT_EQ(message([&](auto& p) { p.product[0].y = Matrix::Constant(3, 5, infinity); }),
+            "product[0].y: not all values are finite");
+  EXPECT_EQ(message([](auto& p) { p.pair[1].scale(0) = 0; }), "pair[1].scale: 0, expected a number > 0");
   EXPECT_EQ(message([](auto& p) { p.product[1].left_scale = -2; }), "product[1].left_scale: -2, expected a number > 0");
   EXPECT_EQ(message([&](auto& p) { p.product[0].right_scale = infinity; }),
             "product[0].right_scale: inf, expected a number > 0");

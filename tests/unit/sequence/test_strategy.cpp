@@ -69,7 +69,7 @@ TEST(Strategy, PlainOnesTakeTheNegativeSolution) {
     EXPECT_EQ(next.pair[0].x, -points[1].active[0]);
     EXPECT_EQ(next.pair[0].y, -points[1].slack[0]);
     EXPECT_EQ(next.product[0].x, -points[1].layers[1].weights);
-    EXPECT_EQ(next.product[0].y, -points[1].active[0]);
+    EXPECT_EQ(next.values(0), -points[1].active[0]);
     EXPECT_EQ(next.pair[0].scale.minCoeff(), options.scales.pair);
     EXPECT_EQ(next.product[0].left_scale, options.scales.left);
     EXPECT_EQ(next.product[0].right_scale, options.scales.right);
@@ -88,7 +88,7 @@ TEST(Strategy, ExtrapolationGoesBeyondTheSolution) {
   EXPECT_TRUE(next.pair[0].x.isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
   EXPECT_TRUE(next.pair[0].y.isApprox(beyond(points[0].slack[0], points[1].slack[0]), 1e-14));
   EXPECT_TRUE(next.product[0].x.isApprox(beyond(points[0].layers[1].weights, points[1].layers[1].weights), 1e-14));
-  EXPECT_TRUE(next.product[0].y.isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
+  EXPECT_TRUE(next.values(0).isApprox(beyond(points[0].active[0], points[1].active[0]), 1e-14));
 }
 
 TEST(Strategy, ContinuationEndsAtTheFullWeights) {

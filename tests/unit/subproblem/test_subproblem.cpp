@@ -106,7 +106,7 @@ TEST(Subproblem, ScalarScalesAsMatricesGiveTheSame) {
     const double expected = solve_to_optimum(setting);
     for (ProductParameters& product : setting.parameters.product) {
       const Matrix left = product.left();
-      product.right_matrix = product.right();
+      product.right_matrix = product.right(setting.problem.samples());
       product.left_matrix = left;
     }
     EXPECT_NEAR(solve_to_optimum(setting), expected, 1e-9 * (1 + expected));
