@@ -57,7 +57,8 @@ struct SubproblemResult {
 /// Throws std::invalid_argument when the problem has too many unknowns for general scales V1, V2 (or reweighting).
 void check_general_scales(const LiftedProblem& problem);
 
-/// Solves a sequence of subproblems on the same data. Holds all memory; iterating allocates nothing with scalar scales.
+/// Solves a sequence of subproblems on the same data. Holds all memory but the data; iterating allocates nothing with
+/// scalar scales.
 ///
 /// Cost per iteration with scalar scales is linear in the samples: O(N (n_l + n_{l-1}) (n_0 + n_l + n_{l-1})) summed
 /// over the products l = 2..L (n_0 for l = 2 only). Parameters with matrices V1, V2 go through a dense Cholesky
@@ -65,9 +66,10 @@ void check_general_scales(const LiftedProblem& problem);
 /// iteration. Results do not depend on the number of threads.
 class SubproblemSolver {
  public:
-  /// Checks the problem and factorizes the data. threads >= 1. Throws std::invalid_argument.
+  /// Checks the problem, to which it then refers, and factorizes the data. threads >= 1. Throws std::invalid_argument.
   SubproblemSolver(const LiftedProblem& problem, const RelaxationWeights& weights, const Penalties& penalties = {},
                    int threads = 1);
+  SubproblemSolver(LiftedProblem&&, const RelaxationWeights&, const Penalties& = {}, int = 1) = delete;
   ~SubproblemSolver();
   SubproblemSolver(SubproblemSolver&&) noexcept;
   SubproblemSolver& operator=(SubproblemSolver&&) noexcept;
@@ -90,6 +92,8 @@ class SubproblemSolver {
 
   /// The current unknowns x: affine constraints hold to rounding, signs of H and S to the primal residual.
   const LiftedPoint& point() const;
+  /// The same, which the solver then no longer has.
+  LiftedPoint take_point() &&;
 
   /// The network of these unknowns. Layers with weight terms have weights from the terms' copies, in which constraints
   /// hold to rounding and regularized weights are exactly zero where they vanish.

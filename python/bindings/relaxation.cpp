@@ -311,8 +311,9 @@ void bind_solver(nb::module_& module) {
             new (self) SubproblemSolver(problem, {lambda_pair, lambda_product},
                                         {penalties[0], penalties[1], penalties[2]}, threads);
           },
-          "problem"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0, "penalties"_a = std::array{10.0, 30.0, 10.0},
-          "threads"_a = 1, "Weights lambda of pairs and products, penalties rho of pairs, products and outputs.")
+          nb::keep_alive<1, 2>(), "problem"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0,
+          "penalties"_a = std::array{10.0, 30.0, 10.0}, "threads"_a = 1,
+          "Weights lambda of pairs and products, penalties rho of pairs, products and outputs.")
       .def("set_parameters", &SubproblemSolver::set_parameters, "parameters"_a,
            "Sets X, Y and scales; iterates and multipliers stay.")
       .def(

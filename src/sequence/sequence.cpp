@@ -256,12 +256,16 @@ SequenceResult run_sequence(const LiftedProblem& problem, RelaxationParameters s
     const bool go_on = agreed(ranks, !observer || observer(result.trace.back(), at.network));
     if (!reason && go_on && !cut_short) continue;
     result.status = reason.value_or(SequenceStatus::interrupted);
-    result.point = current;
     result.violations = violations(problem, current);
     if (piece.keeps() && !cut_short && is_cut_short(result)) {  // after a whole iteration: the next one can be next
       ++at.iteration;
       at.refer_to_relaxation();
       piece.offer(true, visit);
+    }
+    if (&current == &solution) {
+      result.point = std::move(at.solver).take_point();
+    } else {
+      result.point = current;
     }
     return std::move(result);
   }

@@ -24,7 +24,7 @@ class SubproblemSolver::Impl {
   void set_point(const LiftedPoint& point);
   SubproblemResult solve(const SubproblemOptions& options);
 
-  const LiftedPoint& point() const { return point_; }
+  LiftedPoint& point() { return point_; }
   const RelaxationWeights& weights() const { return weights_; }
   const Penalties& penalties() const { return penalties_; }
   std::vector<Layer> network() const;
@@ -96,7 +96,7 @@ class SubproblemSolver::Impl {
     return static_cast<std::size_t>(problem_.weight_terms[term].layer) - 1;
   }
 
-  LiftedProblem problem_;
+  const LiftedProblem& problem_;
   RelaxationWeights weights_;
   Penalties penalties_;
   const RelaxationParameters* parameters_ = nullptr;  // none yet: those at the zero point

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "subproblem/solver.h"
 
@@ -82,6 +83,7 @@ SubproblemResult SubproblemSolver::solve(const SubproblemOptions& options) {
   return impl_->solve(options);
 }
 const LiftedPoint& SubproblemSolver::point() const { return impl_->point(); }
+LiftedPoint SubproblemSolver::take_point() && { return std::move(impl_->point()); }
 std::vector<Layer> SubproblemSolver::network() const { return impl_->network(); }
 const Penalties& SubproblemSolver::penalties() const { return impl_->penalties(); }
 void SubproblemSolver::visit_state(StateVisitor& visitor, const RelaxationParameters& parameters,
