@@ -23,22 +23,31 @@ thread() {
   ctest --preset tsan -j 2 -R 'Train|Search|Subproblem|Workers|Race|Ridge|Blocks|Maxout|SkipConnections|EveryActivation'
 }
 
-# The interpreter is not built with the sanitizers: their library is loaded before it, also where the build imports the
-# extension, and what the interpreter and compilers never free is left out. It holds that of undefined behaviour, too.
+# The interpreter is not built with the sanitizers: their library, which holds that of undefined behaviour, is loaded
+# before it, and that of C++, whose exceptions it is to see; what interpreter and compilers never free is left out.
+# The program has its own, and goes without.
 python() {
   cmake --preset fuzz >/dev/null
   cmake --build --preset fuzz --target relufit relufit-cli
   cmake --install build/fuzz --prefix build/asan-installed >/dev/null
   [ -x build/asan-venv/bin/python ] || python3 -m venv build/asan-venv
   build/asan-venv/bin/python -m pip install -q -r tests/requirements.txt
-  local runtime
+  local folder=$PWD/build/asan-python runtime
+  cmake -S python -B "$folder" -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None \
+    -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -shared-libasan -fno-sanitize-recover=all -O1 -g1" \
+    -Drelufit_ROOT="$PWD/build/asan-installed" -DPython_EXECUTABLE="$PWD/build/asan-venv/bin/python" \
+    -Dnanobind_DIR="$(build/asan-venv/bin/python -m nanobind --cmake_dir)" >/dev/null
+  cmake --build "$folder" --target _core
+  rm -rf "$folder/packages"
+  mkdir "$folder/packages"
+  cp -r python/relufit "$folder/packages"
+  cp "$folder"/_core*.so "$folder/packages/relufit"
+  printf '#!/bin/sh\nunset LD_PRELOAD\nexec "%s" "$@"\n' "$PWD/build/fuzz/relufit" >"$folder/relufit"
+  chmod +x "$folder/relufit"
   runtime=$(clang++ -print-file-name="libclang_rt.asan-$(uname -m).so")
-  LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 CXX=clang++ \
-    CXXFLAGS="-fsanitize=address,undefined -shared-libasan -fno-sanitize-recover=all -O1 -g1" \
-    build/asan-venv/bin/python -m pip install -q --no-build-isolation --no-deps . --config-settings=cmake.source-dir=python \
-    --config-settings=cmake.define.relufit_ROOT="$PWD/build/asan-installed" --config-settings=build-dir=build/asan-python \
-    --config-settings=cmake.build-type=None
-  LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 build/asan-venv/bin/python -m pytest -q tests/python
+  PYTHONPATH="$folder/packages" RELUFIT_BUILD="$folder" ASAN_OPTIONS=detect_leaks=0 \
+    LD_PRELOAD="$runtime $(clang++ -print-file-name=libstdc++.so.6)" \
+    build/asan-venv/bin/python -m pytest -q -p no:cacheprovider tests/python
 }
 
 for part in "${parts[@]}"; do "$part"; done

@@ -255,6 +255,7 @@ class CsvReader {
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Eigen::Map<const RowMajor> values(values_.data(), rows, columns);
     table_.values.resize(rows, columns);
+    if (columns == 0) return std::move(table_);  // texts alone: there is no memory that blocks could be of
     constexpr Index kBlock = 64;  // rows whose values stay in the processor's cache until all columns are taken
     for (Index row = 0; row < rows; row += kBlock) {
       const Index count = std::min(kBlock, rows - row);

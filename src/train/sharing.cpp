@@ -75,18 +75,14 @@ std::vector<Index> passed_begins(const Dataset& data, const Ranks& ranks) {
   return begins;
 }
 
-Dataset with_columns(const Dataset& data, Matrix inputs, Matrix targets, const Matrix& weights) {
-  return {std::move(inputs),   std::move(targets),  data.input_names, data.target_names,
-          weights.transpose(), data.classification, data.categories,  {}};
-}
-
 /// These samples, on every rank.
 Dataset taken(const Dataset& data, const Ranks* ranks, const std::vector<Index>& begins,
               const std::vector<Index>& samples) {
   const auto columns = [&](const Matrix& from) { return columns_at(ranks, begins, from, samples); };
   const bool weighted = are_weighted(data, ranks);
-  return with_columns(data, columns(data.inputs), columns(data.targets),
-                      weighted ? columns(data.sample_weights.transpose()) : Matrix(0, 0));
+  const Matrix weights = weighted ? columns(data.sample_weights.transpose()) : Matrix(1, 0);
+  return {columns(data.inputs), columns(data.targets), data.input_names, data.target_names,
+          weights.transpose(),  data.classification,   data.categories,  {}};
 }
 
 std::vector<Index> consecutive(Range samples) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,15 @@ def faults(program_path: Path) -> Path:
 def relufit(program_path: Path, tmp_path: Path) -> Program:
     """The program, started in the test's own folder."""
     return Program(program_path, tmp_path)
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reports are made with, for the program as well."""
+    for name in ("relufit", "jinja2"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"no package {name}")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -16,14 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from pages import Page
 
 OPTIONS = ("--hidden", 3, "--iterations", 5, "--model", "m.json")
-
-
-@pytest.fixture
-def package(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("relufit", "jinja2"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"no package {name}")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 def page(relufit: Program, name: str = "r.html") -> Page:

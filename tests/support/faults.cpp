@@ -5,7 +5,7 @@
 //     RELUFIT_FAULT_LOG   file for the number of calls, written when the program returns
 //
 // Calls count from the beginning of main on: what the loader and the construction of static objects ask for is not the
-// program's to answer for.
+// program's to answer for. Programs that it starts are left alone.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -50,6 +50,7 @@ bool fails(const Fault& fault) {
 bool no_memory() { return fails(faults[3]); }
 
 void read_environment() {
+  unsetenv("LD_PRELOAD");
   const char* function = std::getenv("RELUFIT_FAULT_IN");
   const char* at = std::getenv("RELUFIT_FAULT_AT");
   if (function == nullptr || at == nullptr) return;

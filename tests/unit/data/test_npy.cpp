@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <limits>
+#include <span>
 
 #include "support/io_helpers.h"
 
@@ -27,9 +27,8 @@ std::string with_header(const std::string& header, const std::string& values, in
 
 template <typename Number>
 std::string bytes_of(const std::vector<Number>& numbers) {
-  std::string bytes(numbers.size() * sizeof(Number), '\0');
-  std::memcpy(bytes.data(), numbers.data(), bytes.size());
-  return bytes;
+  const auto bytes = std::as_bytes(std::span(numbers));
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 template <typename Number>
