@@ -11,9 +11,10 @@
 
 #include "base/parallel.h"
 #include "polish/constrained_polish.h"
+#include "polish/stochastic_descent.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
-#include "train/sharing.h"
+#include "train/large_data.h"
 #include "train/train_state.h"
 
 namespace relufit {
@@ -21,6 +22,7 @@ namespace relufit {
 namespace {
 
 constexpr std::array kRidges = {3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
+constexpr std::array kLargeRidges = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};  // for large data
 constexpr std::size_t kPatience = 3;      // ridges in a row that are no better than the best: the path ends
 constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
 constexpr double kChoiceShare = 0.8;      // of a time limit at most for that choice
@@ -58,10 +60,9 @@ class Fold {
  public:
   Fold(const LiftedProblem& trained, LiftedProblem held_out, const TrainOptions& options, const TrainPlan& plan,
        const std::function<bool()>& should_stop, const Piece& piece)
-      : test_(loss_alone(std::move(held_out))), path_(path_of({trained, {}, {}}, options, plan, should_stop, piece)) {
-    polishing_.tolerance = kPathTolerance;
-    polishing_.should_stop = should_stop;
-  }
+      : test_(loss_alone(std::move(held_out))),
+        path_(path_of({trained, {}, {}}, options, plan, should_stop, piece)),
+        refine_(refinement(trained, options, plan, should_stop)) {}
 
   /// Whether the ridge is still too large for anything but a constant.
   bool is_idle() const { return path_.is_idle(); }
@@ -71,7 +72,7 @@ class Fold {
 
   /// The loss of the held-out samples for this ridge, smaller than those before.
   double loss(double ridge) {
-    path_.fit(ridge, polishing_);
+    path_.fit(ridge, refine_);
     return path_.measured();
   }
 
@@ -83,21 +84,44 @@ class Fold {
     return std::make_unique<LiftedProblem>(std::move(problem));
   }
 
-  RidgePath path_of(const ScaledProblem& scaled, const TrainOptions& options, const TrainPlan& plan,
+  static RidgePath::Refine refinement(const LiftedProblem& trained, const TrainOptions& options, const TrainPlan& plan,
+                                      const std::function<bool()>& should_stop) {
+    if (is_large(trained.samples(), plan)) {
+      return [should_stop, seed = start_seed(options.seed, 0), threads = options.threads](
+                 const LiftedProblem& problem, const std::vector<Layer>& layers, const Piece& piece) {
+        const StochasticOptions descent{kChoiceSteps, seed, threads, should_stop, piece};
+        return PolishResult{descend(problem, with_even_units(problem, layers), descent), 0, 0, kChoiceSteps};
+      };
+    }
+    return [should_stop](const LiftedProblem& problem, const std::vector<Layer>& layers, const Piece& piece) {
+      PolishOptions polishing;
+      polishing.tolerance = kPathTolerance;
+      polishing.should_stop = should_stop;
+      polishing.piece = &piece;
+      return polish(problem, layers, polishing);
+    };
+  }
+
+  RidgePath path_of(ScaledProblem scaled, const TrainOptions& options, const TrainPlan& plan,
                     const std::function<bool()>& should_stop, const Piece& piece) const {
-    const LiftedProblem& problem = scaled.problem;
+    LiftedProblem problem = std::move(scaled.problem);
     SequenceOptions relaxation = relaxation_for(problem, plan);
     relaxation.max_iterations = std::min(relaxation.max_iterations, options.candidate_iterations);
     relaxation.threads = 1;
     relaxation.subproblem.should_stop = should_stop;
-    return RidgePath(problem, loss_terms(problem.loss, problem.samples(), problem.targets.rows()),
-                     start_parameters(scaled, options, 0), relaxation, start_seed(options.seed, 0), piece, {},
-                     [test = test_.get()](const std::vector<Layer>& layers) { return network_loss(*test, layers); });
+    std::optional<LiftedProblem> few;
+    if (is_large(problem.samples(), plan)) few = sampled(problem, kRelaxedRows, options.seed);
+    scaled.problem = few ? *few : problem;
+    RelaxationParameters start = start_parameters(scaled, options, 0);
+    const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
+    return RidgePath(
+        std::move(problem), values, std::move(start), relaxation, start_seed(options.seed, 0), piece, {},
+        [test = test_.get()](const std::vector<Layer>& layers) { return network_loss(*test, layers); }, std::move(few));
   }
 
   std::unique_ptr<LiftedProblem> test_;
   RidgePath path_;
-  PolishOptions polishing_;
+  RidgePath::Refine refine_;
 };
 
 std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
@@ -133,7 +157,8 @@ std::vector<double> ridges_to(double last) {
 }
 
 RidgePath::RidgePath(LiftedProblem problem, double values, RelaxationParameters start, SequenceOptions relaxation,
-                     unsigned long long seed, Piece piece, SequenceObserver observer, Measure measure)
+                     unsigned long long seed, Piece piece, SequenceObserver observer, Measure measure,
+                     std::optional<LiftedProblem> few)
     : problem_(std::move(problem)),
       values_(values),
       start_(std::move(start)),
@@ -141,7 +166,8 @@ RidgePath::RidgePath(LiftedProblem problem, double values, RelaxationParameters 
       seed_(seed),
       piece_(std::move(piece)),
       observer_(std::move(observer)),
-      measure_(std::move(measure)) {
+      measure_(std::move(measure)),
+      few_(std::move(few)) {
   piece_.restore(visit());
 }
 
@@ -149,21 +175,22 @@ Piece::Visit RidgePath::visit() {
   return [this](StateVisitor& visitor) { visitor(layers_, result_, seed_, done_); };
 }
 
-void RidgePath::fit(double ridge, const PolishOptions& options) {
+void RidgePath::fit(double ridge, const Refine& refine) {
   if (calls_++ < done_.size()) return;
   problem_.ridge = ridge * values_;
+  if (few_) few_->ridge = ridge * loss_terms(few_->loss, few_->samples(), few_->targets.rows());
   const Piece piece = piece_.part(fmt::format("ridge {}", done_.size()));
-  improve(options, piece);
+  improve(refine, piece);
   done_.push_back({relufit::is_idle(problem_, layers_), measure_ ? measure_(layers_) : 0});
   piece_.advance(visit());
 }
 
-void RidgePath::improve(const PolishOptions& options, const Piece& piece) {
-  const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, options);
-  if (!layers_.empty()) revive_units(problem_, layers_, seed_++);
+void RidgePath::improve(const Refine& refine, const Piece& piece) {
+  const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, {});
+  if (!layers_.empty()) revive_units(few(), layers_, seed_++);
   if (layers_.empty() || relufit::is_idle(problem_, layers_)) {
     relax(piece.part("relaxation"));
-    if (polishes) revive_units(problem_, layers_, seed_++);
+    if (polishes) revive_units(few(), layers_, seed_++);
   } else if (!polishes) {
     const Piece again = piece.part("relaxation");
     SequenceOptions relaxation = relaxation_;
@@ -172,19 +199,16 @@ void RidgePath::improve(const PolishOptions& options, const Piece& piece) {
     layers_ = run_sequence(problem_, with_scales(values, relaxation_.scales), relaxation).best_layers;
   }
   if (!polishes) return;
-  const Piece refinement = piece.part("polish");
-  PolishOptions polishing = options;
-  polishing.piece = &refinement;
-  PolishResult polished = polish(problem_, layers_, polishing);
-  layers_ = std::move(polished.layers);
-  result_.polish_iterations += polished.iterations;
+  PolishResult refined = refine(problem_, layers_, piece.part("polish"));
+  layers_ = std::move(refined.layers);
+  result_.polish_iterations += refined.iterations;
 }
 
 void RidgePath::relax(const Piece& piece) {
   const Index polished = result_.polish_iterations;
   SequenceOptions relaxation = relaxation_;
   relaxation.piece = &piece;
-  result_ = piece.once([&] { return run_sequence(problem_, start_, relaxation, observer_); });
+  result_ = piece.once([&] { return run_sequence(few(), start_, relaxation, observer_); });
   result_.polish_iterations = polished;
   layers_ = result_.best_layers;
 }
@@ -198,8 +222,9 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
   Workers workers(static_cast<int>(std::min<Index>(options.threads, count)));
   Vector losses(count), values(count);
   std::size_t best = 0;
-  const std::vector<double> ridges =
-      options.ridge ? ridges_to(*options.ridge) : std::vector<double>(kRidges.begin(), kRidges.end());
+  std::vector<double> ridges(kRidges.begin(), kRidges.end());
+  if (is_large(samples, plan)) ridges.assign(kLargeRidges.begin(), kLargeRidges.end());
+  if (options.ridge) ridges = ridges_to(*options.ridge);
   for (const double ridge : ridges) {
     const bool known = std::all_of(folds.begin(), folds.end(), [](const Fold& fold) { return fold.knows_next(); });
     workers.run(count, [&](Index i) {
@@ -232,7 +257,8 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
            (options.should_stop && options.should_stop());
   };
-  const Index samples = std::min(data.total_samples(), kSampledRows);
+  const Index samples =
+      std::min(data.total_samples(), is_large(data.total_samples(), plan) ? kChoiceRows : kSampledRows);
   // Of rows drawn at random: the ridge for all rows is the same in all, and less per row.
   const double share = static_cast<double>(samples) / static_cast<double>(data.total_samples());
   TrainOptions for_these = options;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -28,14 +29,19 @@ class RidgePath {
   using Measure = std::function<double(const std::vector<Layer>&)>;
 
   /// `values`: how many the loss sums. The problem's own ridge does not count. The seed is of directions for units that
-  /// have no effect. The path is kept in `piece`: after every ridge, and within one.
+  /// have no effect. The path is kept in `piece`: after every ridge, and within one. Relaxed and revived is on `few`
+  /// of the samples where there are too many, the start being theirs.
   RidgePath(LiftedProblem problem, double values, RelaxationParameters start, SequenceOptions relaxation,
-            unsigned long long seed, Piece piece, SequenceObserver observer = {}, Measure measure = {});
+            unsigned long long seed, Piece piece, SequenceObserver observer = {}, Measure measure = {},
+            std::optional<LiftedProblem> few = {});
+
+  /// What makes the best of a network: the problem, the network, and where to keep the state.
+  using Refine = std::function<PolishResult(const LiftedProblem&, const std::vector<Layer>&, const Piece&)>;
 
   /// The network for this ridge: from a relaxation if there is none yet, or the last one is idle; else from that, with
-  /// units without effect revived. It is polished, or where weight terms do not allow that, relaxed from its values.
+  /// units without effect revived. It is refined, or where weight terms do not allow that, relaxed from its values.
   /// Nothing is done where the training that this one goes on with has done it, or more.
-  void fit(double ridge, const PolishOptions& options);
+  void fit(double ridge, const Refine& refine);
 
   /// Whether the next call of fit has nothing to do.
   bool knows_next() const { return calls_ < done_.size(); }
@@ -55,7 +61,8 @@ class RidgePath {
     void visit_state(StateVisitor& visitor) { visitor(idle, measured); }
   };
   void relax(const Piece& piece);
-  void improve(const PolishOptions& options, const Piece& piece);
+  void improve(const Refine& refine, const Piece& piece);
+  const LiftedProblem& few() const { return few_ ? *few_ : problem_; }
   Piece::Visit visit();
 
   LiftedProblem problem_;
@@ -66,6 +73,7 @@ class RidgePath {
   Piece piece_;
   SequenceObserver observer_;
   Measure measure_;
+  std::optional<LiftedProblem> few_;
   std::vector<Layer> layers_;
   SequenceResult result_;
   std::vector<Fitted> done_;  // for every ridge

@@ -67,11 +67,9 @@ void check_alike(const Dataset& data, const Ranks* ranks) {
 
 /// Where the samples of every rank begin, as they were passed.
 std::vector<Index> passed_begins(const Dataset& data, const Ranks& ranks) {
-  std::vector<double> counts(static_cast<std::size_t>(ranks.size()));
-  const auto mine = static_cast<double>(data.samples());
-  ranks.gather(&mine, std::vector<Index>(counts.size(), 1), counts.data());
   std::vector<Index> begins = {0};
-  for (const double count : counts) begins.push_back(begins.back() + static_cast<Index>(count));
+  const Matrix counts = gathered_columns(&ranks, Matrix::Constant(1, 1, static_cast<double>(data.samples())));
+  for (const double count : counts.reshaped()) begins.push_back(begins.back() + static_cast<Index>(count));
   return begins;
 }
 

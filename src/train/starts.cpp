@@ -13,12 +13,13 @@
 #include "base/parallel.h"
 #include "constraints/rounding.h"
 #include "polish/constrained_polish.h"
+#include "polish/revive.h"
 #include "relufit/fit.h"
 #include "relufit/fixed_output.h"
 #include "relufit/polish.h"
 #include "relufit/search.h"
+#include "train/large_data.h"
 #include "train/ridge.h"
-#include "train/sharing.h"
 #include "train/train_state.h"
 
 namespace relufit {
@@ -234,38 +235,44 @@ class Starts {
     return best;
   }
 
-  /// Along falling ridges (TrainPlan::path). A path on some of the rows costs a share of one on all, and ends so near
-  /// that one polish on all is left.
+  /// Along falling ridges (TrainPlan::path); on large data from a relaxation on few rows down by descents on batches.
   SequenceResult run_path(Index start, const SequenceOptions& sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
-    if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence, piece);
-    const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
-                            scaled_.target_scaling};
-    // The same ridge in all: what it keeps weights from fitting is the noise of these rows.
-    const double ridge = problem.ridge / loss_terms(problem.loss, kSampledRows, problem.targets.rows());
-    const Piece path = piece.alone().part("path");
-    SequenceResult result =
-        by_first_rank(shared(), [&] { return path.once([&] { return run_path(few, ridge, start, sequence, path); }); });
-    const Piece last = piece.part("polish");
-    PolishOptions polishing = polish_options(sequence, &last);
-    polishing.tolerance = kLastTolerance;
-    const PolishResult polished = polish(problem, result.best_layers, polishing);
-    result.polish_iterations += polished.iterations;
-    keep(problem, polished.layers, polished.after, result);
+    if (!is_large(problem.total_samples(), plan_)) return run_path(*plan_.ridge, start, sequence, piece);
+    ScaledProblem few{sampled(problem, kRelaxedRows, options_.seed), scaled_.input_scaling, scaled_.target_scaling};
+    few.problem.ridge *= static_cast<double>(kRelaxedRows) / static_cast<double>(problem.total_samples());
+    const unsigned long long seed = start_seed(options_.seed, start);
+    const Piece begin = piece.alone().part("relaxation");
+    SequenceResult result = by_first_rank(shared(), [&] {
+      return begin.once([&] {
+        SequenceOptions relaxation = sequence;
+        relaxation.piece = &begin;
+        SequenceResult relaxed =
+            run_sequence(few.problem, start_parameters(few, options_, start), relaxation, observer_of(start));
+        revive_units(few.problem, relaxed.best_layers, seed);
+        relaxed.best_layers = with_even_units(few.problem, relaxed.best_layers);
+        return relaxed;
+      });
+    });
+    const PolishResult refined =
+        descend_on_all(problem, result.best_layers, seed, polish_options(sequence), piece.part("descent"));
+    result.polish_iterations = refined.iterations;
+    keep(problem, refined.layers, refined.after, result);
     return result;
   }
 
-  SequenceResult run_path(const ScaledProblem& scaled, double last_ridge, Index start, const SequenceOptions& sequence,
-                          const Piece& piece) {
-    const LiftedProblem& problem = scaled.problem;
+  SequenceResult run_path(double last_ridge, Index start, const SequenceOptions& sequence, const Piece& piece) {
+    const LiftedProblem& problem = scaled_.problem;
     const std::vector<double> ridges = ridges_to(last_ridge);
     const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
-    RidgePath path(problem, values, start_parameters(scaled, options_, start), sequence,
+    RidgePath path(problem, values, start_parameters(scaled_, options_, start), sequence,
                    start_seed(options_.seed, start), piece, observer_of(start));
     const auto fit = [&](double ridge, double tolerance) {
-      PolishOptions polishing = polish_options(sequence);
-      polishing.tolerance = tolerance;
-      path.fit(ridge, polishing);
+      path.fit(ridge, [&](const LiftedProblem& at, const std::vector<Layer>& layers, const Piece& part) {
+        PolishOptions polishing = polish_options(sequence, &part);
+        polishing.tolerance = tolerance;
+        return polish(at, layers, polishing);
+      });
     };
     for (const double ridge : ridges) fit(ridge, ridge == ridges.back() ? kLastTolerance : kPathTolerance);
     // Idle where others are not: there may be a network for a smaller ridge that lasts when the ridge grows again.

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,9 @@ import pytest
 from cli_tools import write_csv
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.append(str(REPOSITORY / "scripts"))
+from processes import processes_in  # noqa: E402
+
 PROGRAM = REPOSITORY / os.environ.get("RELUFIT_MPI_BUILD", "build/mpi") / "relufit"
 
 
@@ -51,15 +55,7 @@ def run(folder: Path, ranks: int, *arguments: str | Path, code: int = 0) -> tupl
 
 
 def ranks_in(folder: Path) -> list[int]:
-    """Processes of the program that run in this folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "exe").resolve() == PROGRAM and (path / "cwd").resolve() == folder.resolve():
-                found.append(int(path.name))
-        except OSError:
-            continue
-    return found
+    return processes_in(folder, PROGRAM)
 
 
 def wait_for_none(folder: Path) -> None:
@@ -102,7 +98,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def largest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """More than the path of a training takes."""
+    """So many rows that a training descends on batches of them."""
     return random_data(tmp_path_factory.mktemp("largest") / "largest.csv", 21000, 8, 2)
 
 
@@ -139,7 +135,7 @@ def test_samples_apart_make_the_same_network(tmp_path: Path, large: Path, name: 
     assert_same_for_all(tmp_path, large, APART[name], (2, 3, 5) if name == "relaxation" else (3,))
 
 
-def test_polish_of_samples_apart_makes_the_same_network(tmp_path: Path, largest: Path):
+def test_descent_on_batches_of_samples_apart_makes_the_same_network(tmp_path: Path, largest: Path):
     inputs = ",".join(f"u{i}" for i in range(8))
     arguments = ["--targets", "y", "--inputs", inputs, "--hidden", "25", "--ridge", "0.3"]
     assert_same_for_all(tmp_path, largest, arguments, (3,))

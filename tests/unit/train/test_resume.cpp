@@ -482,6 +482,27 @@ TEST_F(ResumeFile, GoesOnWithManySamples) {
   expect_same(train(test.data, options), plain);
 }
 
+/// Where descents on batches choose the ridge and train, and are interrupted in each.
+TEST_F(ResumeFile, GoesOnWithLargeData) {
+  const Case test = whole(
+      "", [](TrainOptions& o) { o.hidden = {2}; }, smooth_data(20001));
+  const TrainResult plain = train(test.data, test.options);
+  EXPECT_EQ(plain.starts.front().polish_iterations, 12000);
+  TrainOptions options = test.options;
+  options.checkpoint = path("c.ckpt");
+  options.checkpoint_interval = kNever;
+  options.resume = true;
+  for (const int most : {150, 500}) {  // questions: 63 or so for each of the ridges, then 750
+    int asked = 0;
+    options.should_stop = [&] { return ++asked > most; };
+    train(test.data, options);
+    EXPECT_GT(asked, most);
+  }
+  options.should_stop = {};
+  options.threads = 2;
+  expect_same(train(test.data, options), plain);
+}
+
 TEST_F(ResumeFile, GoesOnAfterATimeLimitWithALargerOne) {
   Case test = sequence("", Strategy::inexact, 5, 200000);
   test.options.tolerance = 1e-300;
