@@ -116,7 +116,7 @@ class StochasticDescent {
     errors_.emplace(batch_, options.threads);
     parameters_ = errors_->pack(layers);
     gradient_.resize(parameters_.size());
-    for (const LayerShape& shape : problem.shapes()) {
+    for (const LayerShape& shape : problem.network.layers()) {
       rows_.push_back(shape.rows);
       layers_.emplace_back(shape.rows, shape.columns + (problem.bias ? 1 : 0));
     }

@@ -17,10 +17,10 @@ constexpr double kNorm = std::numbers::sqrt2;  // keeps the variance of a layer'
 }  // namespace
 
 std::vector<Layer> with_even_units(const LiftedProblem& problem, std::vector<Layer> layers) {
-  if (!is_homogeneous(problem.activation)) return layers;
-  const Index arguments = arguments_per_unit(problem.activation);
+  if (!is_homogeneous(problem.network.activation)) return layers;
+  const Index arguments = arguments_per_unit(problem.network.activation);
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    const Index units = problem.widths[l + 1];
+    const Index units = problem.network.widths[l + 1];
     for (Index unit = 0; unit < units; ++unit) {
       const auto rows = Eigen::seqN(unit, arguments, units);
       const double norm = layers[l].weights(rows, Eigen::all).norm();

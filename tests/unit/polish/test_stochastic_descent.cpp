@@ -23,14 +23,15 @@ LiftedProblem noisy_problem(std::vector<Index> widths) {
   LiftedProblem problem;
   problem.inputs = teacher.inputs;
   problem.targets = teacher.targets + normal_matrix(random, widths.back(), kSamples, kNoise);
-  problem.widths = std::move(widths);
+  problem.network.widths = std::move(widths);
   problem.loss = Loss::squared;
   return problem;
 }
 
 std::vector<Layer> start(const LiftedProblem& problem) {
   Generator random(7);
-  return random_layers(random, problem.widths, 0.5, 0.1, problem.skip_connections, problem.activation);
+  return random_layers(random, problem.network.widths, 0.5, 0.1, problem.network.skip_connections,
+                       problem.network.activation);
 }
 
 /// Of a linear model with a ridge on its weights alone the optimum is a linear system's solution.
@@ -75,8 +76,8 @@ TEST(StochasticDescent, HasEveryActivationAndNoBiases) {
   for (const Activation& activation : {Activation::leaky_relu(0.1), Activation::maxout, Activation::hard_tanh}) {
     for (const bool skip : {false, true}) {
       LiftedProblem problem = noisy_problem({4, 6, 2});
-      problem.activation = activation;
-      problem.skip_connections = skip;
+      problem.network.activation = activation;
+      problem.network.skip_connections = skip;
       problem.bias = skip;
       const std::vector<Layer> begin = start(problem);
       const std::vector<Layer> found = descend(problem, begin, {.steps = 300, .seed = 1});
