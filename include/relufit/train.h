@@ -163,11 +163,12 @@ struct TrainProgress {
 using TrainObserver = std::function<bool(const TrainProgress&)>;
 
 /// The ridge that predicts held-out samples best along falling ridges: those of a cross-validation of `folds` parts (of
-/// one of them where there are more than 5000 samples), or the validation samples where there are any. Networks are
-/// polished, each from the one for the ridge before; bounds on outputs and hidden values are left out, being no help in
-/// predicting. The path ends at a third ridge in a row that is no better. With more than 20 000 samples it is that of
-/// 200 000 drawn at random, all where there are no more, by descents on batches, in decades (losses and terms that have
-/// no such descent: of 20 000), times their share: the penalty on the weights stays, the loss grows with the samples.
+/// one of them where there are more than 5000 samples, or samples x outputs x weights are more than 2e7), or the
+/// validation samples where there are any. Networks are polished, each from the one for the ridge before; bounds on
+/// outputs and hidden values are left out, being no help in predicting. The path ends at a third ridge in a row that is
+/// no better. With more than 20 000 samples it is that of 200 000 drawn at random, all where there are no more, by
+/// descents on batches, in decades (losses and terms that have no such descent: of 20 000), times their share: the
+/// penalty on the weights stays, the loss grows with the samples.
 struct RidgeChoice {
   double ridge = 0;                    ///< the one chosen
   std::vector<double> ridges;          ///< those tried, falling

@@ -282,7 +282,8 @@ def train(
         0.003 with a start that is not random, and with fewer than 4 samples per fold.
     folds : int
         Parts of the samples, each of them held out once to choose the ridge, >= 2. One of them alone is held out where
-        there are more than 5000 samples; of more than 20 000 some are drawn at random (docs/scale.md).
+        there are more than 5000 samples, or samples x outputs x weights are more than 2e7; of more than 20 000 some are
+        drawn at random (docs/scale.md).
     validation : float in (0, 1), or tuple (inputs, targets) or (inputs, targets, sample_weight)
         Samples to choose by, which are not trained on: that share of those given, at random (of every class), or
         others. The ridge (with "auto", in place of cross-validation), and of several starts the network, are those that

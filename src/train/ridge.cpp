@@ -26,7 +26,8 @@ constexpr std::array kLargeRidges = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};  // fo
 constexpr std::size_t kPatience = 3;      // ridges in a row that are no better than the best: the path ends
 constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
 constexpr double kChoiceShare = 0.8;      // of a time limit at most for that choice
-constexpr Index kSamplesOfFolds = 5000;   // with more, one held-out part
+constexpr Index kSamplesOfFolds = 5000;   // with more, one held-out part:
+constexpr Index kWorkOfFolds = 20000000;  // samples x outputs x weights, likewise
 constexpr double kWorthwhile = 1 - 1e-3;  // a smaller ridge must predict better by this factor
 
 /// For every sample the class that its targets say, so that every fold has its share of each; none for numbers.
@@ -39,6 +40,12 @@ std::vector<Index> classes(const LiftedProblem& problem, Index samples) {
     keys.push_back(largest);
   }
   return keys;
+}
+
+Index weights(const LiftedProblem& problem) {
+  Index count = 0;
+  for (const LayerShape& layer : problem.network.layers()) count += layer.rows * layer.columns;
+  return count;
 }
 
 std::vector<Index> others(Index samples, const std::vector<Index>& held_out) {
@@ -135,7 +142,9 @@ std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const T
   }
   std::vector<std::vector<Index>> parts =
       fold_samples(samples, options.folds, options.seed, classes(scaled.problem, samples));
-  if (samples > kSamplesOfFolds) parts.resize(1);
+  if (samples > kSamplesOfFolds || samples * scaled.problem.targets.rows() * weights(scaled.problem) > kWorkOfFolds) {
+    parts.resize(1);
+  }
   for (const std::vector<Index>& held_out : parts) {
     const std::vector<Index> trained = others(samples, held_out);
     if (!counts(scaled.problem, held_out) || !counts(scaled.problem, trained)) continue;
