@@ -27,11 +27,11 @@ namespace relufit {
 constexpr Index kDescentBatch = 512;
 
 struct StochasticOptions {
-  Index steps = 1000;                 ///< >= 1
-  unsigned long long seed = 0;        ///< of the samples drawn
-  int threads = 1;                    ///< >= 1; the result does not depend on them
-  std::function<bool()> should_stop;  ///< asked now and then; true ends the descent where it is
-  Piece piece;                        ///< where its state is kept
+  Index steps = 1000;                      ///< >= 1
+  unsigned long long seed = 0;             ///< of the samples drawn
+  int threads = 1;                         ///< >= 1; the result does not depend on them
+  std::function<bool()> should_stop = {};  ///< asked now and then; true ends the descent where it is
+  Piece piece = {};                        ///< where its state is kept
 };
 
 /// The network at the end of the descent, which may be no better than the given one. For problems without weight terms.
