@@ -149,16 +149,16 @@ Piece::Visit RidgePath::visit() {
   return [this](StateVisitor& visitor) { visitor(layers_, result_, seed_, done_); };
 }
 
-void RidgePath::fit(double ridge, const PolishOptions& options) {
+void RidgePath::fit(double ridge, const PolishOptions& options, bool last) {
   if (calls_++ < done_.size()) return;
   problem_.ridge = ridge * values_;
   const Piece piece = piece_.part(fmt::format("ridge {}", done_.size()));
-  improve(options, piece);
+  improve(options, last, piece);
   done_.push_back({relufit::is_idle(problem_, layers_), measure_ ? measure_(layers_) : 0});
   piece_.advance(visit());
 }
 
-void RidgePath::improve(const PolishOptions& options, const Piece& piece) {
+void RidgePath::improve(const PolishOptions& options, bool last, const Piece& piece) {
   const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, options);
   if (!layers_.empty()) revive_units(problem_, layers_, seed_++);
   if (layers_.empty() || relufit::is_idle(problem_, layers_)) {
@@ -175,7 +175,8 @@ void RidgePath::improve(const PolishOptions& options, const Piece& piece) {
   const Piece refinement = piece.part("polish");
   PolishOptions polishing = options;
   polishing.piece = &refinement;
-  PolishResult polished = polish(problem_, layers_, polishing);
+  PolishResult polished = last && !problem_.weight_terms.empty() ? polish_past_kinks(problem_, layers_, polishing)
+                                                                 : polish(problem_, layers_, polishing);
   layers_ = std::move(polished.layers);
   result_.polish_iterations += polished.iterations;
 }

@@ -34,8 +34,9 @@ class RidgePath {
 
   /// The network for this ridge: from a relaxation if there is none yet, or the last one is idle; else from that, with
   /// units without effect revived. It is polished, or where weight terms do not allow that, relaxed from its values.
-  /// Nothing is done where the training that this one goes on with has done it, or more.
-  void fit(double ridge, const PolishOptions& options);
+  /// Under weight terms the last network is led past kinks. Nothing is done where the training that this one goes on
+  /// with has done it, or more.
+  void fit(double ridge, const PolishOptions& options, bool last = false);
 
   /// Whether the next call of fit has nothing to do.
   bool knows_next() const { return calls_ < done_.size(); }
@@ -55,7 +56,7 @@ class RidgePath {
     void visit_state(StateVisitor& visitor) { visitor(idle, measured); }
   };
   void relax(const Piece& piece);
-  void improve(const PolishOptions& options, const Piece& piece);
+  void improve(const PolishOptions& options, bool last, const Piece& piece);
   Piece::Visit visit();
 
   LiftedProblem problem_;

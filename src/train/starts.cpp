@@ -172,9 +172,9 @@ class Starts {
   SequenceResult run_method(Index start, const SequenceOptions& sequence, const Piece& piece) {
     if (plan_.method == Method::search) return run_search(start, sequence, piece.part("search"));
     if (plan_.method == Method::fixed_output) return run_fixed_output(start, sequence, piece.part("fixed output"));
+    if (follows_path()) return run_path(start, sequence, piece.part("path"));
     if (races()) return run_race(start, sequence, piece);
     if (plan_.exact_race) return run_exact_race(start, sequence, piece);
-    if (plan_.path) return run_path(start, sequence, piece.part("path"));
     SequenceResult result = relax(start, start, sequence, piece);
     refine(result, sequence, piece);
     return result;
@@ -195,6 +195,13 @@ class Starts {
     return plan_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
            std::holds_alternative<RandomStart>(options_.init) && on_weights_alone(options_.constraints) &&
            has_constrained_polish(problem, PolishOptions());
+  }
+
+  /// Whether starts follow a path of ridges: where signs alone are constrained, those whose ridge is chosen by such
+  /// paths. A ridge that is given states an objective, and races end lower.
+  bool follows_path() const {
+    return plan_.path ||
+           (races() && !options_.ridge && !options_.candidates && constrains_signs_alone(scaled_.problem));
   }
 
   SequenceResult run_race(Index start, SequenceOptions sequence, const Piece& piece) {
@@ -236,8 +243,9 @@ class Starts {
 
   /// Along falling ridges (TrainPlan::path). A path on some of the rows costs a share of one on all, and ends so near
   /// that one polish on all is left.
-  SequenceResult run_path(Index start, const SequenceOptions& sequence, const Piece& piece) {
+  SequenceResult run_path(Index start, SequenceOptions sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
+    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence, piece);
     const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
                             scaled_.target_scaling};
@@ -262,16 +270,16 @@ class Starts {
     const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
     RidgePath path(problem, values, start_parameters(scaled, options_, start), sequence,
                    start_seed(options_.seed, start), piece, observer_of(start));
-    const auto fit = [&](double ridge, double tolerance) {
+    const auto fit = [&](double ridge, bool last) {
       PolishOptions polishing = polish_options(sequence);
-      polishing.tolerance = tolerance;
-      path.fit(ridge, polishing);
+      polishing.tolerance = last ? kLastTolerance : kPathTolerance;
+      path.fit(ridge, polishing, last);
     };
-    for (const double ridge : ridges) fit(ridge, ridge == ridges.back() ? kLastTolerance : kPathTolerance);
+    for (const double ridge : ridges) fit(ridge, ridge == ridges.back());
     // Idle where others are not: there may be a network for a smaller ridge that lasts when the ridge grows again.
     double smaller = ridges.back();
-    for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, kPathTolerance);
-    if (smaller < ridges.back()) fit(ridges.back(), kLastTolerance);
+    for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, false);
+    if (smaller < ridges.back()) fit(ridges.back(), true);
     SequenceResult result = std::move(path.result());
     LiftedProblem last = problem;
     last.ridge = last_ridge * values;
