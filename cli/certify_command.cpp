@@ -1,6 +1,9 @@
+#include <fmt/ranges.h>
+
 #include "commands.h"
 #include "numbers.h"
 #include "output.h"
+#include "page.h"
 #include "progress.h"
 #include "relufit/certificate.h"
 #include "report.h"
@@ -10,7 +13,7 @@ namespace relufit::cli {
 namespace {
 
 struct CertifyArguments {
-  std::string model, data, sample_weights, out;
+  std::string model, data, sample_weights, out, report;
   CertifyOptions options;
   bool json = false;
 };
@@ -57,13 +60,23 @@ Certificate certificate_of(const CertifyArguments& a, const Model& model, const 
   }
 }
 
-void run_certify(const CertifyArguments& a, ExitCode& exit) {
+void check_files(const CertifyArguments& a) {
   if (!a.out.empty()) {
     check_output(a.out);
     check_distinct(a.out, {a.data});
   }
+  if (!a.report.empty()) {
+    check_output(a.report);
+    check_distinct(a.report, {a.model, a.data, a.out});
+  }
+}
+
+void run_certify(const CertifyArguments& a, const CLI::App& command, ExitCode& exit) {
+  check_files(a);
   const Model model = load_model(a.model);
   const Dataset data = read_like(a.data, model, a.sample_weights);
+  if (!a.report.empty()) exit.value = check_page_maker();
+  if (exit.value != 0) return;
   const InterruptGuard guard;
   CertifyOptions options = a.options;
   options.should_stop = &InterruptGuard::interrupted;
@@ -73,6 +86,12 @@ void run_certify(const CertifyArguments& a, ExitCode& exit) {
     print("{}\n", certificate_json(a, certificate).dump(2));
   } else {
     print_certificate(a, certificate);
+  }
+  if (!a.report.empty()) {
+    const std::string title = fmt::format("{}: {}", a.data, fmt::join(model.target_names, ", "));
+    Page page{title, certificate.model, given_options(command), {{"training", &data}}};
+    page.certificate = certificate_json(a, certificate);
+    exit.value = write_page(page, a.report);
   }
   if (InterruptGuard::interrupted()) exit.value = 130;
 }
@@ -101,12 +120,14 @@ void add_certify(CLI::App& app, ExitCode& exit) {
       ->capture_default_str()
       ->check(number_from_zero());
   add_output(*command, "--model", a->out, "Model file to write: the better network of --tighten");
+  add_output(*command, "--report", a->report,
+             "Page about the network and its certificate to write, HTML, by the Python package");
   command->add_option("--threads", o.threads, "Threads; the result does not depend on them")
       ->capture_default_str()
       ->transform(whole_number(1, 1024));
   command->add_flag("--json", a->json, "Print as JSON");
   command->footer("Example:\n  relufit certify diabetes.json data/diabetes.csv --tighten 10 --model better.json");
-  command->callback([a, &exit] { run_certify(*a, exit); });
+  command->callback([a, command, &exit] { run_certify(*a, *command, exit); });
 }
 
 }  // namespace relufit::cli

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 
 namespace relufit::cli {
@@ -43,15 +44,12 @@ inline CLI::Validator number_from_zero() {
   return number_check("a number >= 0", [](double value) { return std::isfinite(value) && value >= 0; });
 }
 
-/// The same, or the word "auto".
-inline CLI::Validator number_from_zero_or_auto() {
-  const CLI::Validator number = number_from_zero();
-  return CLI::Validator(
-      [number](std::string& text) {
-        if (text == "auto") return std::string();
-        return number(text).empty() ? std::string() : fmt::format("'{}', expected a number >= 0, or auto", text);
-      },
-      "");
+/// The same, or nothing for the word "auto", as the value of this option.
+inline std::optional<double> number_from_zero_or_auto(const std::string& option, const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  double value = 0;
+  if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value >= 0) return value;
+  throw CLI::ValidationError(option, fmt::format("'{}', expected a number >= 0, or auto", text));
 }
 
 inline CLI::Validator fraction() {

@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "relufit/files.h"
 #include "relufit/model.h"
 #include "report.h"
+#include "training_options.h"
 
 namespace relufit::cli {
 
@@ -58,13 +60,14 @@ nlohmann::json trace_json(const std::vector<SequenceRecord>& trace) {
   return json;
 }
 
-std::string content(const Page& page, const TrainResult& result) {
+std::string content(const Page& page) {
   nlohmann::json json = {{"title", page.title},
                          {"summary", page.summary},
                          {"options", nlohmann::json::object()},
                          {"samples", nlohmann::json::array()},
-                         {"constraints", constraints_json(result.constraints)},
-                         {"trace", trace_json(result.starts[static_cast<std::size_t>(result.best_start)].trace)}};
+                         {"constraints", constraints_json(page.constraints)},
+                         {"trace", trace_json(page.trace)},
+                         {"certificate", page.certificate}};
   for (const auto& [name, value] : page.options) json["options"][name] = value;
   for (const auto& [name, data] : page.data_sets) {
     json["samples"].push_back(
@@ -77,12 +80,23 @@ int run_maker(const std::vector<std::string>& arguments) { return run_python_pac
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& command) {
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    std::string text = fmt::format("{}", fmt::join(option->results(), ","));
+    if (option->get_name() == "--hidden") text = hidden_text(option->results());
+    given.emplace_back(option->get_name(), text);
+  }
+  return given;
+}
+
 int check_page_maker() { return run_maker({"report"}); }
 
-int write_page(const Page& page, const TrainResult& result, const std::string& path) {
+int write_page(const Page& page, const std::string& path) {
   const HandedOver model, told;
-  save_model(result.model, model.path());
-  write_file(told.path(), content(page, result));
+  save_model(page.model, model.path());
+  write_file(told.path(), content(page));
   return run_maker({"report", path, "--content", told.path(), "--model", model.path()});
 }
 

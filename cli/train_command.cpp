@@ -210,26 +210,17 @@ void check_files(const TrainArguments& a) {
   }
 }
 
-/// What was given, as texts.
-std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& command) {
-  std::vector<std::pair<std::string, std::string>> given;
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->count() == 0) continue;
-    std::string text = fmt::format("{}", fmt::join(option->results(), ","));
-    if (option->get_name() == "--hidden") text = hidden_text(option->results());
-    given.emplace_back(option->get_name(), text);
-  }
-  return given;
-}
-
 int write_report(const TrainArguments& a, const CLI::App& command, const TrainResult& result, const Samples& samples) {
   Page page{fmt::format("{}: {}", data_file(a.training), fmt::join(samples.train.target_names, ", ")),
-            summary_json(a, result, samples),
+            result.model,
             given_options(command),
-            {{"training", &samples.train}}};
+            {{"training", &samples.train}},
+            summary_json(a, result, samples),
+            result.constraints,
+            result.starts[static_cast<std::size_t>(result.best_start)].trace};
   if (samples.validation) page.data_sets.emplace_back("validation", &*samples.validation);
   if (samples.test) page.data_sets.emplace_back("held out", &*samples.test);
-  return write_page(page, result, a.report);
+  return write_page(page, a.report);
 }
 
 void write_files(const TrainArguments& a, const CLI::App& command, const TrainResult& result, const Samples& samples,

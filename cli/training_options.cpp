@@ -68,13 +68,6 @@ CLI::Option* add_name_list(CLI::App& command, const std::string& option, std::ve
   return command.add_option_function<std::vector<std::string>>(option, take, description)->allow_extra_args(false);
 }
 
-/// Nothing for "auto".
-std::optional<double> number_or_auto(const std::string& text) {
-  double value = 0;
-  if (text == "auto" || !CLI::detail::lexical_cast(text, value)) return std::nullopt;
-  return value;
-}
-
 /// Options for the defaults of a loss, with these hidden layers.
 TrainOptions of_loss(const Loss& loss, std::vector<Index> hidden = {1}) {
   TrainOptions options;
@@ -132,13 +125,11 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
       ->check(positive_number());
   command.add_option("--quantile", a.quantile, "The quantile that the quantile loss fits, e.g. 0.9")->check(fraction());
   command.add_option("--sample-weights", a.sample_weights, "Column with the weights of the samples in the loss, >= 0");
-  command
-      .add_option_function<std::string>(
-          "--ridge", [&o](const std::string& text) { o.ridge = number_or_auto(text); },
-          fmt::format("Penalty on squared weights, per target value (cross-entropy: per sample), or auto: the one that "
-                      "predicts held-out samples best (default auto; exact loss {})",
-                      *plan(of_loss(Loss::exact)).ridge))
-      ->check(number_from_zero_or_auto());
+  command.add_option_function<std::string>(
+      "--ridge", [&o](const std::string& text) { o.ridge = number_from_zero_or_auto("--ridge", text); },
+      fmt::format("Penalty on squared weights, per target value (cross-entropy: per sample), or auto: the one that "
+                  "predicts held-out samples best (default auto; exact loss {})",
+                  *plan(of_loss(Loss::exact)).ridge));
   command.add_option("--folds", o.folds, "Parts of the samples, each held out once to choose the ridge")
       ->capture_default_str()
       ->transform(whole_number(2, kMostFolds));

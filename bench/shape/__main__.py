@@ -4,8 +4,8 @@
     python bench/shape --results FILE ... [--out STEM]       # tables of JSON files of runs, all together
 
 A fifth of the rows is held out, at random (of every class), N times; all see the same rows. Within the others every
-contestant chooses among its own settings by 3-fold cross-validation (mean squared error, log loss), which is part of its
-time; held-out rows choose nothing. Directions are those of shape/sets.py, where the data's folder is described. Writes
+contestant chooses among ten settings of its own by 5-fold cross-validation (mean squared error, log loss; the networks
+among three), which is part of its time; held-out rows choose nothing. Directions are those of shape/sets.py, where the data's folder is described. Writes
 STEM.md and STEM.json, bench/results/shape by default. The Lipschitz networks, which take a hundred times as long as
 the rest, see the first two splits alone. Packages: bench/requirements.txt.
 """

@@ -30,10 +30,11 @@ HORIZON = 2
 DOMAIN = np.array([5.0, 3.0])  # |position|, |velocity|
 SAMPLES = 160
 EDGE_SAMPLES = 21  # on each side of the domain
-TRAIN = ("--targets", "input", "--loss", "exact", "--starts", "2000", "--iterations", "5")
+TRAIN = ("--targets", "input", "--loss", "exact")
 NETWORKS = {
-    "clips": ("--activation", "hard-tanh", "--skip-connections", "--hidden", "1,1"),
-    "relus": ("--hidden", "3,2", "--random-scale", "0.3"),
+    "clips": ("--activation", "hard-tanh", "--skip-connections", "--hidden", "1,1", "--starts", "2000",
+              "--iterations", "5"),
+    "relus": ("--hidden", "3,2"),  # no option of the relaxation: by the search for exact fits
 }
 MOST_ROUNDS = 5
 WORST_ADDED = 5

@@ -25,7 +25,7 @@ from sklearn.neural_network import MLPRegressor
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples" / "mpc"))
-from explicit import Region, condensed, corners, explicit_law, law_values
+from explicit import Program, Region, condensed, corners, explicit_law, law_values
 
 EXACT = 1e-9  # rounding and the tolerance of the regions are near 1e-11, a bend in the wrong place far above
 TOLERANCE = 1e-12
@@ -189,6 +189,33 @@ def affine(row: np.ndarray) -> str:
     return " + ".join(f"{float(weight)!r} * x[{i}]" for i, weight in enumerate(row))
 
 
+def compare_with_ppopt(plant: Plant, program: Program, law: list[Region]) -> None:
+    """The same law by another program for such problems, where it is installed: regions, sides, seconds, difference."""
+    try:
+        from ppopt.mp_solvers.solve_mpqp import mpqp_algorithm, solve_mpqp
+        from ppopt.mpqp_program import MPQP_Program
+    except ImportError:
+        print("not compared: no package ppopt")
+        return
+    began = time.perf_counter()
+    box, limits = control.box(-plant.domain, plant.domain)
+    count, inputs = len(program.hessian), plant.b.shape[1]
+    found = solve_mpqp(
+        MPQP_Program(
+            program.rows, program.limits[:, None], np.zeros((count, 1)), program.gradient, program.hessian, box,
+            limits[:, None], program.of_state,
+        ),
+        mpqp_algorithm.combinatorial,
+    )  # fmt: skip
+    seconds = time.perf_counter() - began
+    states = np.random.default_rng(3).uniform(-plant.domain, plant.domain, (STATES, len(plant.domain)))
+    values = np.array([np.ravel(found.evaluate(state[:, None]))[:inputs] for state in states])
+    difference = np.abs(values - law_values(law, states)).max()
+    sides = sum(len(region.f) for region in found.critical_regions)
+    print(f"PPOPT: {len(found.critical_regions)} regions of {sides} sides in {seconds:.1f} s, here {len(law)} of "
+          f"{sum(len(region[1]) for region in law)}; largest difference {difference:.1e}")  # fmt: skip
+
+
 def report(out: Path, plant: Plant, law: list[Region], networks: dict[str, tuple[Model, float]]) -> None:
     """Memory, operations and time of the law by its regions and of networks, with their proven errors."""
     states = np.random.default_rng(2).uniform(-plant.domain, plant.domain, (STATES, len(plant.domain)))
@@ -233,6 +260,8 @@ def main() -> None:
         problem = condensed(plant.a, plant.b, plant.state_cost, plant.input_cost, plant.horizon, 1.0)
         law = explicit_law(problem, -plant.domain, plant.domain, plant.b.shape[1])
         print(f"\n{name}, horizon {plant.horizon}: {len(law)} regions\n")
+        compare_with_ppopt(plant, problem, law)
+        print()
         columns = (
             "samples",
             "starts",

@@ -186,9 +186,10 @@ std::string description(const OutputBound& bound);
 /// nothing (OutputBound).
 BoundedPoints bounded_points(const Constraints& constraints, const NamedNetwork& shape, const Matrix& samples);
 
-/// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw). Other
-/// constraints on weights may be broken by it. Throws std::invalid_argument for layers that do not exist.
-void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Model& model);
+/// Scales hidden units such that they keep the bounds on them at these samples (inputs x samples, raw): those above
+/// their bounds; or, where that breaks constraints on weights and this does not, all bounded ones up or down to their
+/// bounds, which leaves the least weights behind them. Throws std::invalid_argument for layers that do not exist.
+void keep_hidden_bounds(const Constraints& constraints, const Matrix& samples, Model& model);
 
 /// The least at_most - |value| over units, samples and bounded layers.
 double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model& model);

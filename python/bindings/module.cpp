@@ -3,8 +3,10 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "arrays.h"
 #include "bindings.h"
 #include "paths.h"
+#include "relufit/data.h"
 #include "relufit/files.h"
 #include "relufit/version.h"
 
@@ -41,6 +43,14 @@ void bind_files(nanobind::module_& module) {
       "write_file", [](nb::handle path, const std::string& text) { write_file(path_from(path), text); }, "path"_a,
       "text"_a, nb::sig("def write_file(path: str | bytes | os.PathLike, text: str) -> None"),
       "Writes a text, UTF-8, whole or not at all.");
+  module.def(
+      "read_inputs",
+      [](nb::handle path, const Model& model) {
+        const Table table = read_inputs(path_from(path), model.input_names, model.categories);
+        return to_samples(select_columns(table, model.input_names));
+      },
+      "path"_a, "model"_a, nb::sig("def read_inputs(path: str | bytes | os.PathLike, model: Model) -> numpy.ndarray"),
+      "Raw inputs (samples, inputs) of the rows of a CSV file, as the program reads them for a model.");
 }
 
 }  // namespace

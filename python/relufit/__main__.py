@@ -2,41 +2,24 @@
 
 python -m relufit export MODEL --onnx FILE [--bounds DATA]
 python -m relufit import FILE --model MODEL
-python -m relufit report [FILE --content FILE --model MODEL]      # run by `relufit train --report`
+python -m relufit report [FILE --content FILE --model MODEL]      # run by `relufit train --report`, `certify`
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 
 from . import Model, from_onnx
+from ._core import read_inputs
 from ._report import check_packages, write_report
 
 
 def box_of(path: str, model: Model) -> list[tuple[float, float]]:
     """The least and largest value of a model's inputs in a CSV file."""
-    level_of = {
-        f"{column}={level}": (column, level) for column, levels in model.categories.items() for level in levels
-    }
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, skipinitialspace=True))
-    box = []
-    for name in model.input_names:
-        source, level = level_of.get(name, (name, None))
-        try:
-            texts = [row[source] for row in rows]
-            column = [float(text) if level is None else float((text or "").strip() == level) for text in texts]
-        except KeyError:
-            raise ValueError(f"{path}: no column {source}, which the model has as an input") from None
-        except (TypeError, ValueError):
-            raise ValueError(f"{path}: column {name}: expected numbers alone") from None
-        if not column:
-            raise ValueError(f"{path}: no rows, expected at least one")
-        box.append((min(column), max(column)))
-    return box
+    inputs = read_inputs(path, model)
+    return list(zip(inputs.min(axis=0).tolist(), inputs.max(axis=0).tolist()))
 
 
 def _report(given: argparse.Namespace) -> None:

@@ -84,12 +84,13 @@ std::vector<ConstraintCheck> check_constraints(const Constraints& constraints, c
     part.linear = {constraints.linear[i]};
     add(fmt::format("linear[{}]: layer {}", i, constraints.linear[i].layer), part);
   }
-  if (!constraints.monotone.empty()) {
+  for (std::size_t i = 0; i < constraints.monotone.size(); ++i) {
+    const Monotone& demand = constraints.monotone[i];
     checks.push_back(
-        {monotone_description(constraints.monotone, shape), monotone_slack(constraints.monotone, shape, layers)});
+        {fmt::format("monotone[{}]: {}", i, description(demand, shape)), monotone_slack(demand, shape, layers)});
   }
-  if (!constraints.curvature.empty()) {
-    checks.push_back({"curvature", curvature_slack(constraints.curvature, shape, layers)});
+  for (const std::vector<Curvature>& joint : joint_curvatures(constraints.curvature)) {
+    checks.push_back({fmt::format("curvature: {}", description(joint)), curvature_slack(joint, shape, layers)});
   }
   for (std::size_t i = 0; i < constraints.norms.size(); ++i) {
     Constraints part;

@@ -2,6 +2,7 @@
 // the weights it feeds are multiplied by it.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "constraints/rounding.h"
@@ -22,9 +23,10 @@ Matrix values_after(const Network& network, const std::vector<Layer>& layers, st
   return unit_values(layers[l], network.activation(), seen(below, inputs, network.skip_connections() && l > 0));
 }
 
-}  // namespace
+/// Which units are scaled to their bounds.
+enum class Scaled { those_above, all };
 
-void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Model& model) {
+Model within_bounds(const std::vector<HiddenBound>& bounds, const Matrix& samples, Scaled scaled, Model model) {
   std::vector<Layer> layers = model.network.layers();
   const Matrix inputs = model.input_scaling.apply(samples);
   const Matrix input_sizes = scaled_sizes(model.input_scaling, samples);
@@ -40,7 +42,7 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
     const Matrix rounding = 2 * rounding_factor(layers, l + 1) * sizes;
     for (Index unit = 0; unit < values.rows(); ++unit) {
       const double largest = (values.row(unit).cwiseAbs() + rounding.row(unit)).maxCoeff();
-      if (largest <= most) continue;
+      if (scaled == Scaled::all ? std::isinf(most) || largest == 0 : largest <= most) continue;
       const double share = most / largest;
       for (Index row = unit; row < layers[l].weights.rows(); row += values.rows()) {
         layers[l].weights.row(row) *= share;
@@ -51,6 +53,22 @@ void keep_hidden_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sa
     }
   }
   model.network = model.network.with_layers(std::move(layers));
+  return model;
+}
+
+bool keeps(const Constraints& constraints, const Matrix& samples, const Model& model) {
+  const std::vector<ConstraintCheck> checks = check_constraints(constraints, model, samples);
+  return std::all_of(checks.begin(), checks.end(), [](const ConstraintCheck& check) { return holds(check); });
+}
+
+}  // namespace
+
+void keep_hidden_bounds(const Constraints& constraints, const Matrix& samples, Model& model) {
+  const Model given = model;
+  model = within_bounds(constraints.hidden, samples, Scaled::those_above, given);
+  if (keeps(constraints, samples, model)) return;
+  Model filled = within_bounds(constraints.hidden, samples, Scaled::all, given);
+  if (keeps(constraints, samples, filled)) model = std::move(filled);
 }
 
 double hidden_slack(const HiddenBound& bound, const Matrix& samples, const Model& model) {

@@ -166,22 +166,16 @@ void ShapeSigns::spread() {
   }
 }
 
-std::string monotone_description(const std::vector<Monotone>& demands, const NamedNetwork& shape) {
-  if (shape.classification.empty()) return "monotone";
-  std::vector<std::string> names;
-  for (const Monotone& demand : demands) {
-    const std::string name =
-        has_probabilities(shape) ? fmt::format("P({})", demand.target) : fmt::format("margin of {}", demand.target);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  return fmt::format("monotone: {}", fmt::join(names, ", "));
+std::string description(const Monotone& demand, const NamedNetwork& shape) {
+  const char* of = shape.classification.empty() ? "{}" : has_probabilities(shape) ? "P({})" : "margin of {}";
+  return fmt::format("{} {} in {}", fmt::format(fmt::runtime(of), demand.target),
+                     demand.increasing ? "increasing" : "decreasing", demand.input);
 }
 
 // From the outputs back every unit takes the sign that its outgoing weights (and, in the first layer, its incoming
 // ones) agree with best. Units that reach no demanded target need none.
-double monotone_slack(const std::vector<Monotone>& demands, const NamedNetwork& shape,
-                      const std::vector<Layer>& network) {
-  const ShapeSigns signs(demands, {}, shape);
+double monotone_slack(const Monotone& demand, const NamedNetwork& shape, const std::vector<Layer>& network) {
+  const ShapeSigns signs({demand}, {}, shape);
   double slack = kInfinity;
   std::vector<Layer> layers = network;
   std::vector<int> next = signs.targets;
@@ -281,19 +275,35 @@ double joint_curvature_slack(const Flags& inputs, Index target, int direction, c
 
 }  // namespace
 
-double curvature_slack(const std::vector<Curvature>& demands, const NamedNetwork& shape,
-                       const std::vector<Layer>& layers) {
-  double slack = kInfinity;
-  for (std::size_t t = 0; t < shape.target_names.size(); ++t) {
-    for (const bool convex : {true, false}) {
-      Flags inputs(shape.input_names.size(), false);
-      for (const Curvature& demand : demands) {
-        if (demand.convex != convex || demand.target != shape.target_names[t]) continue;
-        inputs[input_position(shape, demand.input, "curvature")] = true;
-      }
-      slack = std::min(slack, joint_curvature_slack(inputs, static_cast<Index>(t), convex ? 1 : -1, shape, layers));
+std::vector<std::vector<Curvature>> joint_curvatures(const std::vector<Curvature>& demands) {
+  std::vector<std::vector<Curvature>> joint;
+  for (const Curvature& demand : demands) {
+    const auto same = std::find_if(joint.begin(), joint.end(), [&](const std::vector<Curvature>& group) {
+      return group.front().target == demand.target && group.front().convex == demand.convex;
+    });
+    if (same == joint.end()) {
+      joint.push_back({demand});
+    } else {
+      same->push_back(demand);
     }
   }
+  return joint;
+}
+
+std::string description(const std::vector<Curvature>& joint) {
+  std::vector<std::string> inputs;
+  for (const Curvature& demand : joint) inputs.push_back(demand.input);
+  return fmt::format("{} {} in {}", joint.front().target, joint.front().convex ? "convex" : "concave",
+                     fmt::join(inputs, ", "));
+}
+
+double curvature_slack(const std::vector<Curvature>& joint, const NamedNetwork& shape,
+                       const std::vector<Layer>& layers) {
+  Flags inputs(shape.input_names.size(), false);
+  for (const Curvature& demand : joint) inputs[input_position(shape, demand.input, "curvature")] = true;
+  const auto target = std::find(shape.target_names.begin(), shape.target_names.end(), joint.front().target);
+  const double slack =
+      joint_curvature_slack(inputs, target - shape.target_names.begin(), joint.front().convex ? 1 : -1, shape, layers);
   return std::isfinite(slack) ? slack : 0;  // no path at all
 }
 

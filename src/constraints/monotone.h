@@ -63,16 +63,21 @@ class ShapeSigns {
   int common_ = 0;
 };
 
-/// What the demands are about, for messages: "monotone", and for classes "monotone: P(label=class)".
-std::string monotone_description(const std::vector<Monotone>& demands, const NamedNetwork& shape);
+/// "TARGET increasing in INPUT"; of a class P(label=class), or its margin.
+std::string description(const Monotone& demand, const NamedNetwork& shape);
 
-/// How far the network of these layers is from having signs of its units that prove the demands, whatever their order.
-double monotone_slack(const std::vector<Monotone>& demands, const NamedNetwork& shape,
-                      const std::vector<Layer>& layers);
+/// How far the network of these layers is from having signs of its units that prove the demand, whatever their order.
+double monotone_slack(const Monotone& demand, const NamedNetwork& shape, const std::vector<Layer>& layers);
 
-/// The least weight, times the sign that it must have, on the paths from the inputs to the targets that are to be
-/// convex or concave in them: >= 0 proves it, of any network.
-double curvature_slack(const std::vector<Curvature>& demands, const NamedNetwork& shape,
+/// Demands of one target and shape, in the order in which the first of each appear: they hold in all inputs together.
+std::vector<std::vector<Curvature>> joint_curvatures(const std::vector<Curvature>& demands);
+
+/// "TARGET convex in INPUTS".
+std::string description(const std::vector<Curvature>& joint);
+
+/// The least weight, times the sign that it must have, on the paths from the inputs to the target that is to be convex
+/// or concave in them: >= 0 proves it, of any network.
+double curvature_slack(const std::vector<Curvature>& joint, const NamedNetwork& shape,
                        const std::vector<Layer>& layers);
 
 }  // namespace relufit

@@ -16,7 +16,8 @@
 // A ReLU network's loss has kinks, and most descents end in one of them, far above good minima. So a race first rounds
 // off the corners of the activations (smooth_activation.h), by widths that begin at the size of the arguments and fall
 // to nothing, each problem starting where the one before ended. After each width the networks with the least losses
-// stay.
+// stay. A network that should stay near where it begins, as one at the end of a path of ridges, gets small widths
+// alone.
 
 #include "polish/constrained_polish.h"
 
@@ -56,6 +57,9 @@ constexpr Index kSmoothSteps = 25;
 constexpr double kSmoothSettled = 1e-3;
 constexpr double kStaying = 0.7;
 constexpr double kRaceSettled = 1e-7;  // of the winner's last descent
+// At the end of a path. Measured on seven sets of data (splits of their own), held out: without, as with all of the
+// widths above, Boston is predicted 6 to 8% worse.
+constexpr double kSmallWidths[] = {1. / 4, 1. / 16};
 
 /// The quadratic model of the loss at some parameters.
 struct QuadraticModel {
@@ -307,6 +311,18 @@ PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<
   const bool quick = options.tolerance > 0;
   ConstrainedPolish polish(problem, layers, options, quick ? kQuickSteps : kExactSteps);
   polish.minimize(0, polish.left(), quick ? options.tolerance : kDescentSettled, Piece::at(options.piece));
+  return polish.result();
+}
+
+PolishResult polish_past_kinks(const LiftedProblem& problem, const std::vector<Layer>& layers,
+                               const PolishOptions& options) {
+  ConstrainedPolish polish(problem, layers, options, kQuickSteps);
+  const Piece piece = Piece::at(options.piece);
+  for (const double width : kSmallWidths) {
+    polish.minimize(width * polish.argument_size(), kSmoothSteps, kSmoothSettled,
+                    piece.part(fmt::format("width {}", width)));
+  }
+  polish.minimize(0, polish.left(), options.tolerance, piece.part("last"));
   return polish.result();
 }
 

@@ -15,6 +15,10 @@ bool has_constrained_polish(const LiftedProblem& problem, const PolishOptions& o
 PolishResult polish_constrained(const LiftedProblem& problem, const std::vector<Layer>& layers,
                                 const PolishOptions& options);
 
+/// The same with the corners of the activations first rounded off a little, which leads past kinks near `layers`.
+PolishResult polish_past_kinks(const LiftedProblem& problem, const std::vector<Layer>& layers,
+                               const PolishOptions& options);
+
 struct RaceResult {
   Index winner = 0;  ///< of the given networks, counted from 0
   PolishResult polish;

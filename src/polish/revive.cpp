@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/infinity.h"
 #include "base/random.h"
 #include "linear_algebra/products.h"
 #include "problem/network_errors.h"
@@ -19,6 +20,42 @@ constexpr int kAscents = 15;            // steps for each
 constexpr double kGain = 1.01;          // a direction must be worth this many times the ridge
 constexpr double kLargestEffect = 0.1;  // of a new unit: a start for local steps
 
+/// What the signs of a unit's incoming and outgoing weights may be: bounds of 0 or none, so that any multiple > 0 of
+/// weights within them is within them, too.
+struct UnitCone {
+  Vector lower_in, upper_in, lower_out, upper_out;
+
+  Vector incoming(const Vector& weights) const { return weights.cwiseMax(lower_in).cwiseMin(upper_in); }
+  Vector outgoing(const Vector& weights) const { return weights.cwiseMax(lower_out).cwiseMin(upper_out); }
+};
+
+/// The intersection of all bounds on the weights of each layer.
+struct LayerBounds {
+  Matrix lower, upper;
+};
+
+bool is_on_signs(const WeightTerm& term) {
+  const auto is_sign = [](double bound) { return bound == 0 || std::isinf(bound); };
+  const auto are_signs = [&](const Matrix& bounds) {
+    return std::all_of(bounds.data(), bounds.data() + bounds.size(), is_sign);
+  };
+  return term.kind == WeightTerm::Kind::bounds && are_signs(term.lower) && are_signs(term.upper);
+}
+
+std::vector<LayerBounds> bounds_of(const LiftedProblem& problem, const std::vector<Layer>& layers) {
+  std::vector<LayerBounds> bounds;
+  for (const Layer& layer : layers) {
+    const Matrix upper = Matrix::Constant(layer.weights.rows(), layer.weights.cols(), kInfinity);
+    bounds.push_back({-upper, upper});
+  }
+  for (const WeightTerm& term : problem.weight_terms) {
+    LayerBounds& own = bounds[static_cast<std::size_t>(term.layer) - 1];
+    own.lower = own.lower.cwiseMax(term.lower);
+    own.upper = own.upper.cwiseMin(term.upper);
+  }
+  return bounds;
+}
+
 /// A unit that might be added to a hidden layer: its values are those of the activation at weights' inputs + bias.
 struct Direction {
   Vector weights;  // norm 1
@@ -30,8 +67,9 @@ struct Direction {
 /// Directions for one layer, whose inputs and G are given for all samples.
 class Directions {
  public:
-  Directions(const LiftedProblem& problem, const Matrix& inputs, const Matrix& slopes, Random& random)
-      : problem_(problem), inputs_(inputs), slopes_(slopes), random_(random) {}
+  Directions(const LiftedProblem& problem, const Matrix& inputs, const Matrix& slopes, const UnitCone& cone,
+             Random& random)
+      : problem_(problem), inputs_(inputs), slopes_(slopes), cone_(cone), random_(random) {}
 
   Direction best() {
     const Index samples = inputs_.cols();
@@ -45,6 +83,7 @@ class Directions {
       // Half of them from one sample to another, so that directions in which the data lie come first.
       const Vector difference = inputs_.col(random_.index(samples)) - inputs_.col(random_.index(samples));
       if (k % 2 == 0 && difference.norm() > 0) weights.col(k) = difference;
+      weights.col(k) = cone_.incoming(weights.col(k));
       weights.col(k).normalize();
       const Index bend = random_.index(samples);
       if (problem_.bias) biases(k) = -weights.col(k).dot(inputs_.col(bend));
@@ -54,7 +93,11 @@ class Directions {
     values.colwise() += biases;
     const Matrix arguments = values;
     evaluate(problem_.network.activation, arguments, values);
-    Vector worth = (values * slopes_(Eigen::all, some).transpose()).rowwise().norm();
+    const Matrix outputs = -(values * slopes_(Eigen::all, some).transpose());
+    Vector worth = outputs.cwiseMax(cone_.lower_out.transpose().replicate(kDirections, 1))
+                       .cwiseMin(cone_.upper_out.transpose().replicate(kDirections, 1))
+                       .rowwise()
+                       .norm();
     Direction best;
     for (int i = 0; i < kClimbs; ++i) {
       Index k = 0;
@@ -82,7 +125,7 @@ class Directions {
 
   Direction valued(const Vector& weights, double bias) const {
     Direction direction{weights, bias, {}, 0};
-    direction.output = -slopes_ * values(direction);
+    direction.output = cone_.outgoing(-slopes_ * values(direction));
     direction.worth = direction.output.norm();
     if (direction.worth > 0) direction.output /= direction.worth;
     return direction;
@@ -99,10 +142,10 @@ class Directions {
       const Vector by_weights = inputs_ * pull;
       const double size = std::hypot(by_weights.norm(), pull.sum());
       if (!(size > 0)) break;
-      Vector weights = direction.weights + (step / size) * by_weights;
+      const Vector weights = cone_.incoming(direction.weights + (step / size) * by_weights);
       double bias = direction.bias + (problem_.bias ? step / size * pull.sum() : 0);
       const double norm = weights.norm();
-      Direction tried = valued(weights / norm, bias / norm);
+      Direction tried = norm > 0 ? valued(weights / norm, bias / norm) : Direction();
       if (tried.worth > direction.worth) {
         direction = std::move(tried);
       } else {
@@ -115,6 +158,7 @@ class Directions {
   const LiftedProblem& problem_;
   const Matrix& inputs_;
   const Matrix& slopes_;
+  const UnitCone& cone_;
   Random& random_;
 };
 
@@ -140,8 +184,14 @@ std::vector<Matrix> layer_inputs(const LiftedProblem& problem, const std::vector
 
 }  // namespace
 
+bool constrains_signs_alone(const LiftedProblem& problem) {
+  return std::all_of(problem.weight_terms.begin(), problem.weight_terms.end(), is_on_signs);
+}
+
 Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, unsigned long long seed) {
-  if (arguments_per_unit(problem.network.activation) != 1 || !problem.weight_terms.empty()) return 0;
+  if (arguments_per_unit(problem.network.activation) != 1) return 0;
+  if (!constrains_signs_alone(problem)) return 0;
+  const std::vector<LayerBounds> bounds = bounds_of(problem, layers);
   NetworkErrors errors(problem);
   Random random(seed);
   Index revived = 0;
@@ -154,9 +204,14 @@ Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, uns
       tried[l + 1].weights.col(unit).setZero();
       const Matrix slopes = errors.slopes(errors.pack(tried))[l + 1];
       const Matrix inputs = layer_inputs(problem, tried)[l];
-      Directions directions(problem, inputs, slopes, random);
+      const UnitCone cone = {bounds[l].lower.row(unit), bounds[l].upper.row(unit), bounds[l + 1].lower.col(unit),
+                             bounds[l + 1].upper.col(unit)};
+      Directions directions(problem, inputs, slopes, cone, random);
       const Direction direction = directions.best();
-      if (!(direction.worth > kGain * problem.ridge)) break;  // nor will there be one for the next unit
+      if (!(direction.worth > kGain * problem.ridge)) {
+        if (problem.weight_terms.empty()) break;  // nor will there be one for the next unit
+        continue;
+      }
       const double curvature = directions.values(direction).squaredNorm();
       const double effect = std::min((direction.worth - problem.ridge) / curvature, kLargestEffect);
       const double size = std::sqrt(effect);

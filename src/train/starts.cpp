@@ -173,9 +173,9 @@ class Starts {
   SequenceResult run_method(Index start, const SequenceOptions& sequence, const Piece& piece) {
     if (plan_.method == Method::search) return run_search(start, sequence, piece.part("search"));
     if (plan_.method == Method::fixed_output) return run_fixed_output(start, sequence, piece.part("fixed output"));
+    if (follows_path()) return run_path(start, sequence, piece.part("path"));
     if (races()) return run_race(start, sequence, piece);
     if (plan_.exact_race) return run_exact_race(start, sequence, piece);
-    if (plan_.path) return run_path(start, sequence, piece.part("path"));
     SequenceResult result = relax(start, start, sequence, piece);
     refine(result, sequence, piece);
     return result;
@@ -196,6 +196,14 @@ class Starts {
     return plan_.polish && options_.loss != Loss::exact && !options_.hidden.empty() &&
            std::holds_alternative<RandomStart>(options_.init) && on_weights_alone(options_.constraints) &&
            has_constrained_polish(problem, PolishOptions());
+  }
+
+  /// Whether starts follow a path of ridges: where signs alone are constrained, those whose ridge is chosen by such
+  /// paths. A ridge that is given states an objective, and races end lower; more rows than paths are followed on are a
+  /// race's.
+  bool follows_path() const {
+    return plan_.path || (races() && !options_.ridge && !options_.candidates &&
+                          constrains_signs_alone(scaled_.problem) && scaled_.problem.total_samples() <= kSampledRows);
   }
 
   SequenceResult run_race(Index start, SequenceOptions sequence, const Piece& piece) {
@@ -236,8 +244,9 @@ class Starts {
   }
 
   /// Along falling ridges (TrainPlan::path); on large data from a relaxation on few rows down by descents on batches.
-  SequenceResult run_path(Index start, const SequenceOptions& sequence, const Piece& piece) {
+  SequenceResult run_path(Index start, SequenceOptions sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
+    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     if (!is_large(problem.total_samples(), plan_)) return run_path(*plan_.ridge, start, sequence, piece);
     ScaledProblem few{sampled(problem, kRelaxedRows, options_.seed), scaled_.input_scaling, scaled_.target_scaling};
     few.problem.ridge *= static_cast<double>(kRelaxedRows) / static_cast<double>(problem.total_samples());
@@ -267,18 +276,19 @@ class Starts {
     const double values = loss_terms(problem.loss, problem.samples(), problem.targets.rows());
     RidgePath path(problem, values, start_parameters(scaled_, options_, start), sequence,
                    start_seed(options_.seed, start), piece, observer_of(start));
-    const auto fit = [&](double ridge, double tolerance) {
+    const auto fit = [&](double ridge, bool last) {
       path.fit(ridge, [&](const LiftedProblem& at, const std::vector<Layer>& layers, const Piece& part) {
         PolishOptions polishing = polish_options(sequence, &part);
-        polishing.tolerance = tolerance;
-        return polish(at, layers, polishing);
+        polishing.tolerance = last ? kLastTolerance : kPathTolerance;
+        return last && !at.weight_terms.empty() ? polish_past_kinks(at, layers, polishing)
+                                                : polish(at, layers, polishing);
       });
     };
-    for (const double ridge : ridges) fit(ridge, ridge == ridges.back() ? kLastTolerance : kPathTolerance);
+    for (const double ridge : ridges) fit(ridge, ridge == ridges.back());
     // Idle where others are not: there may be a network for a smaller ridge that lasts when the ridge grows again.
     double smaller = ridges.back();
-    for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, kPathTolerance);
-    if (smaller < ridges.back()) fit(ridges.back(), kLastTolerance);
+    for (int i = 0; i < kDescents && path.is_idle(); ++i) fit(smaller /= 3, false);
+    if (smaller < ridges.back()) fit(ridges.back(), true);
     SequenceResult result = std::move(path.result());
     LiftedProblem last = problem;
     last.ridge = last_ridge * values;

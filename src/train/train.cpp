@@ -202,7 +202,7 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
   if (options.group_lasso > 0 && !options.constraints.names_units())
     result.removed_units = remove_constant_units(result.model.network);
   if (!options.constraints.hidden.empty()) {
-    keep_hidden_bounds(options.constraints.hidden, data.inputs, result.model);
+    keep_hidden_bounds(options.constraints, data.inputs, result.model);
   }
   if (options.weight_grid > 0) round_model(data, options, whole.part("grid"), result);
   if (checkpoint) checkpoint->write();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from cli_tools import Program, write_csv
 
 
@@ -43,6 +44,17 @@ def test_sample_weights_of_classes(relufit: Program) -> None:
     ridge = 0.05 * len(rows) / weights.sum()
     repeated = relufit.json("certify", "m.json", "repeated.csv", "--ridge", ridge, "--time-limit", 1)
     assert abs(found["objective"] - repeated["objective"]) <= 1e-9 * repeated["objective"]
+
+
+def test_a_page_with_the_certificate(relufit: Program) -> None:
+    pytest.importorskip("jinja2")
+    prepare(relufit)
+    found = relufit.json("certify", "m.json", "data.csv", "--report", "c.html")
+    page = (relufit.folder / "c.html").read_text(encoding="utf-8")
+    assert "<h2>Certificate</h2>" in page and "<h2>Training</h2>" not in page
+    assert all(f'value="{found[name]}"' in page for name in ("objective", "lower_bound", "gap"))
+    refused = relufit.run("certify", "m.json", "data.csv", "--report", "m.json")
+    assert refused.returncode == 2 and "m.json: named twice" in refused.stderr
 
 
 def test_bad_input(relufit: Program) -> None:

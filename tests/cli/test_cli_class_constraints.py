@@ -99,7 +99,7 @@ def test_a_probability_that_must_rise_rises(relufit: Program, ill: Path) -> None
     """Against data that fall: the best such network is nearly constant, and its score alone would not have to be."""
     rising = demands(("dose", "ill=yes", UP))
     model, checks = train(relufit, ill, "ill", rising, "--hidden", 2)
-    assert [check["name"] for check in checks] == ["monotone: P(ill=yes)"]
+    assert [check["name"] for check in checks] == [f"monotone[0]: P(ill=yes) {UP} in dose"]
     assert_monotone(model, rising)
     (relufit.folder / "q.csv").write_text("dose\n" + "\n".join(f"{x / 50}" for x in range(-100, 700)) + "\n")
     relufit("predict", "m.json", "q.csv", "--out", "p.csv")
@@ -144,7 +144,10 @@ def test_two_of_three_classes(relufit: Program, wanted: dict, hidden: str) -> No
     columns, labels = kinds(3)
     write_labels(relufit.folder / "k.csv", columns, "kind", labels)
     model, checks = train(relufit, relufit.folder / "k.csv", "kind", wanted, "--hidden", hidden)
-    assert sorted(checks[0]["name"].removeprefix("monotone: ").split(", ")) == ["P(kind=a)", "P(kind=c)"]
+    assert [check["name"] for check in checks] == [
+        f"monotone[{number}]: P({demand['target']}) {demand['direction']} in {demand['input']}"
+        for number, demand in enumerate(wanted["monotone"])
+    ]
     assert_monotone(model, wanted)
 
 
@@ -192,7 +195,7 @@ def test_either_of_two_classes_can_be_named(
     wanted = demands(("dose", target, direction))
     model, checks = train(relufit, ill, "ill", wanted, "--hidden", 3, "--loss", loss)
     name = f"margin of {target}" if loss == "hinge" else f"P({target})"
-    assert checks[0]["name"] == f"monotone: {name}"
+    assert checks[0]["name"] == f"monotone[0]: {name} {direction} in dose"
     if loss != "hinge":
         assert assert_monotone(model, wanted) > 0.3
     else:

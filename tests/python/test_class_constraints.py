@@ -30,7 +30,7 @@ def test_the_probability_never_falls(classes: int, direction: str) -> None:
     along = np.diff(estimator.predict_proba(grid)[:, column])
     assert (sign * change).min() >= -1e-12 and (sign * along).min() >= -1e-12
     (check,) = core.check_constraints(core.load_constraints(wanted), estimator.model_)
-    assert check.name == "monotone: P(class=low)" and check.holds and check.slack >= 0
+    assert check.name == f"monotone[0]: P(class=low) {direction} in x0" and check.holds and check.slack >= 0
 
 
 def test_bounds_on_probabilities_hold_as_they_are_predicted() -> None:

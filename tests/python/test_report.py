@@ -129,7 +129,7 @@ def test_constraints_are_told_with_their_proofs(data, tmp_path: Path) -> None:
     assert found.numbers["constraints"] == [check.slack for check in result.constraints]
     said = " ".join(found.texts)
     assert said.count("holds") >= 3 and "violated" not in said
-    assert "signs of the weights along every path" in said and "nothing about others" in said
+    assert "monotone[0]: y0 increasing in x0" in said and "s w s\u2032 \u2265 0" in said and "at the points named alone" in said
 
 
 def test_every_constraint_has_a_proof(data) -> None:
@@ -178,6 +178,23 @@ def test_a_certificate_is_told(data, tmp_path: Path) -> None:
     certificate = relufit.certify(result.model, inputs, targets, time_limit=1)
     found = page(result, tmp_path, inputs, targets, certificate=certificate)
     assert found.numbers["certificate"] == [certificate.objective, certificate.lower_bound, certificate.gap]
+
+
+def test_a_lipschitz_bound_is_told_by_its_factors(data, tmp_path: Path) -> None:
+    inputs, targets = data
+    for skip in (False, True):
+        result = relufit.train(inputs, targets, [4], constraints={"lipschitz": 3}, skip_connections=skip, **FAST)
+        said = " ".join(page(result, tmp_path, inputs, targets).texts)
+        for weights, _ in result.model.folded().layers:
+            assert f"{np.linalg.svd(weights)[1][0]:.4g}" in said
+        assert ("√" in said) == skip
+
+
+def test_convex_demands_of_one_target_are_proven_together(data) -> None:
+    inputs, targets = data
+    demands = [{"input": name, "target": "y0", "shape": "convex"} for name in ("x0", "x2")]
+    result = relufit.train(inputs, targets, [4], constraints={"curvature": demands}, **FAST)
+    assert [check.name for check in result.constraints] == ["curvature: y0 convex in x0, x2"]
 
 
 def test_many_inputs_are_counted_not_drawn(tmp_path: Path) -> None:

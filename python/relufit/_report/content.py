@@ -18,17 +18,26 @@ _MOST_DOTS = 800  # of a set of samples
 _STEPS = 101  # of a response
 _FEW = 10  # values of an input, or records, are drawn one by one
 
-# How a constraint of each kind is proven, by the beginning of its name; docs/constraints.md has the whole.
+# How a constraint of each kind is proven, by the beginning of its name: where it holds, and the inequality whose slack is
+# told. Weights are those of the network for raw data; docs/constraints.md has the whole.
 PROOFS = {
-    "weights": "every weight of the network for raw data, against its bounds",
-    "linear": "the sum of weights of the network for raw data, against its bounds",
-    "monotone": "signs of the weights along every path from input to target: everywhere, whatever the other inputs",
-    "curvature": "signs of the weights behind the first layer: everywhere, whatever the other inputs",
-    "norms": "the norm computed from the weights for raw data",
-    "lipschitz": "product of the layers' largest singular values: everywhere",
-    "convex": "signs of the weights behind the first layer: everywhere",
-    "outputs": "outputs at the points that the constraint names; nothing about others",
-    "hidden": "hidden values at the training samples; nothing about others",
+    "weights": ("everywhere", "lower ≤ w ≤ upper for each of the weights"),
+    "linear": ("everywhere", "least ≤ the sum of weights, each times its factor ≤ most"),
+    "monotone": (
+        "everywhere, whatever the other inputs",
+        "s w s′ ≥ 0 for every weight w on a path from the input to the target, from what has the sign s to what has s′: "
+        "the input's is the direction, the target's +, each unit has one. Activations do not fall, so no path does",
+    ),
+    "curvature": (
+        "everywhere, in these inputs jointly, whatever the others",
+        "w ≥ 0 for every weight behind the first layer on a path from the inputs to the target (−w in the last layer "
+        "where it is concave): sums of convex functions",
+    ),
+    "norms": ("everywhere", "norm of the weights ≤ its bound"),
+    "lipschitz": ("everywhere", ""),
+    "convex": ("everywhere", "w ≥ 0 for every weight behind the first layer, but of inputs that skip to it"),
+    "outputs": ("at the points named alone", "lower ≤ value ≤ upper at each of them"),
+    "hidden": ("at the training samples alone", "|value| ≤ bound for every unit"),
 }
 
 
@@ -225,10 +234,22 @@ def response_charts(facts: Facts) -> dict[str, Any]:
     return {"charts": charts, "others": others}
 
 
-def constraint_rows(facts: Facts) -> list[tuple[str, float, bool, str]]:
-    """Name, slack, whether it holds, and how that is known."""
+def _norms_of_layers(model: Model) -> str:
+    """The inequality behind a Lipschitz bound, with its numbers."""
+    norms = [np.linalg.norm(weights, 2) for weights, _ in model.folded().layers]
+    numbers = ", ".join(f"{norm:.4g}" for norm in norms)
+    if model.skip_connections:
+        return f"L₁ = r₁, Lₗ ≤ rₗ √(Lₗ₋₁² + 1) ≤ bound, r the layers' largest singular values: {numbers}"
+    return f"product of the layers' largest singular values ({' · '.join(numbers.split(', '))}) ≤ bound"
+
+
+def constraint_rows(facts: Facts) -> list[tuple[str, float, bool, str, str]]:
+    """Name, slack, whether it holds, where, and by which inequality that is known."""
     rows = []
     for name, slack, holds in facts.constraints:
         kind = name.split(":")[0].split("[")[0]
-        rows.append((name, slack, holds, PROOFS.get(kind, "computed from the weights")))
+        where, inequality = PROOFS[kind]
+        if kind == "monotone" and facts.model.classification:
+            inequality += ". In the last layer w are differences between the class's weights and those of every other"
+        rows.append((name, slack, holds, where, inequality or _norms_of_layers(facts.model)))
     return rows

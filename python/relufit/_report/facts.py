@@ -37,7 +37,10 @@ class Facts:
     widths: Mapping[str, Any] | None = None  # "chosen", "widths", "held_out"
     grid: Mapping[str, float] | None = None  # "step", "before", "rounded", "repaired"
     quantiles: bool = False  # whether the outputs are some
-    certificate: Certificate | None = None
+    certificate: Mapping[str, Any] | None = None  # as `relufit certify --json` prints it
+
+
+_OF_CERTIFICATE = ("status", "objective", "lower_bound", "gap", "ridge", "unit_lower", "unit_upper", "cells", "seconds")
 
 
 def samples_of(name: str, model: Model, inputs: Any, targets: Any, labels: Sequence[Any] | None = None) -> Samples:
@@ -87,7 +90,7 @@ def facts_of(
 ) -> Facts:
     """From a TrainResult or a fitted estimator."""
     told = {name: str(value) for name, value in (options or {}).items()}
-    shared = {"samples": samples, "title": title, "certificate": certificate}
+    shared = {"samples": samples, "title": title, "certificate": _members(certificate, names=_OF_CERTIFICATE)}
     if isinstance(source, TrainResult):
         return Facts(
             source.model,
@@ -144,7 +147,7 @@ def _checks(constraints: Any, model: Model, inputs: np.ndarray) -> list[tuple[st
 
 
 def facts_of_program(content: str | os.PathLike[str], model: str | os.PathLike[str]) -> Facts:
-    """From the files that `relufit train --report` hands over: its summary and more as JSON, and a model file."""
+    """From the files that the program hands over for `--report`: its summary and more as JSON, and a model file."""
     with open(content, encoding="utf-8") as file:
         told = json.load(file)
     network = Model.load(model)
@@ -160,6 +163,7 @@ def facts_of_program(content: str | os.PathLike[str], model: str | os.PathLike[s
         summary.get("hidden"),
         summary.get("weight_grid"),
         network.training.loss == "quantile",
+        told["certificate"],
     )
 
 
