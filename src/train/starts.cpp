@@ -246,7 +246,7 @@ class Starts {
   /// Along falling ridges (TrainPlan::path); on large data from a relaxation on few rows down by descents on batches.
   SequenceResult run_path(Index start, SequenceOptions sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
-    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
+    if (!plan_.path) sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     if (!is_large(problem.total_samples(), plan_)) return run_path(*plan_.ridge, start, sequence, piece);
     ScaledProblem few{sampled(problem, kRelaxedRows, options_.seed), scaled_.input_scaling, scaled_.target_scaling};
     few.problem.ridge *= static_cast<double>(kRelaxedRows) / static_cast<double>(problem.total_samples());
