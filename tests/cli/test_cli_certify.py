@@ -46,8 +46,7 @@ def test_sample_weights_of_classes(relufit: Program) -> None:
     assert abs(found["objective"] - repeated["objective"]) <= 1e-9 * repeated["objective"]
 
 
-def test_a_page_with_the_certificate(relufit: Program) -> None:
-    pytest.importorskip("jinja2")
+def test_a_page_with_the_certificate(relufit: Program, package: None) -> None:
     prepare(relufit)
     found = relufit.json("certify", "m.json", "data.csv", "--time-limit", 1, "--report", "c.html")
     page = (relufit.folder / "c.html").read_text(encoding="utf-8")
