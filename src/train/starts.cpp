@@ -245,7 +245,7 @@ class Starts {
   /// that one polish on all is left.
   SequenceResult run_path(Index start, SequenceOptions sequence, const Piece& piece) {
     const LiftedProblem& problem = scaled_.problem;
-    sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
+    if (!plan_.path) sequence.max_iterations = std::min(sequence.max_iterations, options_.candidate_iterations);
     if (problem.total_samples() <= kSampledRows) return run_path(scaled_, *plan_.ridge, start, sequence, piece);
     const ScaledProblem few{sampled(problem, kSampledRows, options_.seed), scaled_.input_scaling,
                             scaled_.target_scaling};
