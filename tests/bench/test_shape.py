@@ -64,7 +64,7 @@ def test_a_task_in_a_table(classes: bool) -> None:
         assert mean < (30 if classes else 2.5)
         assert any(row.startswith(f"| {name} | 2 | {mean:.2f} ± ") for row in rows)
     text = shape.report({data.name: results})
-    assert f"## {data.name}" in text and "best five" in text
+    assert f"## {data.name}" in text and "fixed split" in text
 
 
 def test_data_are_read_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
