@@ -120,7 +120,7 @@ def test_bounds_beside_the_file(data, tmp_path: Path, capsys: pytest.CaptureFixt
     found = onnx_io.load_onnx_neural_network_with_bounds(str(path)).scaled_input_bounds
     assert found == {0: (3, 7), 1: (-4, -2), 2: (1, 5)}
     for text, message in (
-        ("a,d\n1,2\n", "no column 'b, c'"), ('a,d,"b, c"\n1,2,x\n', "numbers"), ('a,d,"b, c"\n', "no rows")
+        ("a,d\n1,2\n", "no column 'b, c'"), ('a,d,"b, c"\n1,2,x\n', "'x' is not a number"), ('a,d,"b, c"\n', "no data rows")
     ):  # fmt: skip
         rows.write_text(text)
         assert main(command) == 2 and message in capsys.readouterr().err
