@@ -1,6 +1,8 @@
 // Descent on batches: where it ends, beside the normal equations and a teacher, and what it must not depend on.
 #include <gtest/gtest.h>
 
+#include <Eigen/LU>
+
 #include "polish/stochastic_descent.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
