@@ -6,8 +6,8 @@ Each row is one kind of training on random data, run once without a checkpoint, 
 killed: one that has ended begins anew until there were so many kills. "same" says whether all models and traces are
 those of the first but for their seconds; "lost" is the time of all runs together beyond that of the second, per kill.
 With --ranks trainings to be killed are of so many processes, by mpirun, one of which is killed. The log says of every
-kill what was killed, and when. Uses the program in build/release (with --ranks build/mpi), or in the folder that RELUFIT_BUILD names,
-and NumPy for the data. Exit code 1: not the same.
+kill what was killed, and when. Uses the program in build/release (with --ranks build/mpi), or in the folder that
+RELUFIT_BUILD names, and NumPy for the data. Exit code 1: not the same.
 """
 
 from __future__ import annotations

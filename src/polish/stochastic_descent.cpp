@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "checkpoint/by_first_rank.h"
 #include "linear_algebra/decompositions.h"
 #include "linear_algebra/products.h"
 #include "problem/network_errors.h"
@@ -138,11 +139,7 @@ class StochasticDescent {
         if (steps) step(i);
       }
     }
-    std::string bytes = saved_state(parameters_);
-    broadcast(ranks, bytes);
-    StateVisitor visitor{std::string_view(bytes)};
-    visitor(parameters_);
-    return errors_->unpack(parameters_);
+    return errors_->unpack(by_first_rank(ranks, [this] { return parameters_; }));
   }
 
  private:

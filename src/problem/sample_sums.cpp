@@ -51,8 +51,8 @@ std::vector<Index> begins_of(const Chunks& chunks) {
 Matrix columns_at(const Ranks* ranks, const std::vector<Index>& begins, const Matrix& mine,
                   const std::vector<Index>& columns) {
   if (ranks == nullptr) {
-    Matrix result(mine.rows(),
-                  static_cast<Index>(columns.size()));  // column by column: twice as fast as an index of all
+    // Column by column: twice as fast as an index of all.
+    Matrix result(mine.rows(), static_cast<Index>(columns.size()));
     for (Index i = 0; i < result.cols(); ++i) result.col(i) = mine.col(columns[static_cast<std::size_t>(i)]);
     return result;
   }

@@ -197,6 +197,12 @@ Architecture architecture_of(const TrainOptions& options, const Dataset& data) {
   return network;
 }
 
+Index parameter_count(const Architecture& network, bool bias) {
+  Index count = 0;
+  for (const LayerShape& layer : network.layers()) count += layer.rows * (layer.columns + (bias ? 1 : 0));
+  return count;
+}
+
 double loss_terms(const Loss& loss, Index samples, Index outputs) {
   return static_cast<double>(loss == Loss::cross_entropy ? samples : samples * outputs);
 }

@@ -15,6 +15,9 @@ constexpr double kUsualRidge = 3e-3;
 /// The form of the network that the options ask for.
 Architecture architecture_of(const TrainOptions& options, const Dataset& data);
 
+/// Weights of such a network, with its biases where asked for.
+Index parameter_count(const Architecture& network, bool bias);
+
 /// How many values the loss of these samples sums, which a ridge is per: the cross-entropy has one for each sample.
 double loss_terms(const Loss& loss, Index samples, Index outputs);
 

@@ -42,12 +42,6 @@ std::vector<Index> classes(const LiftedProblem& problem, Index samples) {
   return keys;
 }
 
-Index weights(const LiftedProblem& problem) {
-  Index count = 0;
-  for (const LayerShape& layer : problem.network.layers()) count += layer.rows * layer.columns;
-  return count;
-}
-
 std::vector<Index> others(Index samples, const std::vector<Index>& held_out) {
   std::vector<Index> all(static_cast<std::size_t>(samples));
   std::iota(all.begin(), all.end(), Index{0});
@@ -142,7 +136,8 @@ std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const T
   }
   std::vector<std::vector<Index>> parts =
       fold_samples(samples, options.folds, options.seed, classes(scaled.problem, samples));
-  if (samples > kSamplesOfFolds || samples * scaled.problem.targets.rows() * weights(scaled.problem) > kWorkOfFolds) {
+  if (samples > kSamplesOfFolds ||
+      samples * scaled.problem.targets.rows() * parameter_count(scaled.problem.network, false) > kWorkOfFolds) {
     parts.resize(1);
   }
   for (const std::vector<Index>& held_out : parts) {

@@ -14,14 +14,6 @@ namespace relufit {
 
 namespace {
 
-Index parameter_count(const TrainOptions& options, const Dataset& data) {
-  Index count = 0;
-  for (const LayerShape& shape : architecture_of(options, data).layers()) {
-    count += shape.rows * (shape.columns + (options.bias ? 1 : 0));
-  }
-  return count;
-}
-
 /// Whether the samples stay with their ranks: where training takes only sums over them, and there are so many that
 /// Levenberg-Marquardt, which takes more, would not polish (PolishOptions::largest_dense).
 bool keeps_samples_apart(const Dataset& data, Index samples, const TrainOptions& options, const TrainPlan& plan) {
@@ -31,7 +23,8 @@ bool keeps_samples_apart(const Dataset& data, Index samples, const TrainOptions&
   return plan.method == Method::relaxation && early && !path_on_all && !plan.relaxation.subproblem.accelerate &&
          !options.hidden.empty() && lift_of(options.activation).pieces.size() == 1 &&
          options.constraints.outputs.empty() && options.constraints.hidden.empty() && options.weight_grid == 0 &&
-         samples * data.targets.rows() * parameter_count(options, data) > PolishOptions().largest_dense &&
+         samples * data.targets.rows() * parameter_count(architecture_of(options, data), options.bias) >
+             PolishOptions().largest_dense &&
          Chunks(samples).total() >= options.ranks->size();
 }
 

@@ -7,9 +7,7 @@
 /// Either way the result is that of one process, bit for bit.
 #pragma once
 
-#include <string>
-#include <string_view>
-
+#include "checkpoint/by_first_rank.h"
 #include "train/problem.h"
 #include "train/train_state.h"
 
@@ -27,22 +25,5 @@ Dataset dealt(const Dataset& data, const Ranks& ranks);
 
 /// Some of the rows, all if there are no more than that, on every rank.
 LiftedProblem sampled(const LiftedProblem& problem, Index samples, unsigned seed);
-
-/// What rank 0 makes of it, on every rank; what it throws as bad input is thrown by all.
-template <class Make>
-auto by_first_rank(const Ranks* ranks, Make&& make) -> decltype(make()) {
-  if (ranks == nullptr) return make();
-  decltype(make()) made;
-  std::string bytes;
-  collectively(ranks, [&] {
-    if (ranks->rank() != 0) return;
-    made = make();
-    bytes = saved_state(made);
-  });
-  broadcast(ranks, bytes);
-  StateVisitor visitor{std::string_view(bytes)};
-  visitor(made);
-  return made;
-}
 
 }  // namespace relufit
