@@ -28,7 +28,7 @@ endfunction()
 # where 64 are there (it would sum in another order).
 function(relufit_set_arithmetic target architecture)
   target_compile_options(${target} PRIVATE -ffp-contract=off)
-  target_compile_definitions(${target} PRIVATE EIGEN_NO_CPUID)
+  target_compile_definitions(${target} PRIVATE EIGEN_NO_CPUID HWY_DISABLE_PCLMUL_AES)
   if(NOT architecture STREQUAL "default")
     target_compile_options(${target} PRIVATE -march=${architecture} -U__AVX512F__)
   endif()

@@ -1,6 +1,7 @@
 /// \file
 /// Products of matrices, each form compiled once: Eigen instantiates its kernels for small, thin and large factors anew
-/// for every combination of types, about half a second of compilation for each product that is written out.
+/// for every combination of types, about half a second of compilation for each product that is written out. A left
+/// factor that fits a cache goes to a kernel of our own (product_kernel.h), all else to Eigen.
 #pragma once
 
 #include "relufit/matrix.h"
@@ -44,6 +45,9 @@ void set_product(Vector& to, Factor a, Factor b);
 void add_product(Eigen::Ref<Matrix> to, Factor a, Factor b);
 /// to -= a b
 void subtract_product(Eigen::Ref<Matrix> to, Factor a, Factor b);
+
+/// The lower triangle of to += a a'. What stands above it is lost.
+void add_lower_gram(Eigen::Ref<Matrix> to, Factor a);
 
 /// a b
 Matrix product(Factor a, Factor b);

@@ -44,7 +44,7 @@ void ProximalStep::accumulate(const Copies& state, const Block& block) {
   for (std::size_t i = 0; i < state.hidden_layers(); ++i) {
     const auto columns = state.block_left[i].middleCols(block.begin, block.size);
     Eigen::Map<Matrix> gram(partial_grams_[i].data(block.chunk), columns.rows(), columns.rows());
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(columns);
+    add_lower_gram(gram, columns);
   }
 }
 
