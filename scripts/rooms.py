@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (
     "linear_algebra",
     "base",
-    "mpi",
+    "parallel",
+    "files",
     "checkpoint",
     "network",
     "data",

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "base/text.h"
 #include "data/csv_names.h"
+#include "files/text.h"
 #include "relufit/data.h"
 #include "relufit/files.h"
 

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/text.h"
+#include "files/text.h"
 #include "relufit/data.h"
 
 namespace relufit {
