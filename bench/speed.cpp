@@ -25,9 +25,9 @@
 #include <limits>
 #include <vector>
 
-#include "base/chunks.h"
-#include "base/parallel.h"
 #include "linear_algebra/products.h"
+#include "parallel/chunks.h"
+#include "parallel/workers.h"
 #include "relufit/sequence.h"
 #include "relufit/teacher.h"
 

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "base/chunks.h"
 #include "output.h"
+#include "parallel/chunks.h"
 #ifdef RELUFIT_MPI
 #include "relufit/mpi_ranks.h"
 #endif

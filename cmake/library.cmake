@@ -3,7 +3,7 @@
 set(RELUFIT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 file(GLOB_RECURSE RELUFIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
 if(NOT RELUFIT_MPI)
-  list(FILTER RELUFIT_SOURCES EXCLUDE REGEX "/src/mpi/")
+  list(FILTER RELUFIT_SOURCES EXCLUDE REGEX "/mpi_ranks\\.cpp$")
 endif()
 
 function(relufit_add_library target architecture)

@@ -9,9 +9,11 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (
     "linear_algebra",
     "base",
-    "mpi",
+    "parallel",
+    "files",
     "checkpoint",
     "network",
+    "data/tables",
     "data",
     "problem",
     "constraints",

@@ -14,9 +14,9 @@
 #include <limits>
 #include <vector>
 
-#include "base/chunks.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "parallel/chunks.h"
 #include "problem/network_errors.h"
 #include "relufit/mpi_ranks.h"
 #include "relufit/subproblem.h"

@@ -24,7 +24,7 @@ class Ranks {
   virtual void gather(const double* mine, const std::vector<Index>& counts, double* all) const = 0;
 };
 
-/// Which samples are here: all, or those of some chunks (base/chunks.h) next to those of other ranks.
+/// Which samples are here: all, or those of some chunks (parallel/chunks.h) next to those of other ranks.
 struct Share {
   const Ranks* ranks = nullptr;  ///< null: all are here
   Index samples = 0;             ///< of all ranks together

@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "base/clock.h"
-#include "base/parallel.h"
 #include "base/random.h"
 #include "certificate/chord_bound.h"
 #include "certificate/quadratic_bound.h"
+#include "parallel/workers.h"
 
 namespace relufit {
 

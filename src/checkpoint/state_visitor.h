@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 
 namespace relufit {
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "base/infinity.h"
-#include "base/json_cursor.h"
+#include "files/json_cursor.h"
 #include "relufit/constraints.h"
 #include "relufit/files.h"
 

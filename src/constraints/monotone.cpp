@@ -8,8 +8,8 @@
 
 #include "base/infinity.h"
 #include "base/refusal.h"
-#include "base/text.h"
 #include "constraints/class_outputs.h"
+#include "files/text.h"
 
 namespace relufit {
 

@@ -8,10 +8,10 @@
 
 #include "base/infinity.h"
 #include "base/refusal.h"
-#include "base/text.h"
 #include "constraints/class_outputs.h"
 #include "constraints/output_slack.h"
 #include "constraints/rounding.h"
+#include "files/text.h"
 #include "relufit/constraints.h"
 
 namespace relufit {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "base/chunks.h"
-#include "base/text.h"
 #include "data/model_checks.h"
+#include "files/text.h"
+#include "parallel/chunks.h"
 
 namespace relufit {
 namespace {

@@ -7,9 +7,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/json_cursor.h"
-#include "base/text.h"
 #include "data/model_checks.h"
+#include "files/json_cursor.h"
+#include "files/text.h"
 #include "relufit/files.h"
 #include "relufit/model.h"
 

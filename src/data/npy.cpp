@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "base/mapped_file.h"
-#include "base/text.h"
+#include "files/mapped_file.h"
+#include "files/text.h"
 #include "relufit/data.h"
 
 namespace relufit {

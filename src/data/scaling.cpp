@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/data.h"
 
 namespace relufit {

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "base/text.h"
+#include "files/text.h"
 #include "relufit/files.h"
 #include "relufit/version.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "base/text.h"
+#include "files/text.h"
 
 namespace relufit {
 

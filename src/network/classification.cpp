@@ -10,7 +10,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "base/text.h"
+#include "files/text.h"
 
 namespace relufit {
 

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/text.h"
+#include "files/text.h"
 #include "linear_algebra/products.h"
 #include "network/layer_values.h"
 

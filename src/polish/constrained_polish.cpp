@@ -28,8 +28,8 @@
 #include <limits>
 #include <memory>
 
-#include "base/parallel.h"
 #include "linear_algebra/decompositions.h"
+#include "parallel/workers.h"
 #include "polish/box_quadratic.h"
 #include "polish/levenberg_marquardt.h"
 #include "relufit/fit.h"

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/chunks.h"
 #include "linear_algebra/products.h"
+#include "parallel/chunks.h"
 
 namespace relufit {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "base/chunks.h"
-#include "base/parallel.h"
+#include "parallel/chunks.h"
+#include "parallel/workers.h"
 #include "relufit/lift.h"
 
 namespace relufit {
@@ -15,8 +15,8 @@ namespace relufit {
 /// the problem.
 ///
 /// The loss and its gradient, of all ranks, take a few hundred samples at a time, whose values stay in the caches from
-/// the first layer to the last and back; their sums are those of chunks (base/chunks.h). Errors, slopes and Jacobians
-/// are those of the samples here.
+/// the first layer to the last and back; their sums are those of chunks (parallel/chunks.h). Errors, slopes and
+/// Jacobians are those of the samples here.
 class NetworkErrors {
  public:
   explicit NetworkErrors(const LiftedProblem& problem, int threads = 1);

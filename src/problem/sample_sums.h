@@ -1,10 +1,10 @@
 /// \file
-/// Sums, and triangular factors, over the samples of a problem, chunk by chunk: those of all ranks (base/chunks.h).
+/// Sums, and triangular factors, over the samples of a problem, chunk by chunk: those of all ranks (parallel/chunks.h).
 #pragma once
 
 #include <functional>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/lift.h"
 
 namespace relufit {

@@ -5,7 +5,7 @@
 /// part exactly; all that is missing to optimality is the gap image - z: primal in itself, dual as rho (image - z).
 #pragma once
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "subproblem/copies/copies.h"
 
 namespace relufit {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/parallel.h"
+#include "parallel/workers.h"
 #include "relufit/subproblem.h"
 #include "subproblem/affine/affine_step.h"
 #include "subproblem/anderson.h"

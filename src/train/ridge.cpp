@@ -9,7 +9,7 @@
 #include <memory>
 #include <numeric>
 
-#include "base/parallel.h"
+#include "parallel/workers.h"
 #include "polish/constrained_polish.h"
 #include "polish/stochastic_descent.h"
 #include "problem/sample_sums.h"

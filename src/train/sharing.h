@@ -1,9 +1,9 @@
 /// \file
 /// How a training is spread over ranks.
 ///
-/// Large data lie with all ranks, each with its chunks of the samples (base/chunks.h), and all train the one network.
-/// Otherwise every rank has all samples, and the starts are dealt out: start i to rank i modulo their number. What is
-/// done for few samples (choice of the ridge and of the units, the path of a large training) is done by rank 0.
+/// Large data lie with all ranks, each with its chunks of the samples (parallel/chunks.h), and all train the one
+/// network. Otherwise every rank has all samples, and the starts are dealt out: start i to rank i modulo their number.
+/// What is done for few samples (choice of the ridge and of the units, the path of a large training) is done by rank 0.
 /// Either way the result is that of one process, bit for bit.
 #pragma once
 

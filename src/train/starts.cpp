@@ -10,8 +10,8 @@
 #include <mutex>
 #include <utility>
 
-#include "base/parallel.h"
 #include "constraints/rounding.h"
+#include "parallel/workers.h"
 #include "polish/constrained_polish.h"
 #include "polish/revive.h"
 #include "relufit/fit.h"

@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "subproblem/copies/copies.h"
 
 namespace relufit {

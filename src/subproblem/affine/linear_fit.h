@@ -8,8 +8,8 @@
 /// ridge ridge + p, and T Q - P, P = W* (U - u 1') Q, in the place of T Q.
 #pragma once
 
-#include "base/chunks.h"
 #include "linear_algebra/products.h"
+#include "parallel/chunks.h"
 #include "subproblem/affine/row_space.h"
 #include "subproblem/copies/copies.h"
 

@@ -2,8 +2,8 @@
 /// The affine step of one product W H = C: see product_step.cpp.
 #pragma once
 
-#include "base/chunks.h"
 #include "linear_algebra/decompositions.h"
+#include "parallel/chunks.h"
 #include "subproblem/affine/row_space.h"
 #include "subproblem/copies/copies.h"
 #include "subproblem/copies/unit_copies.h"

@@ -10,7 +10,7 @@
 /// Without biases the same with b = 0: u = 0, Q = Qc, gamma without its first entry.
 #pragma once
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/network.h"
 
 namespace relufit {

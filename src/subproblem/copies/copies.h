@@ -5,7 +5,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/penalties.h"
 #include "relufit/relaxation.h"
 

@@ -2,7 +2,7 @@
 /// The rank block M of a product at a point, as its copies: [left, right], left's columns being samples.
 #pragma once
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/relaxation.h"
 
 namespace relufit {

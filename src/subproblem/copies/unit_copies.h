@@ -23,7 +23,7 @@
 /// layer of ReLU networks is treated otherwise: with b = h one copy serves both sides, penalties rho of h and s.
 #pragma once
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "subproblem/copies/copies.h"
 
 namespace relufit {

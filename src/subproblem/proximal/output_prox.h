@@ -2,7 +2,7 @@
 /// Proximal map of the lift's loss, a function of the local copy of Z.
 #pragma once
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "relufit/lift.h"
 
 namespace relufit {

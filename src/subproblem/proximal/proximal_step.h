@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 #include "subproblem/copies/copies.h"
 #include "subproblem/copies/unit_copies.h"
 #include "subproblem/proximal/rank_block_prox.h"

@@ -1,3 +1,5 @@
+#include "relufit/table.h"
+
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -6,8 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/text.h"
-#include "relufit/data.h"
+#include "files/text.h"
 
 namespace relufit {
 

@@ -4,8 +4,8 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "base/chunks.h"
 #include "base/random.h"
+#include "parallel/chunks.h"
 #include "support/thread_ranks.h"
 
 namespace relufit {

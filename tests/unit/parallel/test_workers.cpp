@@ -4,8 +4,8 @@
 #include <atomic>
 #include <stdexcept>
 
-#include "base/chunks.h"
-#include "base/parallel.h"
+#include "parallel/chunks.h"
+#include "parallel/workers.h"
 
 namespace relufit {
 namespace {

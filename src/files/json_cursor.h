@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/json_value.h"
+#include "files/json_value.h"
 #include "relufit/matrix.h"
 
 namespace relufit::detail {

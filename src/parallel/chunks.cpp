@@ -1,4 +1,4 @@
-#include "base/chunks.h"
+#include "parallel/chunks.h"
 
 namespace relufit {
 

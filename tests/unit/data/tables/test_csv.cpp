@@ -8,7 +8,7 @@
 #include <map>
 
 #include "base/random.h"
-#include "base/text.h"
+#include "files/text.h"
 #include "support/io_helpers.h"
 
 namespace relufit {

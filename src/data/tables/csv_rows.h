@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.h"
+#include "files/text.h"
 #include "relufit/matrix.h"
 
 namespace relufit {

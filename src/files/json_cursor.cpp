@@ -1,4 +1,4 @@
-#include "base/json_cursor.h"
+#include "files/json_cursor.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "base/text.h"
+#include "files/text.h"
 
 namespace relufit::detail {
 

@@ -1,4 +1,4 @@
-#include "base/json_value.h"
+#include "files/json_value.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "base/text.h"
+#include "files/text.h"
 
 namespace relufit::detail {
 namespace {
