@@ -77,8 +77,8 @@ void SubproblemSolver::Impl::iterate(const SubproblemOptions& options, bool chec
 void SubproblemSolver::Impl::relax(const Copies& image, Range block, double alpha) {
   const auto visit = [&](Family, bool by_sample, auto& state, const auto& reflected, const auto& part) {
     if (!by_sample) return;
-    const auto columns = [&](auto& of) { return of.middleCols(block.begin, block.size); };
-    columns(state) += alpha * (part.leftCols(block.size) - 0.5 * (columns(state) + columns(reflected)));
+    auto to = entries(state, block);
+    to += alpha * (entries(part, {0, block.size}) - 0.5 * (to + entries(reflected, block)));
   };
   for_each_part(output_is_copied(problem_), visit, state_, reflected_, image);
 }
@@ -109,7 +109,7 @@ void SubproblemSolver::Impl::measure(const Copies& image, const Block& block) {
 
 void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
   const auto copy = [&](const Copies::Part& from, Matrix& to) {
-    to.middleCols(block.begin, block.size) = from.leftCols(block.size);
+    entries(to, block) = entries(from, {0, block.size});
   };
   for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
     copy(image.active[i], point_.active[i]);

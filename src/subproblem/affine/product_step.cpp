@@ -226,17 +226,13 @@ void ProductStep::factorize() {
 // factor full = factor (d0 q + rho_s s)
 template <class Columns>
 void ProductStep::set_full(const Copies& target, Range block, double factor, Columns& full) const {
-  const auto columns = [&](auto&& matrix) { return matrix.middleCols(block.begin, block.size); };
   const double v2 = parameters_->right_scale;
   const double below = factor * product_ * v2;
-  const auto left = columns(target.block_left[index_]).bottomRows(k_);
-  const auto y = columns(*y_);
-  if (coupled()) {
-    full = (factor * h_penalty_) * columns(target.active[index_]) +
-           (factor * slack_penalty_) * columns(target.slack[index_]) + below * (left - v2 * y);
-  } else {
-    full = (factor * h_penalty_) * columns(target.values[index_]) + below * (left - v2 * y);
-  }
+  const auto h = entries(coupled() ? target.active[index_] : target.values[index_], block);
+  auto to = entries(full, {0, block.size});
+  to = (factor * h_penalty_) * h - (below * v2) * entries(*y_, block);
+  if (coupled()) to += (factor * slack_penalty_) * entries(target.slack[index_], block);
+  full += below * target.block_left[index_].middleCols(block.begin, block.size).bottomRows(k_);
 }
 
 // R = T11 / c - X Y - D~
@@ -356,7 +352,7 @@ void ProductStep::recover(const Copies& target, const Block& block, Copies& imag
   if (coupled()) {
     add_product(h, shift_, columns(rows_->basis()));
     auto slack = first(image.slack[index_]);
-    slack = h;
+    entries(slack, {0, block.size}) = entries(h, {0, block.size});
     subtract_product(slack, shrunk_q_, columns(rows_->basis()));
   }
   // The residual of the upper left part at the solution: X H + F Y~ - R.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "parallel/chunks.h"
@@ -107,6 +108,15 @@ template <class AnyCopies>
 auto linear_of(AnyCopies& copies, std::size_t index, Range samples) {
   const bool has = copies.linear[index].size() > 0;
   return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
+}
+
+/// The entries of consecutive columns, one after another: columns are short, and going through each of them takes longer
+/// than what is done there.
+template <class AnyMatrix>
+auto entries(AnyMatrix&& matrix, Range columns) {
+  using Entries = std::conditional_t<std::is_const_v<std::remove_reference_t<decltype(*matrix.data())>>, const Vector,
+                                     Vector>;
+  return Eigen::Map<Entries>(matrix.data() + columns.begin * matrix.rows(), columns.size * matrix.rows());
 }
 
 /// What a copy is of; each family has a penalty of its own.

@@ -42,7 +42,7 @@ struct Arrays {
   double *h_out, *s_out;
 };
 
-// Places of pairs that wait for a vector of their own.
+// Places of pairs that wait for vectors of their own.
 class Queue {
  public:
   Queue(double step, Result result, const Arrays& arrays) : step_(step), result_(result), arrays_(arrays) {}
@@ -56,33 +56,42 @@ class Queue {
   }
 
   void solve() {
-    const Tag tag;
-    const std::size_t lanes = hn::Lanes(tag);
-    double data[5][kMaxLanes], h_out[kMaxLanes], s_out[kMaxLanes];
-    for (std::size_t i = 0; i < size_; i += lanes) {
-      for (std::size_t j = 0; j < lanes; ++j) {
-        const Index place = place_[std::min(i + j, size_ - 1)];  // the last one fills the last vector
-        data[0][j] = arrays_.h_in[place];
-        data[1][j] = arrays_.s_in[place];
-        data[2][j] = arrays_.x[place];
-        data[3][j] = arrays_.y[place];
-        data[4][j] = arrays_.w[place];
-      }
-      const auto load = [&](int k) HWY_ATTR { return hn::LoadU(tag, data[k]); };
-      Vec h, s;
-      solve_others(make_pair(hn::Set(tag, step_), load(0), load(1), load(2), load(3), load(4)), h, s);
-      hn::StoreU(made(result_, h, load(0)), tag, h_out);
-      hn::StoreU(made(result_, s, load(1)), tag, s_out);
-      for (std::size_t j = 0; j < std::min(lanes, size_ - i); ++j) {
-        arrays_.h_out[place_[i + j]] = h_out[j];
-        arrays_.s_out[place_[i + j]] = s_out[j];
-      }
-    }
+    for (std::size_t i = 0; i < size_; i += kVectors * hn::Lanes(Tag())) solve_from(i);
     size_ = 0;
   }
 
  private:
   static constexpr std::size_t kCapacity = 8 * kMaxLanes;
+  static constexpr int kVectors = 2;
+
+  void solve_from(std::size_t begin) {
+    const Tag tag;
+    const std::size_t lanes = hn::Lanes(tag);
+    double data[5][kVectors * kMaxLanes], h_out[kVectors * kMaxLanes], s_out[kVectors * kMaxLanes];
+    for (std::size_t j = 0; j < kVectors * lanes; ++j) {
+      const Index place = place_[std::min(begin + j, size_ - 1)];  // the last one fills the last vectors
+      data[0][j] = arrays_.h_in[place];
+      data[1][j] = arrays_.s_in[place];
+      data[2][j] = arrays_.x[place];
+      data[3][j] = arrays_.y[place];
+      data[4][j] = arrays_.w[place];
+    }
+    Pair pairs[kVectors];
+    for (int u = 0; u < kVectors; ++u) {
+      const auto load = [&](int k) HWY_ATTR { return hn::LoadU(tag, data[k] + u * lanes); };
+      pairs[u] = make_pair(hn::Set(tag, step_), load(0), load(1), load(2), load(3), load(4));
+    }
+    Minimizer minimizers[kVectors];
+    solve_others(pairs, minimizers);
+    for (int u = 0; u < kVectors; ++u) {
+      hn::StoreU(made(result_, minimizers[u].h, pairs[u].h_in), tag, h_out + u * lanes);
+      hn::StoreU(made(result_, minimizers[u].s, pairs[u].s_in), tag, s_out + u * lanes);
+    }
+    for (std::size_t j = 0; j < std::min(kVectors * lanes, size_ - begin); ++j) {
+      arrays_.h_out[place_[begin + j]] = h_out[j];
+      arrays_.s_out[place_[begin + j]] = s_out[j];
+    }
+  }
 
   double step_;
   Result result_;
@@ -91,45 +100,69 @@ class Queue {
   Index place_[kCapacity];
 };
 
-// A vector of pairs, where their minimizer is on the edge of the larger input. Returns where it is not: there the
+// U vectors of pairs, where their minimizer is on the edge of the larger input. `others`: where it is not; there the
 // outputs stay as they are, so that inputs in their place are not lost.
-HWY_INLINE Mask solve_vector(double step, Result result, const Arrays& arrays, Index begin) {
+template <int U>
+HWY_INLINE void solve_vectors(double step, Result result, const Arrays& arrays, Index begin, Mask (&others)[U]) {
   const Tag tag;
-  const auto load = [&](const double* from) HWY_ATTR { return hn::LoadU(tag, from + begin); };
-  const Pair pair = make_pair(hn::Set(tag, step), load(arrays.h_in), load(arrays.s_in), load(arrays.x), load(arrays.y),
-                              load(arrays.w));
-  Vec h, s;
-  const Mask solved = solve_larger(pair, h, s);
-  hn::BlendedStore(made(result, h, pair.h_in), solved, tag, arrays.h_out + begin);
-  hn::BlendedStore(made(result, s, pair.s_in), solved, tag, arrays.s_out + begin);
-  return hn::Not(solved);
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Pair pairs[U];
+  HWY_UNROLL(4)
+  for (int u = 0; u < U; ++u) {
+    const auto load = [&](const double* from) HWY_ATTR { return hn::LoadU(tag, from + begin + u * lanes); };
+    pairs[u] = make_pair(hn::Set(tag, step), load(arrays.h_in), load(arrays.s_in), load(arrays.x), load(arrays.y),
+                         load(arrays.w));
+  }
+  Minimizer minimizers[U];
+  Mask solved[U];
+  solve_larger(pairs, minimizers, solved);
+  HWY_UNROLL(4)
+  for (int u = 0; u < U; ++u) {
+    const Index place = begin + u * lanes;
+    hn::BlendedStore(made(result, minimizers[u].h, pairs[u].h_in), solved[u], tag, arrays.h_out + place);
+    hn::BlendedStore(made(result, minimizers[u].s, pairs[u].s_in), solved[u], tag, arrays.s_out + place);
+    others[u] = hn::Not(solved[u]);
+  }
+}
+
+// The same, those that are not solved going into the queue.
+template <int U>
+HWY_INLINE void solve_or_queue(double step, Result result, const Arrays& arrays, Index begin, Queue& queue) {
+  const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
+  Mask others[U];
+  solve_vectors(step, result, arrays, begin, others);
+  HWY_UNROLL(4)
+  for (int u = 0; u < U; ++u) {
+    if (hn::AllFalse(Tag(), others[u])) continue;
+    queue.add(others[u], lanes, begin + u * lanes);
+    if (queue.full()) queue.solve();
+  }
 }
 
 HWY_INLINE void solve_pairs(Index count, double step, Result result, const Arrays& arrays) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Index whole = count / lanes * lanes;
+  constexpr int kVectors = 3;
+  const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
   Queue queue(step, result, arrays);
-  for (Index i = 0; i < whole; i += lanes) {
-    const Mask others = solve_vector(step, result, arrays, i);
-    if (hn::AllFalse(tag, others)) continue;
-    queue.add(others, lanes, i);
-    if (queue.full()) queue.solve();
+  Index i = 0;
+  for (; i + kVectors * lanes <= count; i += kVectors * lanes) {
+    solve_or_queue<kVectors>(step, result, arrays, i, queue);
   }
-  if (whole < count) {
+  for (; i + lanes <= count; i += lanes) solve_or_queue<1>(step, result, arrays, i, queue);
+  if (i < count) {
     // The rest in a vector of its own, so that every entry sees the same arithmetic.
     double pad[5][kMaxLanes];
     const double* in[5] = {arrays.h_in, arrays.s_in, arrays.x, arrays.y, arrays.w};
     for (std::size_t k = 0; k < 5; ++k) {
-      for (Index j = 0; j < lanes; ++j) pad[k][j] = in[k][std::min(whole + j, count - 1)];
+      for (Index j = 0; j < lanes; ++j) pad[k][j] = in[k][std::min(i + j, count - 1)];
     }
     double h_out[kMaxLanes] = {}, s_out[kMaxLanes] = {};
-    const Mask others = solve_vector(step, result, {pad[0], pad[1], pad[2], pad[3], pad[4], h_out, s_out}, 0);
-    queue.add(others, count - whole, whole);
-    for (unsigned bits = bits_of(hn::Not(others), count - whole); bits != 0; bits &= bits - 1) {
+    Mask others[1];
+    solve_vectors(step, result, {pad[0], pad[1], pad[2], pad[3], pad[4], h_out, s_out}, 0, others);
+    queue.add(others[0], count - i, i);
+    for (unsigned bits = bits_of(hn::Not(others[0]), count - i); bits != 0; bits &= bits - 1) {
       const int lane = std::countr_zero(bits);
-      arrays.h_out[whole + lane] = h_out[lane];
-      arrays.s_out[whole + lane] = s_out[lane];
+      arrays.h_out[i + lane] = h_out[lane];
+      arrays.s_out[i + lane] = s_out[lane];
     }
   }
   queue.solve();
