@@ -67,8 +67,8 @@ HWY_INLINE void multiply_tile(const Panel& panel, Index column) {
                  to);
     }
     const Vec last = sum[V - 1][j];
-    hn::BlendedStore(
-        panel.update == Update::set ? last : updated(panel.update, hn::MaskedLoad(mask, tag, to), last), mask, tag, to);
+    hn::BlendedStore(panel.update == Update::set ? last : updated(panel.update, hn::MaskedLoad(mask, tag, to), last),
+                     mask, tag, to);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "linear_algebra/products.h"
 
+#include <algorithm>
 #include <array>
 
 #include "linear_algebra/product_kernel.h"
@@ -8,18 +9,13 @@ namespace relufit {
 
 namespace {
 
-constexpr Index kLargestLeft = 16384;        // entries of a left factor that stays in the cache: 128 kB
-constexpr Index kLargestTransposed = 2048;   // of one that is written out first
-constexpr Index kFewestRows = 2;             // a product of a row, or with a column, is bound by the other factor
+constexpr Index kLeft = 16384;       // entries of a left factor that stay in the cache: 128 kB
+constexpr Index kTransposed = 2048;  // of one that is written out first
+constexpr Index kMostRows = 256;     // with more, Eigen's own blocks are as good
 
+/// A product of a row, or with a column, is bound by reading the other factor: Eigen's go along it.
 bool is_small(const Factor& a, const Factor& b) {
-  return a.rows() >= kFewestRows && b.cols() > 1 && a.rows() * a.cols() <= (a.transposed() ? kLargestTransposed : kLargestLeft);
-}
-
-EntriesInMemory entries(const Factor& factor) {
-  const auto view = factor.view();
-  return factor.transposed() ? EntriesInMemory{view.data(), view.outerStride(), 1}
-                             : EntriesInMemory{view.data(), 1, view.outerStride()};
+  return a.rows() > 1 && b.cols() > 1 && a.rows() <= (a.transposed() ? kTransposed / 16 : kMostRows);
 }
 
 /// Calls use(a, b) with both as they are meant.
@@ -32,15 +28,25 @@ void with_factors(const Factor& a, const Factor& b, Use&& use) {
   }
 }
 
+/// Block by block along the depth, as many columns of a as stay in the cache.
 void multiply_small(Eigen::Ref<Matrix> to, const Factor& a, const Factor& b, Update update) {
-  const auto view = a.view();
-  ColumnsInMemory left{view.data(), view.outerStride()};
-  std::array<double, kLargestTransposed> written;  // NOLINT(cppcoreguidelines-pro-type-member-init): set where read
-  if (a.transposed()) {
-    Eigen::Map<Matrix>(written.data(), a.rows(), a.cols()) = view.transpose();
-    left = {written.data(), a.rows()};
+  const auto left = a.view();
+  const auto right = b.view();
+  std::array<double, kTransposed> written;  // NOLINT(cppcoreguidelines-pro-type-member-init): read where it was set
+  const Index most = (a.transposed() ? kTransposed : kLeft) / a.rows();
+  for (Index done = 0; done < a.cols() || done == 0; done += most) {
+    const Index depth = std::min(most, a.cols() - done);
+    ColumnsInMemory columns{left.data() + done * left.outerStride(), left.outerStride()};
+    if (a.transposed()) {
+      Eigen::Map<Matrix>(written.data(), a.rows(), depth) = left.middleRows(done, depth).transpose();
+      columns = {written.data(), a.rows()};
+    }
+    const EntriesInMemory entries =
+        b.transposed() ? EntriesInMemory{right.data() + done * right.outerStride(), right.outerStride(), 1}
+                       : EntriesInMemory{right.data() + done, 1, right.outerStride()};
+    multiply(a.rows(), b.cols(), depth, columns, entries, to.data(), to.outerStride(), update);
+    if (update == Update::set) update = Update::add;
   }
-  multiply(a.rows(), b.cols(), a.cols(), left, entries(b), to.data(), to.outerStride(), update);
 }
 
 }  // namespace
@@ -72,11 +78,18 @@ void subtract_product(Eigen::Ref<Matrix> to, Factor a, Factor b) {
 
 void add_lower_gram(Eigen::Ref<Matrix> to, Factor a) {
   const auto view = a.view();
-  if (!a.transposed() && a.rows() * a.cols() <= kLargestLeft) {
-    return add_lower_gram(a.rows(), a.cols(), {view.data(), view.outerStride()}, to.data(), to.outerStride());
-  }
   auto lower = to.selfadjointView<Eigen::Lower>();
-  a.transposed() ? lower.rankUpdate(view.transpose()) : lower.rankUpdate(view);
+  if (a.transposed()) {
+    lower.rankUpdate(view.transpose());
+  } else if (a.rows() > kMostRows) {
+    lower.rankUpdate(view);
+  } else {
+    const Index most = kLeft / std::max<Index>(a.rows(), 1);
+    for (Index done = 0; done < a.cols(); done += most) {
+      add_lower_gram(a.rows(), std::min(most, a.cols() - done),
+                     {view.data() + done * view.outerStride(), view.outerStride()}, to.data(), to.outerStride());
+    }
+  }
 }
 
 Matrix product(Factor a, Factor b) {

@@ -107,7 +107,7 @@ void OutputSolver::solve(const Matrix& features, const Matrix& residual, UnitMod
 void OutputSolver::solve_linear(const Matrix& features, const Matrix& residual, UnitModel& model) {
   constexpr double kDamping = 1e-13;
   gram_.setZero(features.rows(), features.rows());
-  gram_.selfadjointView<Eigen::Lower>().rankUpdate(features);
+  add_lower_gram(gram_, features);
   gram_.diagonal().array() += kDamping * gram_.trace();
   set_product(right_, features, residual.transpose());
   const Eigen::LLT<Eigen::Ref<Matrix>> factor(gram_);
@@ -129,7 +129,7 @@ void OutputSolver::solve_relu(const Matrix& features, const Matrix& residual, Un
       active_residual_(count++) = residual(o, n);
     }
     gram_.setZero(size, size);
-    gram_.selfadjointView<Eigen::Lower>().rankUpdate(active_.leftCols(count));
+    add_lower_gram(gram_, active_.leftCols(count));
     gram_.diagonal().array() += kDamping * gram_.trace() + kNoSamples;
     set_product(right_, active_.leftCols(count), active_residual_.head(count));
     const Eigen::LLT<Eigen::Ref<Matrix>> factor(gram_);

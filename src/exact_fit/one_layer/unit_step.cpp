@@ -39,7 +39,7 @@ Index UnitStep::linearize(Group& group, const UnitModel& model, const Matrix& fe
   const Index hidden_size = model.hidden.size();
   const Index active = gather(group, features, residual, model.units());
   gram_.setZero(stacked_.rows(), stacked_.rows());
-  gram_.selfadjointView<Eigen::Lower>().rankUpdate(stacked_.leftCols(active));
+  add_lower_gram(gram_, stacked_.leftCols(active));
   set_product(products_, stacked_.leftCols(active), active_residual_.topRows(active));
   const auto weights = model.output.block(group.first, 0, group.count, model.units());
   set_product(unit_products_, weights.transpose(), weights);

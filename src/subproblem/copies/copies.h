@@ -110,12 +110,12 @@ auto linear_of(AnyCopies& copies, std::size_t index, Range samples) {
   return copies.linear[index].middleCols(has ? samples.begin : 0, has ? samples.size : 0);
 }
 
-/// The entries of consecutive columns, one after another: columns are short, and going through each of them takes longer
-/// than what is done there.
+/// The entries of consecutive columns, one after another: columns are short, and going through each of them takes
+/// longer than what is done there.
 template <class AnyMatrix>
 auto entries(AnyMatrix&& matrix, Range columns) {
-  using Entries = std::conditional_t<std::is_const_v<std::remove_reference_t<decltype(*matrix.data())>>, const Vector,
-                                     Vector>;
+  using Entries =
+      std::conditional_t<std::is_const_v<std::remove_reference_t<decltype(*matrix.data())>>, const Vector, Vector>;
   return Eigen::Map<Entries>(matrix.data() + columns.begin * matrix.rows(), columns.size * matrix.rows());
 }
 
