@@ -77,14 +77,15 @@ void subtract_product(Eigen::Ref<Matrix> to, Factor a, Factor b) {
 }
 
 void add_lower_gram(Eigen::Ref<Matrix> to, Factor a) {
+  if (a.cols() == 0) return;  // Eigen would divide by it
   const auto view = a.view();
   auto lower = to.selfadjointView<Eigen::Lower>();
   if (a.transposed()) {
     lower.rankUpdate(view.transpose());
   } else if (a.rows() > kMostRows) {
     lower.rankUpdate(view);
-  } else {
-    const Index most = kLeft / std::max<Index>(a.rows(), 1);
+  } else if (a.rows() > 0) {
+    const Index most = kLeft / a.rows();
     for (Index done = 0; done < a.cols(); done += most) {
       add_lower_gram(a.rows(), std::min(most, a.cols() - done),
                      {view.data() + done * view.outerStride(), view.outerStride()}, to.data(), to.outerStride());
