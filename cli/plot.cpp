@@ -8,8 +8,8 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "relufit/data.h"
 #include "relufit/files.h"
+#include "relufit/table.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it undeclared
 

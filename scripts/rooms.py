@@ -13,6 +13,7 @@ ROOMS = (
     "files",
     "checkpoint",
     "network",
+    "data/tables",
     "data",
     "problem",
     "constraints",

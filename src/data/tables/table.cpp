@@ -1,3 +1,5 @@
+#include "relufit/table.h"
+
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -7,7 +9,6 @@
 #include <utility>
 
 #include "files/text.h"
-#include "relufit/data.h"
 
 namespace relufit {
 

@@ -10,12 +10,12 @@
 #include <unordered_set>
 #include <utility>
 
-#include "data/csv_names.h"
-#include "data/csv_rows.h"
+#include "data/tables/csv_names.h"
+#include "data/tables/csv_rows.h"
 #include "files/mapped_file.h"
 #include "files/text.h"
-#include "relufit/data.h"
 #include "relufit/files.h"
+#include "relufit/table.h"
 
 namespace relufit {
 namespace {

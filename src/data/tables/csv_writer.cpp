@@ -7,10 +7,10 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "data/csv_names.h"
+#include "data/tables/csv_names.h"
 #include "files/text.h"
-#include "relufit/data.h"
 #include "relufit/files.h"
+#include "relufit/table.h"
 
 namespace relufit {
 
