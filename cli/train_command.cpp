@@ -8,7 +8,7 @@
 #include "progress.h"
 #include "relufit/sdp_export.h"
 #include "report.h"
-#include "train/sharing.h"
+#include "train/plan/sharing.h"
 #include "training_options.h"
 #include "world.h"
 

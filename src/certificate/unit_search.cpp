@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "certificate/chord_bound.h"
-#include "certificate/quadratic_bound.h"
+#include "certificate/bounds/chord_bound.h"
+#include "certificate/bounds/quadratic_bound.h"
 #include "parallel/workers.h"
 
 namespace relufit {

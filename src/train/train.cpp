@@ -11,12 +11,12 @@
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
 #include "relufit/version.h"
-#include "train/identity.h"
-#include "train/ridge.h"
-#include "train/sharing.h"
+#include "train/choice/ridge.h"
+#include "train/choice/width.h"
+#include "train/plan/identity.h"
+#include "train/plan/sharing.h"
+#include "train/plan/train_state.h"
 #include "train/starts.h"
-#include "train/train_state.h"
-#include "train/width.h"
 
 namespace relufit {
 
@@ -176,7 +176,7 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   if (!planned.ridge) {
-    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried, whole);
+    result.ridge_choice = choose_ridge(data, scaled, options, planned, clock, tried, whole);
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.total_samples(), data.targets.rows());
   }

@@ -6,8 +6,10 @@
 
 #include "base/random.h"
 #include "relufit/teacher.h"
+#include "relufit/train.h"
 #include "support/named_data.h"
-#include "train/ridge.h"
+#include "train/choice/ridge.h"
+#include "train/choice/ridge_path.h"
 
 namespace relufit {
 namespace {

@@ -1,22 +1,24 @@
 /// \file
-/// Networks along falling ridges, and the ridge that predicts held-out samples best.
+/// Networks along falling ridges.
 ///
 /// A large ridge has few local minima, and leaves few units and small weights. Followed from there, a network gets more
 /// weight only where that pays: for small ridges it predicts better than one fit at once, in less time, as each fit
 /// begins near its end.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
 #include "checkpoint/checkpoint.h"
-#include "polish/revive.h"
 #include "relufit/polish.h"
-#include "train/problem.h"
+#include "train/plan/problem.h"
 
 namespace relufit {
+
+/// Ridges per value of the loss, from the largest that is of use.
+inline constexpr std::array kRidges = {3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
 
 /// The ridges, per value of the loss, of a path that ends at `last`: half decades from the largest that is of use, the
 /// given one in place of those below it.
@@ -83,19 +85,5 @@ class RidgePath {
 /// How fits along a path end (PolishOptions::tolerance), and the last of them.
 constexpr double kPathTolerance = 1e-2;
 constexpr double kLastTolerance = 1e-4;
-
-/// Sees every ridge tried, its mean loss of held-out samples, and the least so far.
-using RidgeObserver = std::function<void(double ridge, double held_out, double least)>;
-
-/// Throws what the relaxation throws. `should_stop` ends the path early, with the best ridge so far. With a ridge in
-/// the options that ends the path, and is chosen.
-RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
-                         const std::function<bool()>& should_stop, const RidgeObserver& tried, const Piece& piece);
-
-/// The same within the options' time limit, and kept in `piece`; nothing where there are too few samples to choose by.
-/// The clock began with the training.
-std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried,
-                                      const Piece& piece);
 
 }  // namespace relufit

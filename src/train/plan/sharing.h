@@ -8,8 +8,8 @@
 #pragma once
 
 #include "checkpoint/by_first_rank.h"
-#include "train/problem.h"
-#include "train/train_state.h"
+#include "train/plan/problem.h"
+#include "train/plan/train_state.h"
 
 namespace relufit {
 

@@ -1,4 +1,4 @@
-#include "certificate/unit_problem.h"
+#include "certificate/bounds/unit_problem.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,10 +1,8 @@
-#include "train/width.h"
+#include "train/choice/width.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "base/refusal.h"
 
 namespace relufit {
 
@@ -22,15 +20,6 @@ double held_out(const RidgeChoice& choice, const TrainOptions& options) {
 
 }  // namespace
 
-void check_automatic_width(const TrainOptions& options) {
-  const auto refuse = [](const char* what) { fail(std::string("hidden: auto with ") + what + ", expected numbers"); };
-  if (!options.hidden.empty()) refuse("other layers");
-  if (options.loss == Loss::exact) refuse("the exact loss");
-  if (has_fixed_output(options)) refuse("fixed output weights");
-  if (std::holds_alternative<Model>(options.init)) refuse("a network to start from");
-  if (options.constraints.names_units()) refuse("constraints on single units");
-}
-
 WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const Clock& clock, const RidgeObserver& tried,
                          const Piece& piece) {
   WidthChoice choice;
@@ -44,7 +33,7 @@ WidthChoice choose_width(const Dataset& data, const TrainOptions& given, const C
     const ScaledProblem scaled = scaled_problem(data, options);
     check(scaled.problem);
     const std::optional<RidgeChoice> ridge =
-        ridge_from(data, scaled, options, planned, clock, tried, piece.part(fmt::format("width {}", width)));
+        choose_ridge(data, scaled, options, planned, clock, tried, piece.part(fmt::format("width {}", width)));
     if (!ridge || ridge->held_out.empty()) break;
     choice.widths.push_back(width);
     choice.held_out.push_back(held_out(*ridge, options));

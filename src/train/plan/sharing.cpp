@@ -1,4 +1,4 @@
-#include "train/sharing.h"
+#include "train/plan/sharing.h"
 
 #include <fmt/format.h>
 

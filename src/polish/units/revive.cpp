@@ -1,4 +1,4 @@
-#include "polish/revive.h"
+#include "polish/units/revive.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "train/ridge.h"
+#include "train/choice/ridge.h"
 
 #include <fmt/format.h>
 
@@ -10,18 +10,17 @@
 #include <numeric>
 
 #include "parallel/workers.h"
-#include "polish/constrained_polish.h"
 #include "polish/stochastic_descent.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
-#include "train/large_data.h"
-#include "train/train_state.h"
+#include "train/choice/large_data.h"
+#include "train/choice/ridge_path.h"
+#include "train/plan/train_state.h"
 
 namespace relufit {
 
 namespace {
 
-constexpr std::array kRidges = {3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
 constexpr std::array kLargeRidges = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};  // for large data
 constexpr std::size_t kPatience = 3;      // ridges in a row that are no better than the best: the path ends
 constexpr Index kSamplesPerFold = 4;      // at least, to choose a ridge
@@ -149,76 +148,9 @@ std::vector<Fold> make_folds(const ScaledProblem& scaled, Index samples, const T
   return folds;
 }
 
-}  // namespace
-
-std::vector<double> ridges_to(double last) {
-  std::vector<double> ridges;
-  for (const double ridge : kRidges) {
-    if (ridge > last) ridges.push_back(ridge);
-  }
-  ridges.push_back(last);
-  return ridges;
-}
-
-RidgePath::RidgePath(LiftedProblem problem, double values, RelaxationParameters start, SequenceOptions relaxation,
-                     unsigned long long seed, Piece piece, SequenceObserver observer, Measure measure,
-                     std::optional<LiftedProblem> few)
-    : problem_(std::move(problem)),
-      values_(values),
-      start_(std::move(start)),
-      relaxation_(std::move(relaxation)),
-      seed_(seed),
-      piece_(std::move(piece)),
-      observer_(std::move(observer)),
-      measure_(std::move(measure)),
-      few_(std::move(few)) {
-  piece_.restore(visit());
-}
-
-Piece::Visit RidgePath::visit() {
-  return [this](StateVisitor& visitor) { visitor(layers_, result_, seed_, done_); };
-}
-
-void RidgePath::fit(double ridge, const Refine& refine) {
-  if (calls_++ < done_.size()) return;
-  problem_.ridge = ridge * values_;
-  if (few_) few_->ridge = ridge * loss_terms(few_->loss, few_->samples(), few_->targets.rows());
-  const Piece piece = piece_.part(fmt::format("ridge {}", done_.size()));
-  improve(refine, piece);
-  done_.push_back({relufit::is_idle(problem_, layers_), measure_ ? measure_(layers_) : 0});
-  piece_.advance(visit());
-}
-
-void RidgePath::improve(const Refine& refine, const Piece& piece) {
-  const bool polishes = problem_.weight_terms.empty() || has_constrained_polish(problem_, {});
-  if (!layers_.empty()) revive_units(few(), layers_, seed_++);
-  if (layers_.empty() || relufit::is_idle(problem_, layers_)) {
-    relax(piece.part("relaxation"));
-    if (polishes) revive_units(few(), layers_, seed_++);
-  } else if (!polishes) {
-    const Piece again = piece.part("relaxation");
-    SequenceOptions relaxation = relaxation_;
-    relaxation.piece = &again;
-    const RelaxationParameters values = parameters_at(lift_network(problem_, layers_));
-    layers_ = run_sequence(problem_, with_scales(values, relaxation_.scales), relaxation).best_layers;
-  }
-  if (!polishes) return;
-  PolishResult refined = refine(problem_, layers_, piece.part("polish"));
-  layers_ = std::move(refined.layers);
-  result_.polish_iterations += refined.iterations;
-}
-
-void RidgePath::relax(const Piece& piece) {
-  const Index polished = result_.polish_iterations;
-  SequenceOptions relaxation = relaxation_;
-  relaxation.piece = &piece;
-  result_ = piece.once([&] { return run_sequence(few(), start_, relaxation, observer_); });
-  result_.polish_iterations = polished;
-  layers_ = result_.best_layers;
-}
-
-RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const TrainOptions& options, const TrainPlan& plan,
-                         const std::function<bool()>& should_stop, const RidgeObserver& tried, const Piece& piece) {
+RidgeChoice best_along_path(const ScaledProblem& scaled, Index samples, const TrainOptions& options,
+                            const TrainPlan& plan, const std::function<bool()>& should_stop, const RidgeObserver& tried,
+                            const Piece& piece) {
   std::vector<Fold> folds = make_folds(scaled, samples, options, plan, should_stop, piece);
   const auto count = static_cast<Index>(folds.size());
   RidgeChoice choice{kUsualRidge, {}, {}, {}, count, options.validation.has_value()};
@@ -253,9 +185,11 @@ RidgeChoice choose_ridge(const ScaledProblem& scaled, Index samples, const Train
   return choice;
 }
 
-std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
-                                      const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried,
-                                      const Piece& piece) {
+}  // namespace
+
+std::optional<RidgeChoice> choose_ridge(const Dataset& data, const ScaledProblem& scaled, const TrainOptions& options,
+                                        const TrainPlan& plan, const Clock& clock, const RidgeObserver& tried,
+                                        const Piece& piece) {
   if (!options.validation && data.total_samples() < kSamplesPerFold * options.folds) return std::nullopt;
   const auto should_stop = [&] {
     return (options.time_limit > 0 && clock.seconds() > kChoiceShare * options.time_limit) ||
@@ -275,7 +209,7 @@ std::optional<RidgeChoice> ridge_from(const Dataset& data, const ScaledProblem& 
   RidgeChoice choice = by_first_rank(options.ranks, [&] {
     const Piece part = piece.alone().part("ridge", should_stop);
     return part.once(
-        [&] { return choose_ridge(some ? *some : scaled, samples, for_these, plan, should_stop, told, part); });
+        [&] { return best_along_path(some ? *some : scaled, samples, for_these, plan, should_stop, told, part); });
   });
   choice.ridge *= share;
   for (double& ridge : choice.ridges) ridge *= share;

@@ -1,4 +1,4 @@
-#include "polish/balance.h"
+#include "polish/units/balance.h"
 
 #include <cmath>
 

@@ -1,5 +1,7 @@
 // The one place of what is chosen where the user does not: program and Python package pass on what they were given.
 
+#include "relufit/train_options.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -8,15 +10,22 @@
 #include <utility>
 
 #include "base/refusal.h"
-#include "relufit/train.h"
-#include "train/problem.h"
-#include "train/width.h"
+#include "train/plan/problem.h"
 
 namespace relufit {
 
 namespace {
 
 bool starts_at_random(const TrainOptions& options) { return std::holds_alternative<RandomStart>(options.init); }
+
+void check_automatic_width(const TrainOptions& options) {
+  const auto refuse = [](const char* what) { fail(std::string("hidden: auto with ") + what + ", expected numbers"); };
+  if (!options.hidden.empty()) refuse("other layers");
+  if (options.loss == Loss::exact) refuse("the exact loss");
+  if (has_fixed_output(options)) refuse("fixed output weights");
+  if (std::holds_alternative<Model>(options.init)) refuse("a network to start from");
+  if (options.constraints.names_units()) refuse("constraints on single units");
+}
 
 void check_network(const TrainOptions& options) {
   for (const Index units : options.hidden) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "checkpoint/checkpoint.h"
-#include "relufit/train.h"
+#include "relufit/train_options.h"
 
 namespace relufit {
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "relufit/polish.h"
-#include "train/sharing.h"
+#include "train/plan/sharing.h"
 
 namespace relufit {
 

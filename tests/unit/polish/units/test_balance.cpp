@@ -1,7 +1,7 @@
 // Balanced networks: the same function, a ridge that does not rise, norms that agree.
 #include <gtest/gtest.h>
 
-#include "polish/balance.h"
+#include "polish/units/balance.h"
 #include "relufit/fit.h"
 #include "relufit/polish.h"
 #include "support/random.h"

@@ -1,4 +1,4 @@
-#include "train/large_data.h"
+#include "train/choice/large_data.h"
 
 #include <algorithm>
 #include <numbers>

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "certificate/unit_problem.h"
+#include "certificate/bounds/unit_problem.h"
 #include "linear_algebra/decompositions.h"
 
 namespace relufit {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "certificate/chord_bound.h"
-#include "certificate/quadratic_bound.h"
+#include "certificate/bounds/chord_bound.h"
+#include "certificate/bounds/quadratic_bound.h"
 #include "certificate/unit_search.h"
 #include "support/random.h"
 

@@ -1,4 +1,4 @@
-#include "certificate/quadratic_bound.h"
+#include "certificate/bounds/quadratic_bound.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "polish/revive.h"
+#include "polish/units/revive.h"
 #include "problem/network_errors.h"
 #include "relufit/fit.h"
 #include "support/random.h"

@@ -1,6 +1,6 @@
 // From a data set and the options of training to a lifted problem on scaled data, and the points to start from.
 
-#include "train/problem.h"
+#include "train/plan/problem.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

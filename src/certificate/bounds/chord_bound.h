@@ -2,7 +2,7 @@
 /// An upper bound for a cell by chords: exact in the limit of small cells.
 #pragma once
 
-#include "certificate/unit_problem.h"
+#include "certificate/bounds/unit_problem.h"
 
 namespace relufit {
 

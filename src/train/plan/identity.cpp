@@ -1,4 +1,4 @@
-#include "train/identity.h"
+#include "train/plan/identity.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

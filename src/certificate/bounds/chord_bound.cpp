@@ -1,4 +1,4 @@
-#include "certificate/chord_bound.h"
+#include "certificate/bounds/chord_bound.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 /// \file
-/// What options ask of the data, and what train.h does not need to say.
+/// What options ask of the data, and what train_options.h does not need to say.
 #pragma once
 
-#include "relufit/train.h"
+#include "relufit/train_options.h"
 
 namespace relufit {
 
@@ -11,6 +11,9 @@ inline bool has_fixed_output(const TrainOptions& options) { return options.fixed
 
 /// The ridge, per value of the loss, where none is given or chosen.
 constexpr double kUsualRidge = 3e-3;
+
+/// Units of an automatic width where there are too few samples to choose by, and the fewest that are tried.
+constexpr Index kUsualWidth = 10;
 
 /// The form of the network that the options ask for.
 Architecture architecture_of(const TrainOptions& options, const Dataset& data);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "relufit/polish.h"
-#include "relufit/train.h"
+#include "relufit/train_options.h"
 #include "sequence/sequence_state.h"
 
 namespace relufit {
