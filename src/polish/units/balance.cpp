@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "network/unit_scale.h"
+
 namespace relufit {
 
 namespace {
@@ -14,7 +16,6 @@ constexpr double kBalanced = 1e-12;  // s^2 - 1 that is no more than rounding
 std::vector<Layer> balanced(const LiftedProblem& problem, std::vector<Layer> layers) {
   if (!(problem.ridge > 0) || !problem.weight_terms.empty() || !is_homogeneous(problem.network.activation))
     return layers;
-  const Index arguments = arguments_per_unit(problem.network.activation);
   const int sweeps = layers.size() > 2 ? kSweeps : 1;
   bool changed = true;
   for (int sweep = 0; sweep < sweeps && changed; ++sweep) {
@@ -22,15 +23,12 @@ std::vector<Layer> balanced(const LiftedProblem& problem, std::vector<Layer> lay
     for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
       const Index units = problem.network.widths[l + 1];
       for (Index unit = 0; unit < units; ++unit) {
-        const auto rows = Eigen::seqN(unit, arguments, units);
-        const double incoming = layers[l].weights(rows, Eigen::all).norm();
+        const double incoming = layers[l].weights(unit_rows(layers[l], unit, units), Eigen::all).norm();
         const double outgoing = layers[l + 1].weights.col(unit).norm();
         const double square = outgoing / incoming;
         const double scale = std::sqrt(square);
         if (!(scale > 0 && std::isfinite(scale)) || std::abs(square - 1) <= kBalanced) continue;
-        layers[l].weights(rows, Eigen::all) *= scale;
-        layers[l].bias(rows) *= scale;
-        layers[l + 1].weights.col(unit) /= scale;
+        scale_unit(layers, l, unit, units, scale);
         changed = true;
       }
     }

@@ -6,28 +6,21 @@
 #include "base/infinity.h"
 #include "base/random.h"
 #include "linear_algebra/products.h"
+#include "network/layer_values.h"
+#include "polish/units/unit_worth.h"
 #include "problem/network_errors.h"
 
 namespace relufit {
 
 namespace {
 
-constexpr double kNoEffect = 1e-3;      // product of the norms of incoming and outgoing weights, scaled units
-constexpr Index kDirections = 64;       // tried at random for each unit
-constexpr Index kSamples = 2000;        // at most, to try them on
-constexpr int kClimbs = 4;              // of them, the best ones, improved
-constexpr int kAscents = 15;            // steps for each
+constexpr double kNoEffect = 1e-3;  // product of the norms of incoming and outgoing weights, scaled units
+constexpr Index kDirections = 64;   // tried at random for each unit
+constexpr Index kSamples = 2000;    // at most, to try them on
+constexpr int kClimbs = 4;          // of them, the best ones, improved
+constexpr AscentSteps kAscent{.most = 15, .first = 1, .least = 0, .longest = 1, .longer = 1, .shorter = 4};
 constexpr double kGain = 1.01;          // a direction must be worth this many times the ridge
 constexpr double kLargestEffect = 0.1;  // of a new unit: a start for local steps
-
-/// What the signs of a unit's incoming and outgoing weights may be: bounds of 0 or none, so that any multiple > 0 of
-/// weights within them is within them, too.
-struct UnitCone {
-  Vector lower_in, upper_in, lower_out, upper_out;
-
-  Vector incoming(const Vector& weights) const { return weights.cwiseMax(lower_in).cwiseMin(upper_in); }
-  Vector outgoing(const Vector& weights) const { return weights.cwiseMax(lower_out).cwiseMin(upper_out); }
-};
 
 /// The intersection of all bounds on the weights of each layer.
 struct LayerBounds {
@@ -56,22 +49,14 @@ std::vector<LayerBounds> bounds_of(const LiftedProblem& problem, const std::vect
   return bounds;
 }
 
-/// A unit that might be added to a hidden layer: its values are those of the activation at weights' inputs + bias.
-struct Direction {
-  Vector weights;  // norm 1
-  double bias = 0;
-  Vector output;     // norm 1: outgoing weights
-  double worth = 0;  // |G h|
-};
-
 /// Directions for one layer, whose inputs and G are given for all samples.
 class Directions {
  public:
   Directions(const LiftedProblem& problem, const Matrix& inputs, const Matrix& slopes, const UnitCone& cone,
-             Random& random)
-      : problem_(problem), inputs_(inputs), slopes_(slopes), cone_(cone), random_(random) {}
+             const UnitWorth& worth, Random& random)
+      : problem_(problem), inputs_(inputs), slopes_(slopes), cone_(cone), worth_(worth), random_(random) {}
 
-  Direction best() {
+  FreeUnit best() {
     const Index samples = inputs_.cols();
     std::vector<Index> some(static_cast<std::size_t>(std::min(samples, kSamples)));
     for (std::size_t i = 0; i < some.size(); ++i) {
@@ -98,67 +83,23 @@ class Directions {
                        .cwiseMin(cone_.upper_out.transpose().replicate(kDirections, 1))
                        .rowwise()
                        .norm();
-    Direction best;
+    FreeUnit best;
     for (int i = 0; i < kClimbs; ++i) {
       Index k = 0;
       worth.maxCoeff(&k);
       worth(k) = 0;
-      Direction direction = improved(valued(weights.col(k), biases(k)));
-      if (i == 0 || direction.worth > best.worth) best = std::move(direction);
+      FreeUnit unit = worth_.improved(worth_.at(weights.col(k), biases(k)), kAscent);
+      if (i == 0 || unit.worth > best.worth) best = std::move(unit);
     }
     return best;
   }
 
-  Vector values(const Direction& direction) const {
-    const Matrix arguments = arguments_of(direction);
-    Matrix values = arguments;
-    evaluate(problem_.network.activation, arguments, values);
-    return values.transpose();
-  }
-
  private:
-  Matrix arguments_of(const Direction& direction) const {
-    Matrix arguments = direction.weights.transpose() * inputs_;
-    arguments.array() += direction.bias;
-    return arguments;
-  }
-
-  Direction valued(const Vector& weights, double bias) const {
-    Direction direction{weights, bias, {}, 0};
-    direction.output = cone_.outgoing(-slopes_ * values(direction));
-    direction.worth = direction.output.norm();
-    if (direction.worth > 0) direction.output /= direction.worth;
-    return direction;
-  }
-
-  /// Steps along the gradient of |G h(u)| on the sphere, the bias along with it, quartered until they help.
-  Direction improved(Direction direction) const {
-    double step = 1;
-    for (int i = 0; i < kAscents && direction.worth > 0; ++i) {
-      const Matrix arguments = arguments_of(direction);
-      Matrix derivatives = arguments;
-      differentiate(problem_.network.activation, arguments, derivatives);
-      const Vector pull = -(direction.output.transpose() * slopes_).cwiseProduct(derivatives).transpose();
-      const Vector by_weights = inputs_ * pull;
-      const double size = std::hypot(by_weights.norm(), pull.sum());
-      if (!(size > 0)) break;
-      const Vector weights = cone_.incoming(direction.weights + (step / size) * by_weights);
-      double bias = direction.bias + (problem_.bias ? step / size * pull.sum() : 0);
-      const double norm = weights.norm();
-      Direction tried = norm > 0 ? valued(weights / norm, bias / norm) : Direction();
-      if (tried.worth > direction.worth) {
-        direction = std::move(tried);
-      } else {
-        step /= 4;
-      }
-    }
-    return direction;
-  }
-
   const LiftedProblem& problem_;
   const Matrix& inputs_;
   const Matrix& slopes_;
   const UnitCone& cone_;
+  const UnitWorth& worth_;
   Random& random_;
 };
 
@@ -170,14 +111,8 @@ bool has_effect(const std::vector<Layer>& layers, std::size_t layer, Index unit)
 std::vector<Matrix> layer_inputs(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   std::vector<Matrix> inputs = {problem.inputs};
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    Matrix arguments;
-    set_product(arguments, layers[l].weights, inputs[l]);
-    arguments.colwise() += layers[l].bias;
-    const Index skipped = problem.network.skip_connections ? problem.inputs.rows() : 0;
-    Matrix values(arguments.rows() + skipped, arguments.cols());
-    evaluate(problem.network.activation, arguments, values.topRows(arguments.rows()));
-    values.bottomRows(skipped) = problem.inputs.topRows(skipped);
-    inputs.push_back(std::move(values));
+    const Matrix values = unit_values(layers[l], problem.network.activation, inputs[l]);
+    inputs.push_back(seen(values, problem.inputs, problem.network.skip_connections));
   }
   return inputs;
 }
@@ -206,18 +141,18 @@ Index revive_units(const LiftedProblem& problem, std::vector<Layer>& layers, uns
       const Matrix inputs = layer_inputs(problem, tried)[l];
       const UnitCone cone = {bounds[l].lower.row(unit), bounds[l].upper.row(unit), bounds[l + 1].lower.col(unit),
                              bounds[l + 1].upper.col(unit)};
-      Directions directions(problem, inputs, slopes, cone, random);
-      const Direction direction = directions.best();
-      if (!(direction.worth > kGain * problem.ridge)) {
+      const UnitWorth worth(problem.network.activation, inputs, slopes, problem.bias, cone);
+      const FreeUnit best = Directions(problem, inputs, slopes, cone, worth, random).best();
+      if (!(best.worth > kGain * problem.ridge)) {
         if (problem.weight_terms.empty()) break;  // nor will there be one for the next unit
         continue;
       }
-      const double curvature = directions.values(direction).squaredNorm();
-      const double effect = std::min((direction.worth - problem.ridge) / curvature, kLargestEffect);
+      const double curvature = worth.values(best).squaredNorm();
+      const double effect = std::min((best.worth - problem.ridge) / curvature, kLargestEffect);
       const double size = std::sqrt(effect);
-      tried[l].weights.row(unit) = size * direction.weights.transpose();
-      tried[l].bias(unit) = size * direction.bias;
-      tried[l + 1].weights.col(unit) = size * direction.output;
+      tried[l].weights.row(unit) = size * best.weights.transpose();
+      tried[l].bias(unit) = size * best.bias;
+      tried[l + 1].weights.col(unit) = size * best.output;
       layers = std::move(tried);
       ++revived;
     }
