@@ -138,6 +138,37 @@ std::unique_ptr<Checkpoint> open_checkpoint(const Dataset& data, const TrainOpti
   return checkpoint;
 }
 
+/// The model of the network that was kept, with what the options ask of it at the end.
+void finish_model(const Dataset& data, const TrainOptions& options, const TrainPlan& plan, const ScaledProblem& scaled,
+                  const SequenceResult& kept, double seconds, TrainResult& result) {
+  result.model = {network_of(scaled.problem, kept.best_layers),
+                  scaled.input_scaling,
+                  scaled.target_scaling,
+                  data.input_names,
+                  data.target_names,
+                  training_record(data, options, plan, kept, seconds),
+                  data.classification,
+                  data.categories};
+  if (has_fixed_output(options)) move_target_scale(result.model);
+  if (options.group_lasso > 0 && !options.constraints.names_units()) {
+    result.removed_units = remove_constant_units(result.model.network);
+  }
+  if (!options.constraints.hidden.empty()) keep_hidden_bounds(options.constraints, data.inputs, result.model);
+}
+
+/// Fit, constraints and classes of the model on the raw data.
+void evaluate_model(const Dataset& data, const TrainOptions& options, TrainResult& result) {
+  const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
+  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
+  result.evaluation = evaluate(outputs, targets);
+  result.model.training.relative_residual =
+      is_for_classes(options.loss) ? std::numeric_limits<double>::quiet_NaN() : result.evaluation.all.relative_residual;
+  if (!options.constraints.empty()) {
+    result.constraints = check_constraints(options.constraints, result.model, data.inputs);
+  }
+  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, targets);
+}
+
 }  // namespace
 
 TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainObserver& observer) {
@@ -190,33 +221,10 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
     result.starts.push_back(
         {start.status, !start.trace.empty(), start.best_value, start.polish_iterations, start.violations, start.trace});
   }
-  result.model = {network_of(scaled.problem, kept.best_layers),
-                  scaled.input_scaling,
-                  scaled.target_scaling,
-                  data.input_names,
-                  data.target_names,
-                  training_record(data, options, planned, kept, clock.seconds()),
-                  data.classification,
-                  data.categories};
-  if (has_fixed_output(options)) move_target_scale(result.model);
-  if (options.group_lasso > 0 && !options.constraints.names_units())
-    result.removed_units = remove_constant_units(result.model.network);
-  if (!options.constraints.hidden.empty()) {
-    keep_hidden_bounds(options.constraints, data.inputs, result.model);
-  }
+  finish_model(data, options, planned, scaled, kept, clock.seconds(), result);
   if (options.weight_grid > 0) round_model(data, options, whole.part("grid"), result);
   if (checkpoint) checkpoint->write();
-  const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
-  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
-  result.evaluation = evaluate(outputs, targets);
-  result.model.training.relative_residual = result.evaluation.all.relative_residual;
-  if (is_for_classes(options.loss)) {
-    result.model.training.relative_residual = std::numeric_limits<double>::quiet_NaN();
-  }
-  if (!options.constraints.empty()) {
-    result.constraints = check_constraints(options.constraints, result.model, data.inputs);
-  }
-  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, targets);
+  evaluate_model(data, options, result);
   return result;
 }
 
