@@ -1,4 +1,4 @@
-// Bounds on hidden values. r a(z) = a(r z) for r > 0, so units may be scaled (network/unit_scale.h).
+// Bounds on hidden values. r a(z) = a(r z) for r > 0, so units may be scaled (network/units.h).
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "constraints/rounding.h"
 #include "network/layer_values.h"
-#include "network/unit_scale.h"
+#include "network/units.h"
 #include "relufit/constraints.h"
 
 namespace relufit {

@@ -10,7 +10,7 @@
 #include "constraints/class_outputs.h"
 #include "linear_algebra/decompositions.h"
 #include "linear_algebra/products.h"
-#include "network/unit_scale.h"
+#include "network/units.h"
 #include "problem/network_errors.h"
 #include "relufit/fit.h"
 

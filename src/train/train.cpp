@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
+#include "network/units.h"
 #include "relufit/version.h"
 #include "train/choice/ridge.h"
 #include "train/choice/width.h"
@@ -37,32 +38,23 @@ void move_target_scale(Model& model) {
 Index remove_constant_units(Network& network) {
   std::vector<Layer> layers = network.layers();
   const std::vector<Index> widths = network.widths();
-  const Index arguments = arguments_per_unit(network.activation());
   Index removed = 0;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    std::vector<Index> kept;  // units, then the rows of their further arguments
+    std::vector<Index> kept;
     const Index units = widths[l + 1];
-    const auto rows_of = [&](Index unit) { return Eigen::seqN(unit, arguments, units); };
     for (Index unit = 0; unit < units; ++unit) {
+      const auto rows = unit_rows(layers[l], unit, units);
       const bool last = kept.empty() && unit + 1 == units;
-      if (last || !layers[l].weights(rows_of(unit), Eigen::all).isZero(0)) {
+      if (last || !layers[l].weights(rows, Eigen::all).isZero(0)) {
         kept.push_back(unit);
         continue;
       }
       Matrix value(1, 1);
-      evaluate(network.activation(), layers[l].bias(rows_of(unit)), value);
+      evaluate(network.activation(), layers[l].bias(rows), value);
       layers[l + 1].bias += layers[l + 1].weights.col(unit) * value(0, 0);
       ++removed;
     }
-    std::vector<Index> columns = kept;
-    if (network.skip_connections()) {
-      for (Index input = 0; input < widths[0]; ++input) columns.push_back(units + input);
-    }
-    layers[l + 1].weights = layers[l + 1].weights(Eigen::all, columns).eval();
-    const std::size_t count = kept.size();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(arguments - 1) * count; ++i) kept.push_back(kept[i] + units);
-    layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
-    layers[l].bias = layers[l].bias(kept).eval();
+    keep_units(layers, l, kept, units);
   }
   network = network.with_layers(std::move(layers));
   return removed;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "network/unit_scale.h"
+#include "network/units.h"
 
 namespace relufit {
 
