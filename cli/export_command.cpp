@@ -5,6 +5,8 @@
 #include "output.h"
 #include "python_package.h"
 #include "relufit/c_export.h"
+#include "relufit/sdp_export.h"
+#include "training_options.h"
 
 namespace relufit::cli {
 
@@ -83,6 +85,34 @@ void add_import(CLI::App& app, ExitCode& exit) {
     check_output(files->model);
     check_distinct(files->model, {files->onnx});
     exit.value = run_python_package({"import", files->onnx, "--model", files->model});
+  });
+}
+
+void add_export_sdp(CLI::App& app) {
+  struct Arguments {
+    TrainingArguments training;
+    std::string out;
+  };
+  auto a = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("export-sdp", "Write the first convex problem as a semidefinite program");
+  add_training_options(*command, a->training);
+  add_output(*command, "--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
+  command->footer(
+      "X and Y are those that `relufit train` begins with: give --init MODEL for the problem at a trained network.\n"
+      "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp "
+      "problem.dat-s");
+  command->callback([a] {
+    TrainOptions options = train_options(a->training);
+    options.method = Method::relaxation;
+    const TrainPlan planned = naming_options([&] { return plan(options); });
+    if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
+    const Dataset data = read_dataset(a->training, options.loss);
+    check_trainable(data, options.output_activation);
+    check_output(a->out);
+    check_distinct(a->out,
+                   {data_file(a->training), a->training.files.targets, a->training.files.weights, a->training.init});
+    const ScaledProblem scaled = scaled_problem(data, options);
+    export_sdp(scaled.problem, start_parameters(scaled, options, 0), planned.relaxation.weights, a->out);
   });
 }
 

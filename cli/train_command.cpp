@@ -6,9 +6,9 @@
 #include "page.h"
 #include "plot.h"
 #include "progress.h"
-#include "relufit/sdp_export.h"
 #include "report.h"
-#include "train/sharing.h"
+#include "train/plan/sharing.h"
+#include "train_summary.h"
 #include "training_options.h"
 #include "world.h"
 
@@ -63,11 +63,6 @@ TrainOptions train_options(const TrainArguments& a) {
   return options;
 }
 
-struct Samples {
-  Dataset train;
-  std::optional<Dataset> test, validation;
-};
-
 /// Rows held out: of `file` where one is named, else a fraction of the training rows, which leave these.
 std::optional<Dataset> held_out(const std::string& name, const std::string& file, std::optional<double> fraction,
                                 unsigned seed, Dataset& train) {
@@ -92,83 +87,6 @@ Samples read_samples(const TrainArguments& a, const Loss& loss, const Ranks* ran
   samples.test = held_out("test", a.test, a.test_fraction, seed, samples.train);
   samples.validation = held_out("validation", a.validation, a.validation_fraction, seed, samples.train);
   return samples;
-}
-
-std::string choice_by(const RidgeChoice& choice) {
-  if (choice.by_validation) return "on the validation data";
-  return choice.parts > 1 ? fmt::format("in {}-fold cross-validation", choice.parts) : "on held-out samples";
-}
-
-void print_summary(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
-  const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
-  const SequenceRecord& last = kept.trace.back();
-  print("{}: {} after {} iterations ({} inner), {:.2f} s", result.model.training.strategy, to_string(result.status),
-        last.iteration, last.inner_iterations, result.model.training.seconds);
-  if (result.removed_units > 0) print(", {} units removed", result.removed_units);
-  if (kept.polish_iterations > 0) print(", polished in {} iterations", kept.polish_iterations);
-  if (result.seconds_before > 0) print("; resumed after {:.2f} s", result.seconds_before);
-  if (result.starts.size() > 1) print("; start {} of {} kept", result.best_start + 1, result.starts.size());
-  if (result.width_choice && !result.width_choice->widths.empty()) {
-    print("\n{} hidden units predict best, of {} to {}", result.width_choice->width,
-          result.width_choice->widths.front(), result.width_choice->widths.back());
-  }
-  if (result.ridge_choice) {
-    const RidgeChoice& choice = *result.ridge_choice;
-    print("\nridge {} predicts best {}, of {} from {} to {}", choice.ridge, choice_by(choice), choice.ridges.size(),
-          choice.ridges.front(), choice.ridges.back());
-  }
-  print("\nlargest violation: pair {:.2e}, product {:.2e} (scaled units)\n", kept.violations.pair,
-        kept.violations.product);
-  if (result.grid) {
-    print("weights are multiples of {}: mean loss {:.4e} before, {:.4e} rounded, {:.4e} repaired (scaled units)\n",
-          result.grid->step, result.grid->before, result.grid->rounded, result.grid->repaired);
-  }
-  print_report("training data", result.model, samples.train);
-  if (samples.validation) print_report("validation data", result.model, *samples.validation);
-  if (samples.test) print_report("held-out data", result.model, *samples.test);
-  print("model: {}\n", a.model);
-}
-
-nlohmann::json summary_json(const TrainArguments& a, const TrainResult& result, const Samples& samples) {
-  const StartSummary& kept = result.starts[static_cast<std::size_t>(result.best_start)];
-  nlohmann::json json = {{"model", a.model},
-                         {"strategy", result.model.training.strategy},
-                         {"status", to_string(result.status)},
-                         {"best_start", result.best_start},
-                         {"iterations", kept.trace.back().iteration},
-                         {"inner_iterations", kept.trace.back().inner_iterations},
-                         {"polish_iterations", kept.polish_iterations},
-                         {"removed_units", result.removed_units},
-                         {"seconds", result.model.training.seconds},
-                         {"seconds_before", result.seconds_before},
-                         {"violations",
-                          {{"affine", kept.violations.affine},
-                           {"sign", kept.violations.sign},
-                           {"output", kept.violations.output},
-                           {"pair", kept.violations.pair},
-                           {"product", kept.violations.product}}},
-                         {"train", report_json(result.model, samples.train)}};
-  if (result.width_choice) {
-    json["hidden"] = {{"chosen", result.width_choice->width},
-                      {"widths", result.width_choice->widths},
-                      {"held_out", result.width_choice->held_out}};
-  }
-  if (result.ridge_choice) {
-    json["ridge"] = {{"chosen", result.ridge_choice->ridge},
-                     {"ridges", result.ridge_choice->ridges},
-                     {"held_out", result.ridge_choice->held_out},
-                     {"standard_error", result.ridge_choice->standard_error},
-                     {"parts", result.ridge_choice->parts}};
-  }
-  if (result.grid) {
-    json["weight_grid"] = {{"step", result.grid->step},
-                           {"before", result.grid->before},
-                           {"rounded", result.grid->rounded},
-                           {"repaired", result.grid->repaired}};
-  }
-  if (samples.validation) json["validation"] = report_json(result.model, *samples.validation);
-  if (samples.test) json["test"] = report_json(result.model, *samples.test);
-  return json;
 }
 
 std::vector<std::vector<SequenceRecord>> recorded_traces(const TrainResult& result) {
@@ -215,7 +133,7 @@ int write_report(const TrainArguments& a, const CLI::App& command, const TrainRe
             result.model,
             given_options(command),
             {{"training", &samples.train}},
-            summary_json(a, result, samples),
+            summary_json(a.model, result, samples),
             result.constraints,
             result.starts[static_cast<std::size_t>(result.best_start)].trace};
   if (samples.validation) page.data_sets.emplace_back("validation", &*samples.validation);
@@ -269,11 +187,83 @@ void run_train(const TrainArguments& a, const CLI::App& command, ExitCode& exit,
   if (is_first(ranks)) write_files(a, command, result, samples, exit);
   // All ranks, as they have to predict their rows; the first one is heard.
   if (a.json) {
-    print("{}\n", summary_json(a, result, samples).dump(2));
+    print("{}\n", summary_json(a.model, result, samples).dump(2));
   } else {
-    print_summary(a, result, samples);
+    print_summary(a.model, result, samples);
   }
   if (agreed(ranks, InterruptGuard::interrupted())) exit.value = 130;
+}
+
+void add_method_options(CLI::App& command, TrainArguments& a) {
+  TrainOptions& o = a.training.options;
+  command.add_option("--starts", o.starts, "Random starts; the best network is kept")
+      ->capture_default_str()
+      ->transform(whole_number(1, kMostStarts));
+  command
+      .add_option("--method", a.method,
+                  "relaxation (sequential convex relaxation), search (exact loss: many short local fits), "
+                  "fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
+                  "where it applies and no option of the relaxation is given")
+      ->capture_default_str();
+  command.add_option("--fixed-output", a.fixed_output,
+                     "Output weights held fixed: ones, or a CSV file of them (exact loss, one hidden layer, one linear "
+                     "output, which then has no bias)");
+  command
+      .add_option("--iterations", o.iterations,
+                  "Outer iterations (search: local fits; fixed-output: iterations from a point) at most, per start")
+      ->transform(whole_number(1, kMostIterations));
+  command
+      .add_option("--inner-iterations", o.inner_iterations,
+                  "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
+      ->transform(whole_number(0, kMostIterations));
+  command.add_option("--strategy", a.strategy,
+                     "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
+                     "safeguarded or projection (default inexact; converged with --inner-iterations 0)");
+}
+
+void add_weight_options(CLI::App& command, TrainArguments& a) {
+  TrainOptions& o = a.training.options;
+  command.add_option("--constraints", a.constraints, "JSON file of hard constraints on the network (raw units)");
+  command.add_option("--lasso", o.lasso, "Penalty on absolute weights, per target value")->check(number_from_zero());
+  command
+      .add_option("--group-lasso", o.group_lasso,
+                  "Penalty on the norms of hidden units' input weights, per target value: removes whole units")
+      ->check(number_from_zero());
+  command.add_option("--nuclear", o.nuclear, "Penalty on singular values of the weights, per target value: low rank")
+      ->check(number_from_zero());
+  command
+      .add_option("--weight-grid", o.weight_grid,
+                  "Round weights and biases (raw units) to multiples of this, e.g. 2^-6, and repair the fit")
+      ->transform(step_of_grid());
+}
+
+void add_run_options(CLI::App& command, TrainOptions& o) {
+  // A plain flag would set the value when it is not given, too.
+  command.add_flag_function(
+      "--polish,!--no-polish", [&o](std::int64_t count) { o.polish = count > 0; },
+      "Refine the best network of every start by L-BFGS and Levenberg-Marquardt (default: yes)");
+  command
+      .add_option("--tolerance", o.tolerance,
+                  "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "
+                  "residual, scaled units (default 1e-9)")
+      ->check(positive_number());
+  command.add_option("--time-limit", o.time_limit, "Seconds for all starts together; 0: none")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  command.add_option("--threads", o.threads, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->transform(whole_number(1, kMostThreads));
+}
+
+void add_held_out_options(CLI::App& command, TrainArguments& a) {
+  command.add_option("--test-fraction", a.test_fraction, "Hold out this fraction of the rows and report on them")
+      ->check(fraction());
+  command.add_option("--test", a.test, "Report on the rows of this CSV file");
+  command
+      .add_option("--validation-fraction", a.validation_fraction,
+                  "Choose the ridge, and among starts, by this fraction of the rows, which are not trained on")
+      ->check(fraction());
+  command.add_option("--validation", a.validation, "Choose by the rows of this CSV file");
 }
 
 void add_checkpoint_options(CLI::App& command, TrainOptions& o) {
@@ -291,72 +281,16 @@ void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a network on a CSV file");
   add_training_options(*command, a->training);
-  TrainOptions& o = a->training.options;
-  command->add_option("--starts", o.starts, "Random starts; the best network is kept")
-      ->capture_default_str()
-      ->transform(whole_number(1, kMostStarts));
-  command
-      ->add_option("--method", a->method,
-                   "relaxation (sequential convex relaxation), search (exact loss: many short local fits), "
-                   "fixed-output (with --fixed-output), or auto: fixed-output with --fixed-output, else search "
-                   "where it applies and no option of the relaxation is given")
-      ->capture_default_str();
-  command->add_option(
-      "--fixed-output", a->fixed_output,
-      "Output weights held fixed: ones, or a CSV file of them (exact loss, one hidden layer, one linear "
-      "output, which then has no bias)");
-  command
-      ->add_option("--iterations", o.iterations,
-                   "Outer iterations (search: local fits; fixed-output: iterations from a point) at most, per start")
-      ->transform(whole_number(1, kMostIterations));
-  command
-      ->add_option("--inner-iterations", o.inner_iterations,
-                   "Inner iterations between updates of X and Y; 0: solve every convex problem to the end")
-      ->transform(whole_number(0, kMostIterations));
-  command->add_option("--strategy", a->strategy,
-                      "How X and Y follow from a solution: converged, inexact, extrapolated, continuation, reweighted, "
-                      "safeguarded or projection (default inexact; converged with --inner-iterations 0)");
-  command->add_option("--constraints", a->constraints, "JSON file of hard constraints on the network (raw units)");
-  command->add_option("--lasso", o.lasso, "Penalty on absolute weights, per target value")->check(number_from_zero());
-  command
-      ->add_option("--group-lasso", o.group_lasso,
-                   "Penalty on the norms of hidden units' input weights, per target value: removes whole units")
-      ->check(number_from_zero());
-  command->add_option("--nuclear", o.nuclear, "Penalty on singular values of the weights, per target value: low rank")
-      ->check(number_from_zero());
-  command
-      ->add_option("--weight-grid", o.weight_grid,
-                   "Round weights and biases (raw units) to multiples of this, e.g. 2^-6, and repair the fit")
-      ->transform(step_of_grid());
-  // A plain flag would set the value when it is not given, too.
-  command->add_flag_function(
-      "--polish,!--no-polish", [a](std::int64_t count) { a->training.options.polish = count > 0; },
-      "Refine the best network of every start by L-BFGS and Levenberg-Marquardt (default: yes)");
-  command
-      ->add_option("--tolerance", o.tolerance,
-                   "On the largest violation, scaled units (default 1e-8); search, fixed-output: on the relative "
-                   "residual, scaled units (default 1e-9)")
-      ->check(positive_number());
-  command->add_option("--time-limit", o.time_limit, "Seconds for all starts together; 0: none")
-      ->capture_default_str()
-      ->check(number_from_zero());
-  command->add_option("--threads", o.threads, "Threads; the result does not depend on them")
-      ->capture_default_str()
-      ->transform(whole_number(1, kMostThreads));
-  command->add_option("--test-fraction", a->test_fraction, "Hold out this fraction of the rows and report on them")
-      ->check(fraction());
-  command->add_option("--test", a->test, "Report on the rows of this CSV file");
-  command
-      ->add_option("--validation-fraction", a->validation_fraction,
-                   "Choose the ridge, and among starts, by this fraction of the rows, which are not trained on")
-      ->check(fraction());
-  command->add_option("--validation", a->validation, "Choose by the rows of this CSV file");
+  add_method_options(*command, *a);
+  add_weight_options(*command, *a);
+  add_run_options(*command, a->training.options);
+  add_held_out_options(*command, *a);
   add_output(*command, "--model", a->model, "Model file to write (JSON)")->required();
   add_output(*command, "--trace", a->trace, "Trace file to write (CSV): one row per recorded iteration");
   add_output(*command, "--plot", a->plot, "Picture to draw (SVG or PNG): violations and fit per iteration");
   add_output(*command, "--report", a->report,
              "Page to write (HTML), by the Python package: data, fit, constraints, all");
-  add_checkpoint_options(*command, o);
+  add_checkpoint_options(*command, a->training.options);
   command->add_flag("--json", a->json, "Print the summary as JSON");
   command->footer(
       "Examples:\n"
@@ -365,34 +299,6 @@ void add_train(CLI::App& app, ExitCode& exit, const Ranks* ranks) {
       "  relufit train data/iris.csv --task classify --targets species --hidden 10 --model iris.json\n"
       "  relufit train sum.csv --targets y --hidden 10 --loss exact --no-bias --fixed-output ones --model sum.json");
   command->callback([a, command, &exit, ranks] { run_train(*a, *command, exit, ranks); });
-}
-
-void add_export_sdp(CLI::App& app) {
-  struct Arguments {
-    TrainingArguments training;
-    std::string out;
-  };
-  auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("export-sdp", "Write the first convex problem as a semidefinite program");
-  add_training_options(*command, a->training);
-  add_output(*command, "--out", a->out, "File to write, SDPA sparse format (.dat-s)")->required();
-  command->footer(
-      "X and Y are those that `relufit train` begins with: give --init MODEL for the problem at a trained network.\n"
-      "Example:\n  relufit export-sdp data.csv --targets y --hidden 2 --loss exact --out problem.dat-s && csdp "
-      "problem.dat-s");
-  command->callback([a] {
-    TrainOptions options = train_options(a->training);
-    options.method = Method::relaxation;
-    const TrainPlan planned = naming_options([&] { return plan(options); });
-    if (options.hidden.empty()) throw std::invalid_argument("--hidden: 'none', expected a hidden layer");
-    const Dataset data = read_dataset(a->training, options.loss);
-    check_trainable(data, options.output_activation);
-    check_output(a->out);
-    check_distinct(a->out,
-                   {data_file(a->training), a->training.files.targets, a->training.files.weights, a->training.init});
-    const ScaledProblem scaled = scaled_problem(data, options);
-    export_sdp(scaled.problem, start_parameters(scaled, options, 0), planned.relaxation.weights, a->out);
-  });
 }
 
 }  // namespace relufit::cli

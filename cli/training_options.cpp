@@ -86,10 +86,7 @@ std::string help_of_random_scale() {
       plan(of_loss(Loss::exact, {1, 1})).random_scale, plan(saturating).random_scale);
 }
 
-}  // namespace
-
-void add_training_options(CLI::App& command, TrainingArguments& a) {
-  TrainOptions& o = a.options;
+void add_data_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("data", a.data, "CSV file with a header; one row is one sample");
   add_name_list(command, "--targets", a.targets, "Target columns, comma separated, in quotes where a name has commas");
   add_name_list(command, "--inputs", a.inputs, "Input columns, likewise (default: all that are not targets)");
@@ -97,6 +94,10 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
                 "Input columns of text, likewise: an input of 0 and 1 for each of their texts");
   add_array_files(command, a.files, true);
   command.add_option("--weights-file", a.files.weights, "NumPy file of sample weights, with --inputs-file");
+}
+
+void add_network_options(CLI::App& command, TrainingArguments& a) {
+  TrainOptions& o = a.options;
   command
       .add_option(
           "--hidden", o.hidden,
@@ -118,6 +119,10 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
                      "leaky-relu: slope left of 0 (default 0.01); clipped-relu: ceiling, scaled units (default 1)");
   command.add_option("--output-activation", a.output_activation, "linear or relu")->capture_default_str();
   command.add_flag("--skip-connections", o.skip_connections, "Every layer after the first sees the inputs as well");
+}
+
+void add_objective_options(CLI::App& command, TrainingArguments& a) {
+  TrainOptions& o = a.options;
   command.add_option("--loss", a.loss,
                      "regress: squared (default), exact (outputs equal targets), absolute, huber, quantile; classify: "
                      "cross-entropy (default), logistic (2 classes), hinge (no probabilities)");
@@ -133,6 +138,10 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
   command.add_option("--folds", o.folds, "Parts of the samples, each held out once to choose the ridge")
       ->capture_default_str()
       ->transform(whole_number(2, kMostFolds));
+}
+
+void add_relaxation_options(CLI::App& command, TrainingArguments& a) {
+  TrainOptions& o = a.options;
   command.add_option("--init", a.init, "Start of X and Y: zero, random, or a model file")->capture_default_str();
   command.add_flag_function(
       "--no-bias", [&o](std::int64_t count) { o.bias = count == 0; },
@@ -156,6 +165,15 @@ void add_training_options(CLI::App& command, TrainingArguments& a) {
         std::tuple{"--over-relaxation", &o.over_relaxation, std::string("Below 2 (default 1.6)")}}) {
     command.add_option(name, *value, help)->check(positive_number());
   }
+}
+
+}  // namespace
+
+void add_training_options(CLI::App& command, TrainingArguments& a) {
+  add_data_options(command, a);
+  add_network_options(command, a);
+  add_objective_options(command, a);
+  add_relaxation_options(command, a);
 }
 
 std::string hidden_text(const std::vector<std::string>& units) {

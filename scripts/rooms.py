@@ -1,4 +1,7 @@
-"""Refuses an include that points upwards: a room of src/ knows those below it alone (CONTRIBUTING.md)."""
+"""Refuses an include that points upwards, and a room with too few or too many files.
+
+A room is a folder of src/, and knows those below it alone (CONTRIBUTING.md).
+"""
 
 import re
 import sys
@@ -22,13 +25,18 @@ ROOMS = (
     "subproblem/affine",
     "subproblem",
     "sequence",
+    "polish/units",
     "polish",
     "exact_fit/one_layer",
     "exact_fit",
+    "certificate/bounds",
     "certificate",
+    "train/plan",
+    "train/choice",
     "train",
     "export",
 )
+FEWEST, MOST = 3, 12  # files of a room, headers counted
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 WITHOUT_SOURCE = {"matrix": "linear_algebra", "penalties": "subproblem/copies"}
 
@@ -42,6 +50,10 @@ def main() -> None:
     faults = [f"src/{room}: not among the rooms of scripts/rooms.py" for room in set(room_of.values()) - set(ROOMS)]
     if faults:
         sys.exit("\n".join(faults))
+    for room in ROOMS:
+        files = sum(path.is_file() for path in (ROOT / "src" / room).iterdir())
+        if not FEWEST <= files <= MOST:
+            faults.append(f"src/{room}: {files} files, expected {FEWEST} to {MOST}")
     for name, room in sorted(room_of.items()):
         path = ROOT / ("include" if name.startswith("relufit/") else "src") / name
         for include in INCLUDE.findall(path.read_text()):

@@ -18,7 +18,7 @@ struct PolishOptions {
   int threads = 1;                    ///< over the samples, >= 1; the result does not depend on them
   Index largest_dense = 5000000;      ///< entries of the Jacobian up to which Levenberg-Marquardt is used, >= 0
   std::function<bool()> should_stop;  ///< asked at every iteration; true ends the refinement
-  /// refit_output: what rounding of raw inputs and outputs is relative to, in scaled units (src/rounding.h).
+  /// refit_output: what rounding of raw inputs and outputs is relative to, in scaled units (constraints/rounding.h).
   Matrix input_sizes = {};       ///< (|u| + |offset|) / scale, inputs x samples; empty: |inputs|
   Vector output_offset = {};     ///< |offset| / scale of the targets; empty: 0
   const Piece* piece = nullptr;  ///< polish: where training keeps the state, as in SequenceOptions; null: nowhere
@@ -48,8 +48,8 @@ PolishResult polish(const LiftedProblem& problem, const std::vector<Layer>& laye
 /// Minimizes the loss over the output layer alone, whose inputs the other layers make: a convex problem, solved to its
 /// optimum whatever the loss, with the ridge, that layer's weight terms and the output bounds. Bounds are tightened
 /// where there is room, so that they hold in spite of rounding on every processor; what the convex problem still misses
-/// is made up for by the least change of the weights (src/refit.cpp). The result is the given network where that is at
-/// least as good: no larger violation of the tightened bounds and no larger loss. Throws as polish.
+/// is made up for by the least change of the weights (refit_output.cpp). The result is the given network where that is
+/// at least as good: no larger violation of the tightened bounds and no larger loss. Throws as polish.
 PolishResult refit_output(const LiftedProblem& problem, const std::vector<Layer>& layers,
                           const PolishOptions& options = {});
 

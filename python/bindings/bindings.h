@@ -11,6 +11,7 @@ void bind_classification(nanobind::module_& module);
 void bind_model(nanobind::module_& module);
 void bind_results(nanobind::module_& module);
 void bind_training(nanobind::module_& module);
+void bind_training_record(nanobind::module_& module);
 void bind_relaxation(nanobind::module_& module);
 
 }  // namespace relufit::python

@@ -62,6 +62,7 @@ NB_MODULE(_core, module) {
   module.attr("version") = relufit::version;
   nanobind::register_exception_translator(&relufit::python::translate);
   relufit::python::bind_classification(module);
+  relufit::python::bind_training_record(module);
   relufit::python::bind_model(module);
   relufit::python::bind_results(module);
   relufit::python::bind_training(module);

@@ -83,7 +83,7 @@ LiftedPoint lifted(const LiftedProblem& problem, nb::sequence layers) {
   return lift_network(problem, network.layers());
 }
 
-void bind_lift(nb::module_& module) {
+void bind_problem(nb::module_& module) {
   nb::class_<LiftedProblem>(module, "LiftedProblem",
                             "The training problem on data as they are (docs/method.md, section 1).")
       .def(
@@ -113,6 +113,9 @@ void bind_lift(nb::module_& module) {
       .def_prop_ro("loss", [](const LiftedProblem& p) { return to_string(p.loss); })
       .def_ro("bias", &LiftedProblem::bias)
       .def_ro("ridge", &LiftedProblem::ridge);
+}
+
+void bind_point(nb::module_& module) {
   nb::class_<LiftedPoint>(module, "LiftedPoint", "A value of every unknown; nothing is implied about feasibility.")
       .def(
           "__init__",
@@ -257,6 +260,9 @@ void bind_definitions(nb::module_& module) {
       "problem"_a, "point"_a, "lambda_pair"_a = 1.1, "lambda_product"_a = 10.0, "pair_scale"_a = 1.0,
       "left_scale"_a = 1.0, "right_scale"_a = 1.0,
       "loss + ridge + the violations, weighted: what the relaxation majorizes while its scales are small enough.");
+}
+
+void bind_proximal_maps(nb::module_& module) {
   module.def(
       "prox_relu_pairs",
       [](nb::handle h, nb::handle s, nb::handle x, nb::handle y, nb::handle w, double step) {
@@ -351,9 +357,11 @@ void bind_solver(nb::module_& module) {
 }  // namespace
 
 void bind_relaxation(nb::module_& module) {
-  bind_lift(module);
+  bind_problem(module);
+  bind_point(module);
   bind_parameters(module);
   bind_definitions(module);
+  bind_proximal_maps(module);
   bind_solver(module);
 }
 

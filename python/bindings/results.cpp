@@ -82,7 +82,7 @@ void bind_constraints(nb::module_& module) {
              "Product of the spectral norms of the layers on raw data: ||F(u) - F(v)|| <= it ||u - v||.");
 }
 
-void bind_records(nb::module_& module) {
+void bind_progress(nb::module_& module) {
   nb::class_<TrainProgress>(module, "TrainProgress",
                             "One record of one start, or one ridge tried before them, as a callback sees it.")
       .def_ro("start", &TrainProgress::start, "Start, from 0.")
@@ -109,6 +109,10 @@ void bind_records(nb::module_& module) {
       .def_ro("violations", &StartSummary::violations, "Of the last solution.")
       .def_prop_ro(
           "trace", [](const StartSummary& s) { return trace_of(s.trace); }, "Arrays, one value per record.");
+}
+
+/// What training chose, where the user did not, and how it rounded.
+void bind_choices(nb::module_& module) {
   nb::class_<WeightGridReport>(module, "WeightGridReport",
                                "Mean loss per sample (exact loss: squared; scaled targets) while weights are rounded.")
       .def_ro("step", &WeightGridReport::step, "Weights and biases for raw data are multiples of it.")
@@ -130,6 +134,9 @@ void bind_records(nb::module_& module) {
       .def_ro("widths", &WidthChoice::widths, "Those tried, rising.")
       .def_ro("held_out", &WidthChoice::held_out,
               "For each the mean loss of a held-out target value (cross-entropy: sample), scaled units.");
+}
+
+void bind_train_result(nb::module_& module) {
   nb::class_<TrainResult>(module, "TrainResult", "What training ended with.")
       .def_ro("model", &TrainResult::model)
       .def_prop_ro(
@@ -172,7 +179,9 @@ void bind_results(nb::module_& module) {
       .def_ro("product", &Violations::product, "W H - C");
   bind_measures(module);
   bind_constraints(module);
-  bind_records(module);
+  bind_progress(module);
+  bind_choices(module);
+  bind_train_result(module);
 }
 
 }  // namespace relufit::python

@@ -55,7 +55,8 @@ from ._core import (
     violations,
     zero_point,
 )
-from ._training import load_constraints, train
+from ._options import load_constraints
+from ._training import train
 
 __all__ = [
     "Classification",

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "linear_algebra/products.h"
+#include "network/units.h"
 #include "relufit/fit.h"
 #include "relufit/polish.h"
 
@@ -94,13 +95,8 @@ void Candidate::polish(double tolerance, const std::function<bool()>& is_over) {
 }
 
 void Candidate::keep(const std::vector<Index>& units) {
-  const Index before = problem_.network.widths[1];
-  std::vector<Index> columns = units;
-  for (Index column = before; column < layers_[1].weights.cols(); ++column) columns.push_back(column);
+  keep_units(layers_, 0, units, problem_.network.widths[1]);
   problem_.network.widths[1] = static_cast<Index>(units.size());
-  layers_[0].weights = layers_[0].weights(units, Eigen::all).eval();
-  layers_[0].bias = layers_[0].bias(units).eval();
-  layers_[1].weights = layers_[1].weights(Eigen::all, columns).eval();
 }
 
 /// Units that have come to nothing; one stays.

@@ -2,7 +2,7 @@
 /// From a network's errors to a lower bound: the multipliers R as numbers for which rounding leaves the proof intact.
 #pragma once
 
-#include "certificate/unit_problem.h"
+#include "certificate/bounds/unit_problem.h"
 #include "relufit/lift.h"
 
 namespace relufit {

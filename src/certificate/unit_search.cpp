@@ -6,9 +6,10 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "certificate/chord_bound.h"
-#include "certificate/quadratic_bound.h"
+#include "certificate/bounds/chord_bound.h"
+#include "certificate/bounds/quadratic_bound.h"
 #include "parallel/workers.h"
+#include "polish/units/unit_worth.h"
 
 namespace relufit {
 
@@ -17,7 +18,7 @@ namespace {
 constexpr Index kRandomStarts = 200;  // of which the best are climbed from: fewer, the larger the problem
 constexpr double kClimbWork = 1e6;    // climbs times coordinates times samples
 constexpr double kLeastClimbs = 16, kMostClimbs = 200;
-constexpr int kClimbSteps = 200;
+constexpr AscentSteps kClimb{.most = 200, .first = 0.5, .least = 1e-9, .longest = 1, .longer = 1.5, .shorter = 3};
 constexpr Index kHalved = 8;  // cells at a time, whatever the number of threads
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 constexpr double kAcross = 0.1;              // share of a target that bounds across the value need not go below
@@ -40,33 +41,33 @@ bool normalize(const UnitProblem& problem, Vector& direction) {
   return direction.allFinite();
 }
 
-/// Steps along the gradient, lengthened while they help and shortened where they do not.
-Attained climb(const UnitProblem& problem, Vector direction) {
-  Attained best;
-  if (!normalize(problem, direction)) return best;
-  Vector arguments = problem.points.transpose() * direction;
-  Vector value = problem.dual * arguments.cwiseMax(0.0);
-  best = {value.norm(), direction};
-  double step = 0.5;
-  for (int i = 0; i < kClimbSteps && step > 1e-9 && best.value > 0; ++i) {
-    const Vector pull = (arguments.array() > 0).select(problem.dual.transpose() * value, 0.0);
-    const Vector gradient = problem.points * pull;
-    if (!(gradient.norm() > 0)) break;
-    Vector tried = best.direction + (step / gradient.norm()) * gradient;
-    if (!normalize(problem, tried)) break;
-    const Vector tried_arguments = problem.points.transpose() * tried;
-    const Vector tried_value = problem.dual * tried_arguments.cwiseMax(0.0);
-    if (tried_value.norm() > best.value) {
-      best = {tried_value.norm(), tried};
-      arguments = tried_arguments;
-      value = tried_value;
-      step = std::min(1.0, step * 1.5);
-    } else {
-      step /= 3;
-    }
+/// Climbs from units to others that are worth no less.
+class Climber {
+ public:
+  explicit Climber(const UnitProblem& problem)
+      : problem_(problem),
+        slopes_(-problem.dual),
+        cone_(UnitCone::whole(problem.weights, problem.dual.rows())),
+        worth_(Activation::relu, problem.points.topRows(problem.weights), slopes_, problem.has_bias(), cone_) {}
+
+  Climber(const Climber&) = delete;  // the parts refer to each other
+  Climber& operator=(const Climber&) = delete;
+
+  Attained top(Vector direction) const {
+    if (!normalize(problem_, direction)) return {};
+    const double bias = problem_.has_bias() ? direction(problem_.weights) : 0;
+    const FreeUnit unit = worth_.improved(worth_.at(direction.head(problem_.weights), bias), kClimb);
+    direction.head(problem_.weights) = unit.weights;
+    if (problem_.has_bias()) direction(problem_.weights) = unit.bias;
+    return {unit.worth, std::move(direction)};
   }
-  return best;
-}
+
+ private:
+  const UnitProblem& problem_;
+  Matrix slopes_;
+  UnitCone cone_;
+  UnitWorth worth_;
+};
 
 /// Bounds cells one after the other in the same memory.
 class Bounder {
@@ -181,7 +182,7 @@ class OpenCells {
 class UnitSearch {
  public:
   UnitSearch(const UnitProblem& problem, const UnitSearchResult& found, const UnitSearchOptions& options)
-      : problem_(problem), options_(options), workers_(options.threads), result_(found) {
+      : problem_(problem), options_(options), climber_(problem), workers_(options.threads), result_(found) {
     for (Index i = 0; i < 2 * kHalved; ++i) bounders_.emplace_back(problem);
   }
 
@@ -223,7 +224,7 @@ class UnitSearch {
 
   void keep(const Attained& attained) {
     if (!(attained.value > result_.lower)) return;
-    const Attained top = climb(problem_, attained.direction);
+    const Attained top = climber_.top(attained.direction);
     result_.lower = top.value;
     result_.direction = top.direction;
   }
@@ -264,6 +265,7 @@ class UnitSearch {
 
   const UnitProblem& problem_;
   const UnitSearchOptions& options_;
+  Climber climber_;
   Workers workers_;
   Clock clock_;
   std::vector<Bounder> bounders_;
@@ -277,8 +279,9 @@ class UnitSearch {
 UnitSearchResult find_unit(const UnitProblem& problem, const Matrix& starts, unsigned long long seed) {
   UnitSearchResult result;
   result.direction.setZero(problem.coordinates());
+  const Climber climber(problem);
   const auto try_from = [&](const Vector& start) {
-    Attained top = climb(problem, start);
+    Attained top = climber.top(start);
     if (!(top.value > result.lower)) return;
     result.lower = top.value;
     result.direction = std::move(top.direction);

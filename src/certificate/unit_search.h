@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "certificate/unit_problem.h"
+#include "certificate/bounds/unit_problem.h"
 #include "relufit/certificate.h"
 
 namespace relufit {

@@ -1,5 +1,4 @@
-// Bounds on hidden values. r a(z) = a(r z) for r > 0, so a unit's weights and bias may be divided by any number > 0 if
-// the weights it feeds are multiplied by it.
+// Bounds on hidden values. r a(z) = a(r z) for r > 0, so units may be scaled (network/units.h).
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +6,7 @@
 
 #include "constraints/rounding.h"
 #include "network/layer_values.h"
+#include "network/units.h"
 #include "relufit/constraints.h"
 
 namespace relufit {
@@ -44,12 +44,8 @@ Model within_bounds(const std::vector<HiddenBound>& bounds, const Matrix& sample
       const double largest = (values.row(unit).cwiseAbs() + rounding.row(unit)).maxCoeff();
       if (scaled == Scaled::all ? std::isinf(most) || largest == 0 : largest <= most) continue;
       const double share = most / largest;
-      for (Index row = unit; row < layers[l].weights.rows(); row += values.rows()) {
-        layers[l].weights.row(row) *= share;
-        layers[l].bias(row) *= share;
-      }
+      scale_unit(layers, l, unit, values.rows(), share);
       values.row(unit) *= share;
-      layers[l + 1].weights.col(unit) /= share;
     }
   }
   model.network = model.network.with_layers(std::move(layers));

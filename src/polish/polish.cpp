@@ -23,10 +23,10 @@
 #include <stdexcept>
 
 #include "linear_algebra/decompositions.h"
-#include "polish/balance.h"
 #include "polish/constrained_polish.h"
 #include "polish/evaluations.h"
 #include "polish/levenberg_marquardt.h"
+#include "polish/units/balance.h"
 #include "problem/sample_sums.h"
 #include "relufit/fit.h"
 

@@ -10,6 +10,7 @@
 #include "constraints/class_outputs.h"
 #include "linear_algebra/decompositions.h"
 #include "linear_algebra/products.h"
+#include "network/units.h"
 #include "problem/network_errors.h"
 #include "relufit/fit.h"
 
@@ -28,14 +29,9 @@ void balance(const LiftedProblem& problem, std::vector<Layer>& layers) {
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     const Index units = problem.network.widths[l + 1];
     for (Index unit = 0; unit < units; ++unit) {
-      const auto rows = Eigen::seqN(unit, arguments_per_unit(problem.network.activation), units);
-      const double in = layers[l].weights(rows, Eigen::all).cwiseAbs().maxCoeff();
+      const double in = layers[l].weights(unit_rows(layers[l], unit, units), Eigen::all).cwiseAbs().maxCoeff();
       const double out = layers[l + 1].weights.col(unit).cwiseAbs().maxCoeff();
-      if (in == 0 || out == 0) continue;
-      const double factor = std::sqrt(out / in);
-      layers[l].weights(rows, Eigen::all) *= factor;
-      layers[l].bias(rows) *= factor;
-      layers[l + 1].weights.col(unit) /= factor;
+      if (in > 0 && out > 0) scale_unit(layers, l, unit, units, std::sqrt(out / in));
     }
   }
 }

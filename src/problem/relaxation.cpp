@@ -30,6 +30,16 @@ void require_positive(double value, const std::string& name) {
   require(std::isfinite(value) && value > 0, fmt::format("{}: {}, expected a number > 0", name, value));
 }
 
+/// X = -W of product l, and Y = -H where that is not the X of a pair.
+void move_product(const LiftedPoint& point, std::size_t l, ProductParameters& product) {
+  product.x = -point.unit_weights(l + 1);
+  if (point.activation == Activation::relu) {
+    product.y.resize(0, 0);
+  } else {
+    product.y = -point.values(l);
+  }
+}
+
 }  // namespace
 
 Matrix rank_block(const Matrix& a, const Matrix& b, const Matrix& c, const Matrix& p, const Matrix& x, const Matrix& y,
@@ -72,10 +82,7 @@ Matrix ProductParameters::right(Index samples) const {
 RelaxationParameters parameters_at(LiftedPoint point) {
   RelaxationParameters parameters;
   for (std::size_t l = 0; l < point.active.size(); ++l) {
-    ProductParameters product;
-    product.x = -point.unit_weights(l + 1);
-    if (point.activation != Activation::relu) product.y = -point.values(l);
-    parameters.product.push_back(std::move(product));
+    move_product(point, l, parameters.product.emplace_back());
     for (Matrix* part : {&point.active[l], &point.slack[l]}) *part = -*part;  // where it lies
     parameters.pair.push_back({std::move(point.active[l]), std::move(point.slack[l]), Matrix::Ones(1, 1)});
   }
@@ -86,12 +93,7 @@ void move_parameters(const LiftedPoint& point, RelaxationParameters& parameters)
   for (std::size_t l = 0; l < point.active.size(); ++l) {
     parameters.pair[l].x = -point.active[l];
     parameters.pair[l].y = -point.slack[l];
-    parameters.product[l].x = -point.unit_weights(l + 1);
-    if (point.activation == Activation::relu) {
-      parameters.product[l].y.resize(0, 0);
-    } else {
-      parameters.product[l].y = -point.values(l);
-    }
+    move_product(point, l, parameters.product[l]);
   }
 }
 

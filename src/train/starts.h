@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
-#include "train/problem.h"
+#include "relufit/train.h"
 
 namespace relufit {
 

@@ -10,13 +10,14 @@
 
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
+#include "network/units.h"
 #include "relufit/version.h"
-#include "train/identity.h"
-#include "train/ridge.h"
-#include "train/sharing.h"
+#include "train/choice/ridge.h"
+#include "train/choice/width.h"
+#include "train/plan/identity.h"
+#include "train/plan/sharing.h"
+#include "train/plan/train_state.h"
 #include "train/starts.h"
-#include "train/train_state.h"
-#include "train/width.h"
 
 namespace relufit {
 
@@ -37,32 +38,23 @@ void move_target_scale(Model& model) {
 Index remove_constant_units(Network& network) {
   std::vector<Layer> layers = network.layers();
   const std::vector<Index> widths = network.widths();
-  const Index arguments = arguments_per_unit(network.activation());
   Index removed = 0;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    std::vector<Index> kept;  // units, then the rows of their further arguments
+    std::vector<Index> kept;
     const Index units = widths[l + 1];
-    const auto rows_of = [&](Index unit) { return Eigen::seqN(unit, arguments, units); };
     for (Index unit = 0; unit < units; ++unit) {
+      const auto rows = unit_rows(layers[l], unit, units);
       const bool last = kept.empty() && unit + 1 == units;
-      if (last || !layers[l].weights(rows_of(unit), Eigen::all).isZero(0)) {
+      if (last || !layers[l].weights(rows, Eigen::all).isZero(0)) {
         kept.push_back(unit);
         continue;
       }
       Matrix value(1, 1);
-      evaluate(network.activation(), layers[l].bias(rows_of(unit)), value);
+      evaluate(network.activation(), layers[l].bias(rows), value);
       layers[l + 1].bias += layers[l + 1].weights.col(unit) * value(0, 0);
       ++removed;
     }
-    std::vector<Index> columns = kept;
-    if (network.skip_connections()) {
-      for (Index input = 0; input < widths[0]; ++input) columns.push_back(units + input);
-    }
-    layers[l + 1].weights = layers[l + 1].weights(Eigen::all, columns).eval();
-    const std::size_t count = kept.size();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(arguments - 1) * count; ++i) kept.push_back(kept[i] + units);
-    layers[l].weights = layers[l].weights(kept, Eigen::all).eval();
-    layers[l].bias = layers[l].bias(kept).eval();
+    keep_units(layers, l, kept, units);
   }
   network = network.with_layers(std::move(layers));
   return removed;
@@ -138,6 +130,37 @@ std::unique_ptr<Checkpoint> open_checkpoint(const Dataset& data, const TrainOpti
   return checkpoint;
 }
 
+/// The model of the network that was kept, with what the options ask of it at the end.
+void finish_model(const Dataset& data, const TrainOptions& options, const TrainPlan& plan, const ScaledProblem& scaled,
+                  const SequenceResult& kept, double seconds, TrainResult& result) {
+  result.model = {network_of(scaled.problem, kept.best_layers),
+                  scaled.input_scaling,
+                  scaled.target_scaling,
+                  data.input_names,
+                  data.target_names,
+                  training_record(data, options, plan, kept, seconds),
+                  data.classification,
+                  data.categories};
+  if (has_fixed_output(options)) move_target_scale(result.model);
+  if (options.group_lasso > 0 && !options.constraints.names_units()) {
+    result.removed_units = remove_constant_units(result.model.network);
+  }
+  if (!options.constraints.hidden.empty()) keep_hidden_bounds(options.constraints, data.inputs, result.model);
+}
+
+/// Fit, constraints and classes of the model on the raw data.
+void evaluate_model(const Dataset& data, const TrainOptions& options, TrainResult& result) {
+  const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
+  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
+  result.evaluation = evaluate(outputs, targets);
+  result.model.training.relative_residual =
+      is_for_classes(options.loss) ? std::numeric_limits<double>::quiet_NaN() : result.evaluation.all.relative_residual;
+  if (!options.constraints.empty()) {
+    result.constraints = check_constraints(options.constraints, result.model, data.inputs);
+  }
+  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, targets);
+}
+
 }  // namespace
 
 TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainObserver& observer) {
@@ -176,7 +199,7 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
   ScaledProblem scaled = scaled_problem(data, options);
   check(scaled.problem);
   if (!planned.ridge) {
-    result.ridge_choice = ridge_from(data, scaled, options, planned, clock, tried, whole);
+    result.ridge_choice = choose_ridge(data, scaled, options, planned, clock, tried, whole);
     planned.ridge = result.ridge_choice ? result.ridge_choice->ridge : kUsualRidge;
     scaled.problem.ridge = *planned.ridge * loss_terms(options.loss, data.total_samples(), data.targets.rows());
   }
@@ -190,33 +213,10 @@ TrainResult train(const Dataset& given, const TrainOptions& asked, const TrainOb
     result.starts.push_back(
         {start.status, !start.trace.empty(), start.best_value, start.polish_iterations, start.violations, start.trace});
   }
-  result.model = {network_of(scaled.problem, kept.best_layers),
-                  scaled.input_scaling,
-                  scaled.target_scaling,
-                  data.input_names,
-                  data.target_names,
-                  training_record(data, options, planned, kept, clock.seconds()),
-                  data.classification,
-                  data.categories};
-  if (has_fixed_output(options)) move_target_scale(result.model);
-  if (options.group_lasso > 0 && !options.constraints.names_units())
-    result.removed_units = remove_constant_units(result.model.network);
-  if (!options.constraints.hidden.empty()) {
-    keep_hidden_bounds(options.constraints, data.inputs, result.model);
-  }
+  finish_model(data, options, planned, scaled, kept, clock.seconds(), result);
   if (options.weight_grid > 0) round_model(data, options, whole.part("grid"), result);
   if (checkpoint) checkpoint->write();
-  const Matrix outputs = gathered_columns(data.share.ranks, result.model.predict(data.inputs));
-  const Matrix targets = gathered_columns(data.share.ranks, data.targets);
-  result.evaluation = evaluate(outputs, targets);
-  result.model.training.relative_residual = result.evaluation.all.relative_residual;
-  if (is_for_classes(options.loss)) {
-    result.model.training.relative_residual = std::numeric_limits<double>::quiet_NaN();
-  }
-  if (!options.constraints.empty()) {
-    result.constraints = check_constraints(options.constraints, result.model, data.inputs);
-  }
-  if (!data.classification.empty()) result.classes = evaluate_classes(data.classification, outputs, targets);
+  evaluate_model(data, options, result);
   return result;
 }
 

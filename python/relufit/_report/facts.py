@@ -13,7 +13,7 @@ import numpy as np
 from .._core import Certificate, Model, TrainResult, check_constraints, class_indices
 from .._frames import in_order
 from .._labels import label_texts
-from .._training import load_constraints
+from .._options import load_constraints
 
 
 @dataclass(frozen=True)
