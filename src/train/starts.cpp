@@ -7,6 +7,7 @@
 
 #include "parallel/workers.h"
 #include "relufit/fit.h"
+#include "train/plan/problem.h"
 #include "train/plan/train_state.h"
 #include "train/start_run.h"
 
