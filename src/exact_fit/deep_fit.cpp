@@ -52,12 +52,12 @@ void NetworkFit::set_gram() {
   }
 }
 
-/// One accepted step, with as many tries as it takes; false where no step lowers the residual.
+/// One accepted step, with as many tries as it takes; false where no step lowers the residual. values_ are those at the
+/// parameters, before and after.
 bool NetworkFit::advance(Vector& parameters, double& squared) {
   constexpr double kMostDamping = 100;  // steps of less are not worth their number
   constexpr double kLeastDamping = 1e-15;
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
-  errors_.values(parameters, values_);
   errors_.jacobian(parameters, jacobian_);
   set_product(gradient_, jacobian_.transpose(), values_);
   set_gram();
