@@ -97,7 +97,7 @@ struct TrainOptions {
   Index starts = 1;   ///< >= 1, more than 1 for random starts only; ends once one has converged under the exact loss
   /// Of a start at most: outer iterations of the relaxation (default 1000; followed by a path of ridges, and from a
   /// network with a loss and terms that allow such a path, 5; hinge 300, other losses of classes 60, exact loss with
-  /// several hidden layers 20, a race for an exact fit 300), local fits of the search (2000), iterations from each of
+  /// several hidden layers 20, a race for an exact fit 300), local fits of the search (5000), iterations from each of
   /// the (at most 3) points of fixed output weights (6000); >= 1.
   std::optional<Index> iterations = {};
   /// At which a start has converged, scaled units, > 0: largest violation, default 1e-8; search and fixed output:

@@ -333,7 +333,7 @@ SHARED = {
         Random starts; the best network is kept.
     max_iter : int, default=None
         Outer iterations (search: local fits) of a start at most. None: 1000, cross-entropy and logistic 60, hinge 300
-        (search: 2000).
+        (search: 5000).
     tol : float, default=None
         Largest violation, in scaled units, at which a start of the relaxation has converged. None: 1e-8.
     time_limit : float, default=0

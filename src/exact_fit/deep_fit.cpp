@@ -21,7 +21,7 @@ double NetworkFit::squared_residual(const Vector& parameters) {
   return values_.squaredNorm();
 }
 
-double NetworkFit::run(Vector& parameters, const UnitFitOptions& options) {
+double NetworkFit::run(Vector& parameters, const UnitFitOptions& options, double hopeless) {
   const double size = target_norm_ > 0 ? target_norm_ : 1;
   damping_ = options.initial_damping;
   double squared = squared_residual(parameters);
@@ -30,24 +30,37 @@ double NetworkFit::run(Vector& parameters, const UnitFitOptions& options) {
     if (std::sqrt(squared) <= options.tolerance * size) break;
     if (options.should_stop && options.should_stop()) break;
     if (!advance(parameters, squared)) break;
+    ++steps_;
     if (i % options.race_interval != 0) continue;
     const bool behind = std::sqrt(squared) > options.race_factor * std::sqrt(before);
     if (behind && std::sqrt(squared) > options.race_floor * size) break;
+    if (std::sqrt(squared) > hopeless * size) break;
     before = squared;
   }
   return std::sqrt(squared) / size;
 }
 
-/// One accepted step, with as many tries as it takes; false where no step lowers the residual.
+/// J'J, lower half, a few rows at a time: so few that what the product packs fits on the stack. On the heap it would be
+/// given back to the system and asked for anew at every step, which costs as much as the product.
+void NetworkFit::set_gram() {
+  constexpr Index kSliceBytes = 96 * 1024;
+  const Index most = std::max<Index>(8, kSliceBytes / (jacobian_.cols() * static_cast<Index>(sizeof(double))));
+  gram_.setZero();
+  for (Index begin = 0; begin < jacobian_.rows(); begin += most) {
+    const auto rows = jacobian_.middleRows(begin, std::min(most, jacobian_.rows() - begin));
+    gram_.selfadjointView<Eigen::Lower>().rankUpdate(rows.transpose());
+  }
+}
+
+/// One accepted step, with as many tries as it takes; false where no step lowers the residual. values_ are those at the
+/// parameters, before and after.
 bool NetworkFit::advance(Vector& parameters, double& squared) {
-  constexpr double kMostDamping = 1e10;
+  constexpr double kMostDamping = 100;  // steps of less are not worth their number
   constexpr double kLeastDamping = 1e-15;
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
-  errors_.values(parameters, values_);
   errors_.jacobian(parameters, jacobian_);
   set_product(gradient_, jacobian_.transpose(), values_);
-  gram_.setZero();
-  gram_.selfadjointView<Eigen::Lower>().rankUpdate(jacobian_.transpose());
+  set_gram();
   const double least = kLeastScale * gram_.diagonal().mean();
   for (; damping_ <= kMostDamping; damping_ *= 4) {
     damped_ = gram_;

@@ -6,6 +6,14 @@
 
 namespace relufit {
 
+namespace {
+
+constexpr float kScale = 0.4F;  // g
+constexpr float kSquare = kScale * kScale;
+constexpr float kShare = kSquare / (1 + kSquare);  // q
+
+}  // namespace
+
 RowBasis::RowBasis(const Matrix& inputs) {
   const Eigen::ColPivHouseholderQR<Matrix> factor(inputs.transpose());
   const Index rank = factor.rank();
@@ -44,7 +52,7 @@ void DouglasRachford::start(Random& random) {
   coordinates_ *= factor;
   r_ *= factor;
   d_ = r_;
-  e_ = d_.cwiseAbs();
+  e_ = kScale * d_.cwiseAbs();
 }
 
 void DouglasRachford::iterate(double relaxation) {
@@ -61,25 +69,27 @@ void DouglasRachford::reflect() {
   float* r = r_.data();
   const Index size = d_.size();
   for (Index i = 0; i < size; ++i) {
-    const float length = 0.5F * (e[i] + std::abs(d[i]));
+    const float length = (std::abs(d[i]) + kScale * e[i]) / (1 + kSquare);
     const float kept = length > 0 ? length : 0;
     const float signed_length = std::copysign(kept, d[i]);
-    p_e[i] = kept;
+    p_e[i] = kScale * kept;
     p_d[i] = signed_length;
     r[i] = 2 * signed_length - d[i];
   }
 }
 
-/// r_ becomes D of P_A(2 p - x); E is 2 p_e - e - s_i (v - P v / 2), left to update().
+/// r_ becomes D of P_A(2 p - x); E is 2 p_e - e - s_i g (v - q P v), left to update().
 void DouglasRachford::project_affine() {
   coordinates_.noalias() = r_ * basis_.basis();
   sum_coordinates_.noalias() = coordinates_.transpose() * signs_;
-  for (Index n = 0; n < v_.size(); ++n) v_(n) = (2 * p_e_.col(n) - e_.col(n)).dot(signs_) - 2 * targets_(n);
+  for (Index n = 0; n < v_.size(); ++n) {
+    v_(n) = (2 * p_e_.col(n) - e_.col(n)).dot(signs_) / kScale - 2 * targets_(n);
+  }
   v_.noalias() += basis_.basis() * sum_coordinates_;
   v_ /= static_cast<float>(signs_.size());
   v_coordinates_.noalias() = basis_.transposed() * v_;
   projected_v_.noalias() = basis_.basis() * v_coordinates_;
-  coordinates_.noalias() -= signs_ * (0.5F * v_coordinates_).transpose();
+  coordinates_.noalias() -= signs_ * (kShare * v_coordinates_).transpose();
   r_.noalias() = coordinates_ * basis_.transposed();
 }
 
@@ -87,7 +97,7 @@ void DouglasRachford::update(float relaxation) {
   const Index units = d_.rows();
   const float* sign = signs_.data();
   for (Index n = 0; n < d_.cols(); ++n) {
-    const float shift = v_(n) - 0.5F * projected_v_(n);
+    const float shift = kScale * (v_(n) - kShare * projected_v_(n));
     float* d = d_.data() + n * units;
     float* e = e_.data() + n * units;
     const float* p_d = p_d_.data() + n * units;

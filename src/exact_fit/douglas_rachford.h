@@ -3,14 +3,19 @@
 ///
 /// x = (D, E), one row a unit, one column a sample. With p = P_B(x) and a = P_A(2 p - x):  x <- x + beta (a - p).
 ///
-/// P_B: onto the ray (h, h) or (-h, h), h >= 0, whichever lies on the side of d:  h = max(0, (e + |d|) / 2).
+/// E stands for g |D|: the smaller g, the more of a violated sum is made up for by E rather than by D. With g = 1 and
+/// more than about 30 units the iteration stays where every unit is a mixture of all directions; with g from .3 to .5
+/// it leaves, and takes half the iterations for fewer units.
+///
+/// P_B: onto the ray (h, g h) or (-h, g h), h >= 0, whichever lies on the side of d:
+/// h = max(0, (|d| + g e) / (1 + g^2)).
 ///
 /// P_A of (R, T): with the projector P = Q Q' onto the row space and a multiplier l(n) per sample,
 ///
-///     d_i = P (r_i - s_i l),   e_i = t_i - s_i l,   sum_i s_i (d_i + e_i) = 2 y
+///     d_i = P (r_i - s_i l),   e_i = t_i - s_i l / g,   sum_i s_i (d_i + e_i / g) = 2 y
 ///
-/// and m = sum s_i^2 units, (I + P) l = v,  v = (P sum_i s_i r_i + sum_i s_i t_i - 2 y) / m,  so  l = v - P v / 2,
-/// P l = P v / 2.
+/// and m = sum s_i^2 units, (I / g^2 + P) l = v,  v = (P sum_i s_i r_i + sum_i s_i t_i / g - 2 y) / m,  so with
+/// q = g^2 / (1 + g^2)  P l = q P v,  l = g^2 (v - q P v).
 ///
 /// Single precision: the iteration only has to come near a solution, and is bound by memory.
 #pragma once

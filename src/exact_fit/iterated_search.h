@@ -22,13 +22,16 @@ namespace relufit {
 
 /// `Fitting` has a type Model and
 ///
+///     void begin_start();                                         a fresh start follows
 ///     Model random_model(Random&);
 ///     void replace_random_unit(Random&, Model&);
-///     double fit(Model&, const std::function<bool()>& stop);          improves it; returns its relative residual
-///     double fit_random(Model&, const std::function<bool()>& stop);   likewise, of a random model
+///     double fit_random(Model&, const std::function<bool()>& stop);   improves it; returns its relative residual
+///     double fit(Model&, double residual, const std::function<bool()>& stop);
+///                                                 likewise, after a replacement in a model of this relative residual
 ///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
 ///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
 ///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
+///     void visit_state(StateVisitor&);                            what it keeps from fit to fit
 template <class Fitting>
 class IteratedSearch {
  public:
@@ -77,14 +80,14 @@ class IteratedSearch {
       residual_ = std::numeric_limits<double>::infinity();
     }
     if (draws_ < Fitting::kDraws) {
-      ++draws_;
+      if (draws_++ == 0) fitting_.begin_start();
       candidate_ = fitting_.random_model(random_);
-      take_if_better(attempt(candidate_, &Fitting::fit_random));
+      take_if_better(attempt(candidate_, fitting_.fit_random(candidate_, stop_)));
       return;
     }
     candidate_ = current_;
     fitting_.replace_random_unit(random_, candidate_);
-    const double next = attempt(candidate_, &Fitting::fit);
+    const double next = attempt(candidate_, fitting_.fit(candidate_, residual_, stop_));
     failures_ = next < kProgress * residual_ ? 0 : failures_ + 1;
     take_if_better(next);
   }
@@ -92,7 +95,7 @@ class IteratedSearch {
   /// Between two fits. The candidate is none then.
   void visit_state(StateVisitor& visitor) {
     double seconds = clock_.seconds();
-    visitor(seconds, random_, current_, best_, best_residual_, draws_, failures_, residual_);
+    visitor(seconds, random_, current_, best_, best_residual_, draws_, failures_, residual_, fitting_);
     visitor(result_.layers, result_.relative_residual, result_.runs);
     if (!visitor.restores()) return;
     clock_ = Clock(seconds);
@@ -105,9 +108,8 @@ class IteratedSearch {
     residual_ = next;
   }
 
-  /// One local fit and what follows from it; sets status_ where the search is over. Returns the relative residual.
-  double attempt(Model& model, double (Fitting::*fit)(Model&, const std::function<bool()>&)) {
-    const double residual = (fitting_.*fit)(model, stop_);
+  /// What follows from a local fit; sets status_ where the search is over. Returns the residual, a relative one.
+  double attempt(const Model& model, double residual) {
     ++result_.runs;
     if (residual < best_residual_ || result_.runs == 1) {
       best_residual_ = residual;

@@ -58,6 +58,8 @@ class UnitFitting {
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
   }
 
+  void begin_start() {}
+
   UnitModel random_model(Random& random) const { return units_.random_model(shape_.units, shape_.skip, random); }
 
   void replace_random_unit(Random& random, UnitModel& model) const {
@@ -68,12 +70,12 @@ class UnitFitting {
     for (Index o = 0; o < model.output.rows(); ++o) model.output(o, unit) = size * random.normal();
   }
 
-  double fit(UnitModel& model, const std::function<bool()>& stop) {
+  double fit_random(UnitModel& model, const std::function<bool()>& stop) {
     fit_options_.should_stop = stop;
     return fit_.run(model, fit_options_);
   }
 
-  double fit_random(UnitModel& model, const std::function<bool()>& stop) { return fit(model, stop); }
+  double fit(UnitModel& model, double, const std::function<bool()>& stop) { return fit_random(model, stop); }
 
   std::vector<Layer> exact(const UnitModel& model) {
     if (!shape_.skip) return units_.layers(model);
@@ -84,6 +86,8 @@ class UnitFitting {
     if (!std::isfinite(merge_units(fit_, model, merge, plain))) return {};
     return units_.layers(plain);
   }
+
+  void visit_state(StateVisitor&) {}
 
   /// Forced to the asked width.
   std::vector<Layer> nearest(const UnitModel& model, bool in_haste) {

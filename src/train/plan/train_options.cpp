@@ -311,7 +311,7 @@ TrainPlan plan(const TrainOptions& options) {
   const RelaxationConstants constants = constants_for(options, plan.path);
   plan.random_scale = options.random_scale.value_or(constants.random_scale);
   plan.relaxation = relaxation_of(options, constants);
-  const Index searches = plan.method == Method::search ? 2000 : 6000;
+  const Index searches = plan.method == Method::search ? 5000 : 6000;
   plan.iterations =
       plan.method == Method::relaxation ? plan.relaxation.max_iterations : options.iterations.value_or(searches);
   plan.tolerance = plan.method == Method::relaxation ? plan.relaxation.tolerance : options.tolerance.value_or(1e-9);

@@ -155,6 +155,16 @@ TEST(Search, FitsDeepTeachersExactly) {
   }
 }
 
+/// Of twice the teacher's widths: found among narrower networks, so with idle units.
+TEST(Search, FitsTeachersByWiderNetworks) {
+  LiftedProblem problem = teacher_problem({2, 3, 3, 1}, OutputActivation::linear, 200, 4);
+  problem.network.widths = {2, 6, 6, 1};
+  const SearchResult result = search_exact_fit(problem);
+  EXPECT_EQ(result.status, SearchStatus::converged);
+  EXPECT_LE(forward_residual(problem, result.layers), 1e-9);
+  EXPECT_EQ(Network(result.layers, OutputActivation::linear).widths(), problem.network.widths);
+}
+
 TEST(Search, ObserverAndShouldStopEndIt) {
   const LiftedProblem problem = noise(OutputActivation::relu);
   Index seen = 0;
