@@ -19,6 +19,8 @@ namespace relufit::cli {
 
 namespace {
 
+constexpr unsigned kPrecedence = 3;  // seconds
+
 /// By what mpirun of MPICH or Open MPI tells its processes; null without it.
 const char* number_of_rank() {
   const char* const number = std::getenv("PMI_RANK");
@@ -34,6 +36,8 @@ const char* number_of_rank() {
   std::array<char, 256> host = {};
   gethostname(host.data(), host.size() - 1);
   const int signal = WTERMSIG(status);
+  // MPI ends a rank so that misses another one, whose watch is to speak first: its memory may take longer to be freed.
+  if (signal == SIGABRT) sleep(kPrecedence);
   complain(fmt::format("rank {} is lost: process {} on {}, signal {} ({})", number, rank, host.data(), signal,
                        strsignal(signal)));
   // By the same signal: mpirun of MPICH goes on where a process ends with an exit code before MPI has begun.
