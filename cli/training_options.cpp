@@ -318,9 +318,10 @@ Dataset read_dataset(const TrainingArguments& a, const Loss& loss) {
   return make_classification(table, a.targets.front(), loss, inputs, a.sample_weights);
 }
 
-bool reads_in_parts(const TrainingArguments& a) { return !reads_arrays(a) && !classifies(a) && a.categorical.empty(); }
+bool reads_in_parts(const TrainingArguments& a) { return !classifies(a) && a.categorical.empty(); }
 
 Dataset read_part(const TrainingArguments& a, const Ranks& ranks) {
+  if (reads_arrays(a)) return read_dataset_part(a.files, ranks.rank(), ranks.size());
   return make_dataset(read_table(a, &ranks), a.targets, a.inputs, a.sample_weights);
 }
 

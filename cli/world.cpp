@@ -8,6 +8,7 @@
 #include "output.h"
 #include "parallel/chunks.h"
 #ifdef RELUFIT_MPI
+#include "rank_watch.h"
 #include "relufit/mpi_ranks.h"
 #endif
 
@@ -41,6 +42,7 @@ std::optional<MpiRanks> world;
 }  // namespace
 
 World::World() {
+  watch_over_rank();
   world.emplace();
   if (world->rank() != 0) mute();
 }

@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def processes_in(folder: Path, program: Path) -> list[int]:
-    """Ids, ascending, of those that run the program in this folder."""
-    found = []
+    """Ids, ascending, of those that run the program in this folder, but for those that wait for one of these."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
             if (path / "exe").resolve() == program and (path / "cwd").resolve() == folder.resolve():
-                found.append(int(path.name))
+                parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has ended, or is another user's
             continue
-    return sorted(found)
+    return sorted(set(parents) - set(parents.values()))

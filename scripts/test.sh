@@ -12,6 +12,6 @@ cmake --build --preset release
 ctest --preset release -j 2
 
 cmake --preset mpi >/dev/null
-cmake --build --preset mpi --target relufit-cli
+cmake --build --preset mpi --target relufit-cli gather_in_pieces
 scripts/python.sh
 .venv/bin/python -m pytest -q tests

@@ -61,6 +61,11 @@ struct ArrayFiles {
 /// read_npy does, and where numbers of samples differ.
 Dataset read_dataset(const ArrayFiles& files);
 
+/// Part `part` of `parts` of these samples, 0 <= part < parts: consecutive rows, as many as the other parts or one more
+/// or less, so that several processes can read the files together; a part may have none. Of other rows nothing is read.
+/// What read_dataset refuses at least one of the parts refuses.
+Dataset read_dataset_part(const ArrayFiles& files, Index part, Index parts);
+
 /// The same for classification: the targets are numbers that say the class of each sample, the label is named "class".
 Dataset read_classification(const ArrayFiles& files, const Loss& loss);
 

@@ -11,7 +11,8 @@ namespace relufit {
 /// All processes that mpirun started. While it lives MPI is initialized; it can be made once in a process.
 class MpiRanks final : public Ranks {
  public:
-  MpiRanks();
+  /// Exchanges at most `piece` numbers of a rank at once, >= 1, fewer where that is beyond what MPI counts to.
+  explicit MpiRanks(Index piece = Index{1} << 26);
   ~MpiRanks() override;
   MpiRanks(const MpiRanks&) = delete;
   MpiRanks& operator=(const MpiRanks&) = delete;
@@ -26,6 +27,7 @@ class MpiRanks final : public Ranks {
   [[noreturn]] void abort(int code) const;
 
  private:
+  Index piece_ = 1;
   int size_ = 1;
   int rank_ = 0;
 };

@@ -147,6 +147,12 @@ NpyHeader take_header(const std::string& path, std::string_view& bytes) {
   return header;
 }
 
+/// Consecutive rows of a file.
+struct Rows {
+  Index begin, count;
+  Index of_all;
+};
+
 /// The values of a file, of one type, at their places.
 struct NpyValues {
   const std::string& path;
@@ -160,16 +166,17 @@ struct NpyValues {
 
   /// Columns x rows.
   template <typename Number>
-  Matrix read() const {
-    Matrix values(columns, rows);
-    for (Index row = 0; row < rows; ++row) {
+  Matrix read(const Rows& part) const {
+    Matrix values(columns, part.count);
+    for (Index i = 0; i < part.count; ++i) {
+      const Index row = part.begin + i;
       for (Index column = 0; column < columns; ++column) {
         const Index at = fortran_order ? column * rows + row : row * columns + column;
         Number number;
         std::memcpy(&number, bytes + static_cast<std::size_t>(at) * sizeof number, sizeof number);
         const auto value = static_cast<double>(number);
         check(number, value, row, column);
-        values(column, row) = value;
+        values(column, i) = value;
       }
     }
     return values;
@@ -190,7 +197,7 @@ struct NpyValues {
   }
 };
 
-using NpyRead = Matrix (NpyValues::*)() const;
+using NpyRead = Matrix (NpyValues::*)(const Rows& part) const;
 
 struct NpyType {
   std::string_view name;
@@ -216,40 +223,61 @@ const NpyType& npy_type(const std::string& path, const std::string& name) {
                   path, found, shown(name)));
 }
 
+/// A file whose header and size are what they should be.
+class NpyFile {
+ public:
+  explicit NpyFile(const std::string& path, std::size_t dimensions = 0)
+      : path_(path), file_(path), bytes_(file_.bytes()), header_(take_header(path, bytes_)) {
+    const NpyType& type = npy_type(path, header_.type);
+    const std::vector<std::size_t>& shape = header_.shape;
+    if (shape.empty() || shape.size() > 2 || (dimensions != 0 && shape.size() != dimensions)) {
+      throw std::invalid_argument(fmt::format("{}: an array of {} dimensions, expected {}", path, shape.size(),
+                                              dimensions == 0 ? "1 or 2" : fmt::format("{}", dimensions)));
+    }
+    const std::size_t columns = shape.size() == 2 ? shape[1] : 1;
+    if (shape[0] == 0 || columns == 0) throw std::invalid_argument(path + ": no values, expected at least one");
+    std::size_t size = 0;
+    const bool too_large =
+        __builtin_mul_overflow(shape[0], columns, &size) || __builtin_mul_overflow(size, type.size, &size);
+    if (too_large || bytes_.size() != size) {
+      throw std::invalid_argument(fmt::format("{}: {} bytes of values, expected {} x {} values of {} bytes", path,
+                                              bytes_.size(), shape[0], columns, type.size));
+    }
+    rows_ = static_cast<Index>(shape[0]);
+    columns_ = static_cast<Index>(columns);
+  }
+
+  Index rows() const { return rows_; }
+
+  /// Columns x rows.
+  Matrix read(const Rows& part) const {
+    const NpyValues values{path_, bytes_.data(), rows_, columns_, header_.fortran_order};
+    return (values.*npy_type(path_, header_.type).read)(part);
+  }
+
+ private:
+  const std::string path_;
+  const detail::MappedFile file_;
+  std::string_view bytes_;
+  const NpyHeader header_;
+  Index rows_ = 0, columns_ = 0;
+};
+
 }  // namespace
 
 Matrix read_npy(const std::string& path, std::size_t dimensions) {
-  const detail::MappedFile file(path);
-  std::string_view bytes = file.bytes();
-  const NpyHeader header = take_header(path, bytes);
-  const NpyType& type = npy_type(path, header.type);
-  const std::vector<std::size_t>& shape = header.shape;
-  if (shape.empty() || shape.size() > 2 || (dimensions != 0 && shape.size() != dimensions)) {
-    throw std::invalid_argument(fmt::format("{}: an array of {} dimensions, expected {}", path, shape.size(),
-                                            dimensions == 0 ? "1 or 2" : fmt::format("{}", dimensions)));
-  }
-  const std::size_t columns = shape.size() == 2 ? shape[1] : 1;
-  if (shape[0] == 0 || columns == 0) throw std::invalid_argument(path + ": no values, expected at least one");
-  std::size_t size = 0;
-  const bool too_large =
-      __builtin_mul_overflow(shape[0], columns, &size) || __builtin_mul_overflow(size, type.size, &size);
-  if (too_large || bytes.size() != size) {
-    throw std::invalid_argument(fmt::format("{}: {} bytes of values, expected {} x {} values of {} bytes", path,
-                                            bytes.size(), shape[0], columns, type.size));
-  }
-  const NpyValues values{path, bytes.data(), static_cast<Index>(shape[0]), static_cast<Index>(columns),
-                         header.fortran_order};
-  return (values.*type.read)();
+  const NpyFile file(path, dimensions);
+  return file.read({0, file.rows(), file.rows()});
 }
 
 namespace {
 
-/// As a sequence of values where there is one for each sample.
-Matrix read_samples(const std::string& path, const char* what, const std::string& inputs, Index samples) {
-  Matrix values = read_npy(path);
-  if (values.cols() == samples) return values;
+/// As a sequence of values where there is one for each sample; of these.
+Matrix read_samples(const std::string& path, const char* what, const std::string& inputs, const Rows& part) {
+  const NpyFile file(path);
+  if (file.rows() == part.of_all) return file.read(part);
   throw std::invalid_argument(
-      fmt::format("{}: {} rows of {}, expected {} as in {}", path, values.cols(), what, samples, inputs));
+      fmt::format("{}: {} rows of {}, expected {} as in {}", path, file.rows(), what, part.of_all, inputs));
 }
 
 std::vector<std::string> numbered(const char* prefix, Index count) {
@@ -259,12 +287,12 @@ std::vector<std::string> numbered(const char* prefix, Index count) {
 }
 
 /// All but targets.
-Dataset read_input_file(const ArrayFiles& files) {
+Dataset read_input_file(const ArrayFiles& files, const NpyFile& inputs, const Rows& part) {
   Dataset data;
-  data.inputs = read_npy(files.inputs, 2);
+  data.inputs = inputs.read(part);
   data.input_names = numbered("x", data.inputs.rows());
   if (files.weights.empty()) return data;
-  const Matrix weights = read_samples(files.weights, "weights", files.inputs, data.samples());
+  const Matrix weights = read_samples(files.weights, "weights", files.inputs, part);
   if (weights.rows() != 1) {
     throw std::invalid_argument(fmt::format("{}: {} columns of weights, expected 1", files.weights, weights.rows()));
   }
@@ -272,9 +300,14 @@ Dataset read_input_file(const ArrayFiles& files) {
   return data;
 }
 
+Dataset read_input_file(const ArrayFiles& files) {
+  const NpyFile inputs(files.inputs, 2);
+  return read_input_file(files, inputs, {0, inputs.rows(), inputs.rows()});
+}
+
 /// Numbers as labels, written so that they are told apart.
 std::vector<std::string> read_labels(const ArrayFiles& files, Index samples) {
-  const Matrix values = read_samples(files.targets, "labels", files.inputs, samples);
+  const Matrix values = read_samples(files.targets, "labels", files.inputs, {0, samples, samples});
   if (values.rows() != 1) {
     throw std::invalid_argument(fmt::format("{}: {} columns of labels, expected 1", files.targets, values.rows()));
   }
@@ -298,9 +331,16 @@ void set_classes(Dataset& data, const ArrayFiles& files, const Classification& c
 
 }  // namespace
 
-Dataset read_dataset(const ArrayFiles& files) {
-  Dataset data = read_input_file(files);
-  data.targets = read_samples(files.targets, "targets", files.inputs, data.samples());
+Dataset read_dataset(const ArrayFiles& files) { return read_dataset_part(files, 0, 1); }
+
+Dataset read_dataset_part(const ArrayFiles& files, Index part, Index parts) {
+  if (part < 0 || part >= parts)
+    throw std::invalid_argument(fmt::format("part: {}, expected 0 to {}", part, parts - 1));
+  const NpyFile inputs(files.inputs, 2);
+  const Index begin = inputs.rows() * part / parts;
+  const Rows rows{begin, inputs.rows() * (part + 1) / parts - begin, inputs.rows()};
+  Dataset data = read_input_file(files, inputs, rows);
+  data.targets = read_samples(files.targets, "targets", files.inputs, rows);
   data.target_names = numbered("y", data.targets.rows());
   return data;
 }

@@ -12,8 +12,6 @@ namespace relufit {
 
 namespace {
 
-constexpr Index kPiece = Index{1} << 26;  // numbers of a rank exchanged at once: MPI counts in int
-
 /// Until it has ended, `seconds` at most; whether it has. MPI's own waiting keeps a processor busy, which other ranks,
 /// or threads, may need: this gives way after some microseconds, and sleeps where it takes long.
 bool wait_for(MPI_Request request, double seconds) {
@@ -37,11 +35,12 @@ bool wait_for(MPI_Request request, double seconds) {
 }  // namespace
 
 // Several threads may work, but only the one that trains speaks.
-MpiRanks::MpiRanks() {
+MpiRanks::MpiRanks(Index piece) {
   int provided = 0;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  piece_ = std::min<Index>(piece, std::numeric_limits<int>::max() / size_);  // all ranks' together are an int
 }
 
 MpiRanks::~MpiRanks() { MPI_Finalize(); }
@@ -49,17 +48,17 @@ MpiRanks::~MpiRanks() { MPI_Finalize(); }
 void MpiRanks::gather(const double* mine, const std::vector<Index>& counts, double* all) const {
   const Index longest = *std::max_element(counts.begin(), counts.end());
   std::vector<int> sizes(counts.size()), offsets(counts.size());
-  std::vector<double> piece;
-  for (Index done = 0; done < longest; done += kPiece) {
+  std::vector<double> pieces;
+  for (Index done = 0; done < longest; done += piece_) {
     int total = 0;
     for (std::size_t r = 0; r < counts.size(); ++r) {
-      sizes[r] = static_cast<int>(std::clamp<Index>(counts[r] - done, 0, kPiece));
+      sizes[r] = static_cast<int>(std::clamp<Index>(counts[r] - done, 0, piece_));
       offsets[r] = total;
       total += sizes[r];
     }
-    const bool whole = longest <= kPiece;
-    if (!whole) piece.resize(static_cast<std::size_t>(total));
-    double* const received = whole ? all : piece.data();
+    const bool whole = longest <= piece_;
+    if (!whole) pieces.resize(static_cast<std::size_t>(total));
+    double* const received = whole ? all : pieces.data();
     const int sent = sizes[static_cast<std::size_t>(rank_)];
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Iallgatherv(sent > 0 ? mine + done : nullptr, sent, MPI_DOUBLE, received, sizes.data(), offsets.data(),
@@ -68,7 +67,7 @@ void MpiRanks::gather(const double* mine, const std::vector<Index>& counts, doub
     if (whole) return;
     double* to = all;
     for (std::size_t r = 0; r < counts.size(); ++r) {
-      std::copy_n(piece.data() + offsets[r], sizes[r], to + std::min(done, counts[r]));
+      std::copy_n(pieces.data() + offsets[r], sizes[r], to + std::min(done, counts[r]));
       to += counts[r];
     }
   }

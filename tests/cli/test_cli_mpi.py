@@ -58,6 +58,12 @@ def ranks_in(folder: Path) -> list[int]:
     return processes_in(folder, PROGRAM)
 
 
+def told_rank(process: int) -> int:
+    """What mpirun has told this process."""
+    told = dict(part.partition("=")[::2] for part in Path(f"/proc/{process}/environ").read_text().split("\0"))
+    return int(next(told[name] for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK") if name in told))
+
+
 def wait_for_none(folder: Path) -> None:
     """Until what a killed mpirun had started has ended, too."""
     for _ in range(600):
@@ -141,6 +147,21 @@ def test_descent_on_batches_of_samples_apart_makes_the_same_network(tmp_path: Pa
     assert_same_for_all(tmp_path, largest, arguments, (3,))
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_parts_of_numpy_files_make_the_same_network(tmp_path: Path, order: str):
+    generator = np.random.default_rng(5)
+    X = generator.normal(size=(3100, 16)).astype(np.float32)
+    np.save(tmp_path / "x.npy", np.asarray(X, order=order))
+    np.save(tmp_path / "y.npy", np.abs(X[:, 0]) + 0.1 * generator.normal(size=3100))
+    np.save(tmp_path / "w.npy", generator.random(3100))
+    files = ["--inputs-file", "x.npy", "--targets-file", "y.npy", "--weights-file", "w.npy"]
+    options = ["--hidden", "100", "--ridge", "0.01", "--iterations", "3", "--no-polish"]
+    run(tmp_path, 1, "train", *files, *options, "--model", "1.json")
+    for count in (2, 3):
+        run(tmp_path, count, "train", *files, *options, "--model", f"{count}.json")
+        assert weights(tmp_path / f"{count}.json") == weights(tmp_path / "1.json")
+
+
 @pytest.mark.parametrize("name", TOGETHER)
 def test_starts_dealt_out_make_the_same_network(tmp_path: Path, diabetes: Path, name: str):
     assert_same_for_all(tmp_path, diabetes, TOGETHER[name], (2, 3))
@@ -179,10 +200,18 @@ def test_reports_are_those_of_one_process(tmp_path: Path, large: Path):
         (["train", "few.csv", "--targets", "y", "--hidden", "-2", "--model", "m.json"], "--hidden"),
         (["train", "few.csv", "--targets", "y", "--ridge", "-1", "--hidden", "2", "--model", "m.json"], "ridge"),
         (["certify", "m.json", "few.csv"], "expected one"),
+        (
+            ["train", "--inputs-file", "x.npy", "--targets-file", "y.npy", "--hidden", "2", "--model", "m.json"],
+            "x.npy: row 20, column 2: nan is not a finite number",
+        ),
     ],
 )
 def test_bad_input_is_told_once(tmp_path: Path, arguments: list[str], message: str):
-    write_csv(tmp_path / "few.csv", ["u", "y"], np.random.default_rng(1).normal(size=(20, 2)))
+    rows = np.random.default_rng(1).normal(size=(20, 2))
+    write_csv(tmp_path / "few.csv", ["u", "y"], rows)
+    np.save(tmp_path / "y.npy", rows[:, 0])
+    rows[19, 1] = np.nan  # no other rank reads it
+    np.save(tmp_path / "x.npy", rows)
     out, err = run(tmp_path, 3, *arguments, code=2)
     lines = [line for line in err.splitlines() if line.startswith("relufit: ")]
     assert len(lines) == 1 and message in lines[0], err
@@ -210,19 +239,42 @@ def test_killed_at_any_moment_and_resumed_by_other_numbers(tmp_path: Path, large
     assert "a file is there" in err
 
 
-def test_a_lost_process_ends_all(tmp_path: Path, large: Path):
-    arguments = [*("100000" if argument == "3" else argument for argument in APART["relaxation"]), "--model", "m.json"]
+@pytest.mark.parametrize(("lost", "apart"), [(0, True), (1, True), (2, True), (1, False)])
+def test_a_lost_process_ends_all_and_is_named(tmp_path: Path, large: Path, diabetes: Path, lost: int, apart: bool):
+    data = [large, *APART["relaxation"]] if apart else [diabetes, *TOGETHER["starts"]]
+    arguments = [*("100000" if argument in ("3", "5") else argument for argument in data), "--model", "m.json"]
     arguments += ["--checkpoint", "c.ckpt", "--checkpoint-interval", "0"]
-    with start(tmp_path, 3, "train", large, *arguments) as process:
+    with start(tmp_path, 3, "train", *arguments) as process:
         for _ in range(600):
             time.sleep(0.1)
             if (tmp_path / "c.ckpt").exists():  # all have begun
                 break
-        ranks = ranks_in(tmp_path)
-        assert len(ranks) == 3
-        os.kill(ranks[1], signal.SIGKILL)
-        out, err = process.communicate(timeout=60)
+        ranks = {told_rank(rank): rank for rank in ranks_in(tmp_path)}
+        assert sorted(ranks) == [0, 1, 2]
+        os.kill(ranks[lost], signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    # mpirun, which then kills the others, names the first whose end it sees: not always the one that was lost.
-    assert any(str(rank) in out + err for rank in ranks), out + err
-    assert not (tmp_path / "m.json").exists()
+    told = [line for line in err.splitlines() if line.startswith("relufit: ")]
+    assert len(told) == 1 and f"rank {lost} is lost: process {ranks[lost]} on " in told[0], err
+    assert "signal 9" in told[0]
+    assert not (tmp_path / "m.json").exists() and not ranks_in(tmp_path)
+
+
+def test_signals_reach_all(tmp_path: Path, large: Path):
+    arguments = ["100000" if argument == "3" else argument for argument in APART["relaxation"]]
+    kept = ["--checkpoint", "c.ckpt", "--checkpoint-interval", "0", "--model", "m.json"]
+    with start(tmp_path, 3, "train", large, *arguments, *kept) as process:
+        for _ in range(600):
+            time.sleep(0.1)
+            if (tmp_path / "c.ckpt").exists():
+                break
+        for rank in ranks_in(tmp_path):
+            os.kill(rank, signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "relufit: " not in err and (tmp_path / "m.json").exists()
+
+
+def test_numbers_travel_in_pieces(tmp_path: Path):
+    command = ["mpirun", "-n", "3", str(PROGRAM.parent / "gather_in_pieces")]
+    assert subprocess.run(command, timeout=60, cwd=tmp_path).returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -149,3 +150,23 @@ def test_what_is_no_communicator() -> None:
     u, y = data(20, 2, 4)
     with pytest.raises(ValueError, match="comm: .* expected a communicator of mpi4py"):
         relufit.train(u, y, [2], comm=object())
+
+
+def test_row_groups_of_a_parquet_file(tmp_path: Path):
+    """The function of docs/scale.md; one of five ranks gets none of four row groups."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    document = (Path(__file__).resolve().parents[2] / "docs" / "scale.md").read_text()
+    code = document[document.index("def own_rows") : document.index("rows = own_rows")]
+    exec(code, namespace := {"pyarrow": pyarrow})
+    u, y = data(60, 2, 3)
+    table = pyarrow.table({"a": u[:, 0], "b": u[:, 1], "y": y})
+    parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=16)
+
+    def train(rows: Any, **others: Any) -> relufit.TrainResult:
+        return relufit.train(rows.drop_columns("y"), rows.select(["y"]), [3], ridge=0.01, iterations=3, **others)
+
+    expected = train(table)
+    for result in on_ranks(5, lambda comm: train(namespace["own_rows"](tmp_path / "rows.parquet", comm), comm=comm)):
+        assert result.model.input_names == ["a", "b"] and result.model.target_names == ["y"]
+        assert same_network(result, expected)

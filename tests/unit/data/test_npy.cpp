@@ -182,5 +182,42 @@ TEST_F(NpyTest, MakesDatasets) {
                        {others + ": row 3: '10' is no class, expected one of '7', '8', '9'"});
 }
 
+TEST_F(NpyTest, PartsAreTheRowsOneAfterTheOther) {
+  std::vector<double> numbers;
+  for (int i = 0; i < 22; ++i) numbers.push_back(i);
+  const std::string y = write("y.npy", npy<std::uint8_t>("|u1", "11,", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  const std::string w = write("w.npy", npy<float>("<f4", "11, 1", {1, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  for (const bool fortran_order : {false, true}) {
+    const std::string x = write("x.npy", npy<double>("<f8", "11, 2", numbers, fortran_order));
+    const Dataset all = read_dataset({x, y, w});
+    for (const Index parts : {1, 2, 3, 11, 13}) {
+      Index row = 0;
+      for (Index part = 0; part < parts; ++part) {
+        const Dataset some = read_dataset_part({x, y, w}, part, parts);
+        EXPECT_EQ(some.inputs, all.inputs.middleCols(row, some.samples()));
+        EXPECT_EQ(some.targets, all.targets.middleCols(row, some.samples()));
+        EXPECT_EQ(some.sample_weights, all.sample_weights.segment(row, some.samples()));
+        EXPECT_EQ(some.input_names, all.input_names);
+        EXPECT_NEAR(static_cast<double>(some.samples()), 11.0 / static_cast<double>(parts), 1 - 1e-9);
+        row += some.samples();
+      }
+      EXPECT_EQ(row, 11);
+    }
+  }
+  const auto message = [](const ArrayFiles& files, Index part, Index parts) {
+    return message_of<std::invalid_argument>([&] { read_dataset_part(files, part, parts); });
+  };
+  numbers[20] = std::numeric_limits<double>::infinity();
+  const std::string bad = write("bad.npy", npy<double>("<f8", "11, 2", numbers));
+  read_dataset_part({bad, y, ""}, 0, 2);  // has nothing of the last row
+  expect_one_line_with(message({bad, y, ""}, 1, 2), {bad + ": row 11, column 1: inf"});
+  const std::string ten = write("ten.npy", npy<double>("<f8", "10,", std::vector<double>(10, 1.0)));
+  const std::string x = write("x.npy", npy<double>("<f8", "11, 2", std::vector<double>(22, 1.0)));
+  for (const Index part : {0, 1}) {
+    expect_one_line_with(message({x, ten, ""}, part, 2), {ten + ": 10 rows of targets, expected 11 as in " + x});
+  }
+  expect_one_line_with(message({x, y, ""}, 2, 2), {"part: 2, expected 0 to 1"});
+}
+
 }  // namespace
 }  // namespace relufit
