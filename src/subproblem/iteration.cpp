@@ -108,9 +108,7 @@ void SubproblemSolver::Impl::measure(const Copies& image, const Block& block) {
 }
 
 void SubproblemSolver::Impl::keep(const Copies& image, const Block& block) {
-  const auto copy = [&](const Copies::Part& from, Matrix& to) {
-    entries(to, block) = entries(from, {0, block.size});
-  };
+  const auto copy = [&](const Copies::Part& from, Matrix& to) { entries(to, block) = entries(from, {0, block.size}); };
   for (std::size_t i = 0; i < image.hidden_layers(); ++i) {
     copy(image.active[i], point_.active[i]);
     copy(image.slack[i], point_.slack[i]);

@@ -4,6 +4,7 @@
 #include <numbers>
 #include <utility>
 
+#include "network/units.h"
 #include "polish/stochastic_descent.h"
 #include "relufit/fit.h"
 
@@ -18,16 +19,11 @@ constexpr double kNorm = std::numbers::sqrt2;  // keeps the variance of a layer'
 
 std::vector<Layer> with_even_units(const LiftedProblem& problem, std::vector<Layer> layers) {
   if (!is_homogeneous(problem.network.activation)) return layers;
-  const Index arguments = arguments_per_unit(problem.network.activation);
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     const Index units = problem.network.widths[l + 1];
     for (Index unit = 0; unit < units; ++unit) {
-      const auto rows = Eigen::seqN(unit, arguments, units);
-      const double norm = layers[l].weights(rows, Eigen::all).norm();
-      if (!(norm > 0)) continue;
-      layers[l].weights(rows, Eigen::all) *= kNorm / norm;
-      layers[l].bias(rows) *= kNorm / norm;
-      layers[l + 1].weights.col(unit) *= norm / kNorm;
+      const double norm = layers[l].weights(unit_rows(layers[l], unit, units), Eigen::all).norm();
+      if (norm > 0) scale_unit(layers, l, unit, units, kNorm / norm);
     }
   }
   return layers;
