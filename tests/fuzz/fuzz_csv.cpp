@@ -1,6 +1,6 @@
 // CSV files: what is read is a rectangle of finite numbers, can be made into data sets, and is the same in parts.
 #include "input_file.h"
-#include "relufit/table.h"
+#include "relufit/data.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace relufit;
