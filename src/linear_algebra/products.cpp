@@ -30,11 +30,15 @@ void with_factors(const Factor& a, const Factor& b, Use&& use) {
 
 /// Block by block along the depth, as many columns of a as stay in the cache.
 void multiply_small(Eigen::Ref<Matrix> to, const Factor& a, const Factor& b, Update update) {
+  if (a.cols() == 0) {
+    if (update == Update::set) to.setZero();
+    return;
+  }
   const auto left = a.view();
   const auto right = b.view();
   std::array<double, kTransposed> written;  // NOLINT(cppcoreguidelines-pro-type-member-init): read where it was set
   const Index most = (a.transposed() ? kTransposed : kLeft) / a.rows();
-  for (Index done = 0; done < a.cols() || done == 0; done += most) {
+  for (Index done = 0; done < a.cols(); done += most) {
     const Index depth = std::min(most, a.cols() - done);
     ColumnsInMemory columns{left.data() + done * left.outerStride(), left.outerStride()};
     if (a.transposed()) {
