@@ -211,7 +211,7 @@ def train(
         Outer iterations (search: local fits; fixed-output: iterations) of a start at most, >= 1; default 1000, before a
         path of ridges (docs/strategies.md) 5, from a Model under a loss and terms that allow such a path 5,
         cross-entropy and logistic 60, hinge 300, a race for an exact fit (docs/strategies.md) 300, exact with several
-        hidden layers 20 (2000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md)
+        hidden layers 20 (5000; 6000); under constraints on weights alone a race's relaxations (docs/constraints.md)
         have at most 5.
     strategy : {"converged", "inexact", "extrapolated", "continuation", "reweighted", "safeguarded", "projection"}
         How X and Y follow from a solution (docs/strategies.md); default "inexact" ("converged" with `inner_iterations`
