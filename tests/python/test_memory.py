@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models import random_classifier, random_inputs, random_model
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import relufit
@@ -92,6 +93,7 @@ def test_training(targets: np.ndarray, options: dict) -> None:
     ],
 )
 def test_estimators(estimator: Any, targets: np.ndarray) -> None:
+    estimator = clone(estimator)  # pytest keeps its own to the very end, when models must be gone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         expected = bits(estimator.fit(X, targets).model_)
