@@ -40,18 +40,6 @@ double NetworkFit::run(Vector& parameters, const UnitFitOptions& options, double
   return std::sqrt(squared) / size;
 }
 
-/// J'J, lower half, a few rows at a time: so few that what the product packs fits on the stack. On the heap it would be
-/// given back to the system and asked for anew at every step, which costs as much as the product.
-void NetworkFit::set_gram() {
-  constexpr Index kSliceBytes = 96 * 1024;
-  const Index most = std::max<Index>(8, kSliceBytes / (jacobian_.cols() * static_cast<Index>(sizeof(double))));
-  gram_.setZero();
-  for (Index begin = 0; begin < jacobian_.rows(); begin += most) {
-    const auto rows = jacobian_.middleRows(begin, std::min(most, jacobian_.rows() - begin));
-    gram_.selfadjointView<Eigen::Lower>().rankUpdate(rows.transpose());
-  }
-}
-
 /// One accepted step, with as many tries as it takes; false where no step lowers the residual. values_ are those at the
 /// parameters, before and after.
 bool NetworkFit::advance(Vector& parameters, double& squared) {
@@ -60,7 +48,8 @@ bool NetworkFit::advance(Vector& parameters, double& squared) {
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
   errors_.jacobian(parameters, jacobian_);
   set_product(gradient_, jacobian_.transpose(), values_);
-  set_gram();
+  gram_.setZero();
+  add_lower_gram(gram_, jacobian_.transpose());
   const double least = kLeastScale * gram_.diagonal().mean();
   for (; damping_ <= kMostDamping; damping_ *= 4) {
     damped_ = gram_;

@@ -28,7 +28,6 @@ class NetworkFit {
  private:
   double squared_residual(const Vector& parameters);
   bool advance(Vector& parameters, double& squared);
-  void set_gram();
 
   NetworkErrors errors_;
   double target_norm_;

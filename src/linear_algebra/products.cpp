@@ -12,6 +12,8 @@ namespace {
 constexpr Index kLeft = 16384;       // entries of a left factor that stay in the cache: 128 kB
 constexpr Index kTransposed = 2048;  // of one that is written out first
 constexpr Index kMostRows = 256;     // with more, Eigen's own blocks are as good
+constexpr Index kPacked = 12288;  // entries that Eigen packs on the stack: 96 kB. On the heap they would be given back
+                                  // to the system and asked for anew, which costs as much as a small product
 
 /// A product of a row, or with a column, is bound by reading the other factor: Eigen's go along it.
 bool is_small(const Factor& a, const Factor& b) {
@@ -85,7 +87,10 @@ void add_lower_gram(Eigen::Ref<Matrix> to, Factor a) {
   const auto view = a.view();
   auto lower = to.selfadjointView<Eigen::Lower>();
   if (a.transposed()) {
-    lower.rankUpdate(view.transpose());
+    const Index most = std::max<Index>(8, kPacked / std::max<Index>(a.rows(), 1));
+    for (Index done = 0; done < a.cols(); done += most) {
+      lower.rankUpdate(view.middleRows(done, std::min(most, a.cols() - done)).transpose());
+    }
   } else if (a.rows() > kMostRows) {
     lower.rankUpdate(view);
   } else if (a.rows() > 0) {

@@ -32,36 +32,22 @@ SequenceStatus sequence_status(SearchStatus status) {
 
 SequenceResult StartRun::run_search() {
   SearchOptions search;
-  search.seed = start_seed(options_.seed, number_);
-  search.time_limit = sequence_.time_limit;
   search.max_runs = plan_.iterations;
-  search.tolerance = plan_.tolerance;
-  search.should_stop = sequence_.subproblem.should_stop;
-  return run_fit(piece_.part("search"), [&](const Piece& kept, const auto& record) {
-    search.piece = &kept;
-    return search_exact_fit(problem_, search, record);
-  });
+  return run_fit("search", search, search_exact_fit);
 }
 
 SequenceResult StartRun::run_fixed_output() {
   FixedOutputOptions fit;
-  fit.seed = start_seed(options_.seed, number_);
   fit.output_weights = options_.fixed_output.row(0).transpose();
   fit.max_iterations = plan_.iterations;
-  fit.tolerance = plan_.tolerance;
-  fit.time_limit = sequence_.time_limit;
-  fit.should_stop = sequence_.subproblem.should_stop;
-  return run_fit(piece_.part("fixed output"), [&](const Piece& kept, const auto& record) {
-    fit.piece = &kept;
-    return fit_fixed_output(problem_, fit, record);
-  });
+  return run_fit("fixed output", fit, fit_fixed_output);
 }
 
-template <class Fit>
-SequenceResult StartRun::run_fit(const Piece& piece, Fit&& fit) {
+template <class Options, class Fit>
+SequenceResult StartRun::run_fit(const char* name, Options options, Fit&& fit) {
   Clock clock;
   SequenceResult result;
-  const Piece kept = piece.with([&](StateVisitor& visitor) {
+  const Piece kept = piece_.part(name).with([&](StateVisitor& visitor) {
     double seconds = clock.seconds();
     visitor(seconds, result.trace);
     progress_.visit_best(visitor);
@@ -72,7 +58,12 @@ SequenceResult StartRun::run_fit(const Piece& piece, Fit&& fit) {
     record.loss = 0.5 * std::pow(residual * problem_.targets.norm(), 2);
     record.seconds = clock.seconds();
   };
-  const auto found = fit(kept, [&](Index iterations, double residual) {
+  options.seed = start_seed(options_.seed, number_);
+  options.tolerance = plan_.tolerance;
+  options.time_limit = sequence_.time_limit;
+  options.should_stop = sequence_.subproblem.should_stop;
+  options.piece = &kept;
+  const auto found = fit(problem_, options, [&](Index iterations, double residual) {
     SequenceRecord& record = result.trace.emplace_back();
     record.iteration = iterations;
     describe(record, residual);

@@ -54,8 +54,8 @@ class StartRun {
   // start_exact.cpp: exact fits without a relaxation.
   SequenceResult run_search();
   SequenceResult run_fixed_output();
-  template <class Fit>
-  SequenceResult run_fit(const Piece& piece, Fit&& fit);
+  template <class Options, class Fit>
+  SequenceResult run_fit(const char* name, Options options, Fit&& fit);
 
   Index number_;
   const ScaledProblem& scaled_;
