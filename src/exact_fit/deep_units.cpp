@@ -6,6 +6,7 @@
 #include "linear_algebra/decompositions.h"
 #include "linear_algebra/products.h"
 #include "network/layer_values.h"
+#include "network/units.h"
 
 namespace relufit {
 
@@ -90,11 +91,9 @@ void replace_unit(const LiftedProblem& problem, NetworkErrors& errors, std::size
     best = std::move(candidate);
   }
   if (best.weights.size() == 0) return;  // nothing is finite any more
-  const Index width = problem.network.widths[layer + 1];
-  for (Index row = 0; row < arguments; ++row) {
-    layers[layer].weights.row(row * width + unit) = best.weights.row(row);
-    layers[layer].bias(row * width + unit) = best.bias(row);
-  }
+  const auto rows = unit_rows(layers[layer], unit, problem.network.widths[layer + 1]);
+  layers[layer].weights(rows, Eigen::all) = best.weights;
+  layers[layer].bias(rows) = best.bias;
   layers[layer + 1].weights.col(unit).setZero();
 }
 
