@@ -19,19 +19,24 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr Index kMargin = 3;  // rows and columns around a block, which must stay as they are
 
 /// A matrix inside a larger one, at an address and with a stride of its own, as it is or transposed.
-struct Placed {
+class Placed {
+ public:
   Placed(Generator& random, Index rows, Index columns, bool transposed, Index offset)
-      : around(normal_matrix(random, (transposed ? columns : rows) + offset, (transposed ? rows : columns) + 1)),
-        offset(offset),
-        transposed(transposed) {}
+      : around_(normal_matrix(random, (transposed ? columns : rows) + offset, (transposed ? rows : columns) + 1)),
+        offset_(offset),
+        transposed_(transposed) {}
 
-  auto view() const { return around.bottomRows(around.rows() - offset).rightCols(around.cols() - 1); }
-  Matrix value() const { return transposed ? Matrix(view().transpose()) : Matrix(view()); }
-  Factor factor() const { return transposed ? Factor(view().transpose()) : Factor(view()); }
+  Matrix value() const { return transposed_ ? Matrix(view().transpose()) : Matrix(view()); }
+  Factor factor() const { return transposed_ ? Factor(view().transpose()) : Factor(view()); }
 
-  Matrix around;
-  Index offset;
-  bool transposed;
+ private:
+  Eigen::Block<const Matrix> view() const {
+    return around_.bottomRightCorner(around_.rows() - offset_, around_.cols() - 1);
+  }
+
+  Matrix around_;
+  Index offset_;
+  bool transposed_;
 };
 
 /// a b, and in `sizes` the sums of the terms' absolute values, to which errors are relative.
