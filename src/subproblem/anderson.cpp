@@ -13,7 +13,7 @@ Anderson::Anderson(Index size, Index memory)
       residual_differences_(residual_.size(), memory),
       image_differences_(residual_.size(), memory),
       gram_(Matrix::Zero(memory, memory)),
-      right_(memory),
+      right_(Vector::Zero(memory)),
       gamma_(memory),
       factor_(memory) {}
 
@@ -23,6 +23,7 @@ void Anderson::reset() {
   has_previous_ = false;
   pending_ = false;
   gram_.setZero();
+  right_.setZero();
 }
 
 void Anderson::step(const Vector& v, const Vector& weights, Vector& image) {
@@ -58,13 +59,14 @@ void Anderson::remember(const Vector& image) {
   set_product(gram_.col(next_).head(filled_), residual_differences_.leftCols(filled_).transpose(),
               residual_differences_.col(next_));
   gram_.row(next_) = gram_.col(next_).transpose();
+  // dF' f follows the residual by the differences' own products; only the new column's product is formed.
+  right_ += gram_.col(next_);
+  right_(next_) = residual_differences_.col(next_).dot(residual_);
   next_ = (next_ + 1) % memory_;
 }
 
 bool Anderson::solve() {
   // Columns not filled yet are zero in the equations, which keeps their size.
-  right_.setZero();
-  set_product(right_.head(filled_), residual_differences_.leftCols(filled_).transpose(), residual_);
   const double eta = kRegularization * gram_.topLeftCorner(filled_, filled_).trace();
   factor_.compute(gram_ + eta * Matrix::Identity(memory_, memory_));
   gamma_ = factor_.solve(right_);

@@ -30,7 +30,7 @@ class Anderson {
   /// `visit_vector(vector)` visits one that has an entry for each of v.
   template <class Visitor, class VisitVector>
   void visit_state(Visitor& visitor, VisitVector&& visit_vector) {
-    visitor(filled_, next_, has_previous_, pending_, plain_residual_, gram_);
+    visitor(filled_, next_, has_previous_, pending_, plain_residual_, gram_, right_);
     if (has_previous_) {
       visit_vector(previous_residual_);
       visit_vector(previous_image_);
@@ -56,8 +56,8 @@ class Anderson {
   double plain_residual_ = 0;  // |f| at the point the accelerated one was made from
   Vector residual_, previous_residual_, previous_image_, fallback_;
   Matrix residual_differences_, image_differences_;
-  Matrix gram_;
-  Vector right_, gamma_;
+  Matrix gram_;           // dF' dF
+  Vector right_, gamma_;  // dF' f of the last step
   Eigen::LLT<Matrix> factor_;
 };
 

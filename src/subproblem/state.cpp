@@ -9,8 +9,14 @@ namespace relufit {
 
 namespace {
 
-constexpr Index kAndersonMemory = 10;
-constexpr Index kLargestAccelerated = 200000;
+/// Steps that Anderson acceleration remembers, of `size` entries each. More take fewer iterations, and where they leave
+/// the cache cost more than that saves.
+Index anderson_memory(Index size) {
+  constexpr Index kInCache = 6000;
+  constexpr Index kLargest = 200000;
+  if (size > kLargest) return 0;
+  return size <= kInCache ? 20 : 10;
+}
 
 }  // namespace
 
@@ -30,7 +36,7 @@ SubproblemSolver::Impl::Impl(const LiftedProblem& problem, const RelaxationWeigh
       reflected_(problem, point_),
       proximal_(problem_, state_, chunks_),
       norms_(chunks_, ResidualSums().numbers().size()),
-      anderson_(state_.data().size(), state_.data().size() <= kLargestAccelerated ? kAndersonMemory : 0) {
+      anderson_(state_.data().size(), anderson_memory(state_.data().size())) {
   for (Index i = 0; i < workers_.size(); ++i) images_.push_back(std::make_unique<Copies>(problem, Chunks::block));
   proximal_.prepare(nullptr, weights_, penalties_);
   take_over_point();
