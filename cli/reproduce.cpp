@@ -1,9 +1,13 @@
 // The experiments of the source: a teacher network with random weights, N = 30 samples, ReLU on both layers, and
-// sequential convex relaxation started from true, perturbed, random or zero values of X and Y.
+// sequential convex relaxation started from true, perturbed, random or zero values of X and Y; random and zero starts
+// also with relufit's own updates.
 
+#include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include "commands.h"
+#include "early_race.h"
 #include "output.h"
 #include "plot.h"
 #include "progress.h"
@@ -110,14 +114,18 @@ struct Outcome {
   bool dead_output = false;
 };
 
-Outcome run_one(const Experiment& experiment, unsigned long long seed) {
-  const Teacher teacher = make_teacher(experiment.widths, OutputActivation::relu, kSamples, seed);
+LiftedProblem problem_of(const Teacher& teacher, const std::vector<Index>& widths) {
   LiftedProblem problem;
   problem.inputs = teacher.inputs;
   problem.targets = teacher.targets;
-  problem.network.widths = experiment.widths;
+  problem.network.widths = widths;
   problem.network.output = OutputActivation::relu;
+  return problem;
+}
 
+Outcome run_one(const Experiment& experiment, unsigned long long seed) {
+  const Teacher teacher = make_teacher(experiment.widths, OutputActivation::relu, kSamples, seed);
+  const LiftedProblem problem = problem_of(teacher, experiment.widths);
   Outcome outcome;
   outcome.dead_output = teacher.targets.rowwise().maxCoeff().minCoeff() <= 0;
   outcome.result = run_sequence(
@@ -136,12 +144,22 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
   return outcome;
 }
 
-std::string picture_of(const Experiment& experiment, const std::filesystem::path& folder) {
-  return (folder / (experiment.name + ".svg")).string();
+std::string picture_of(const std::string& experiment, const std::filesystem::path& folder) {
+  return (folder / (experiment + ".svg")).string();
 }
 
-std::string trace_of(const Experiment& experiment, const std::filesystem::path& folder) {
-  return (folder / (experiment.name + ".csv")).string();
+std::string trace_of(const std::string& experiment, const std::filesystem::path& folder) {
+  return (folder / (experiment + ".csv")).string();
+}
+
+void draw_and_write(const TracePlot& plot, const std::string& experiment, const std::filesystem::path& folder) {
+  const std::string picture = picture_of(experiment, folder);
+  if (draw_traces(plot, picture)) {
+    print("picture: {}\n", picture);
+  } else {
+    print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);
+  }
+  write_traces(trace_of(experiment, folder), plot.traces);
 }
 
 /// Returns false when interrupted.
@@ -170,13 +188,55 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
       "all violations below {:.0e}: {} of {} seeds; with other weights than the teacher's and the same outputs "
       "(to 1e-7): {}\n",
       experiment.options.tolerance, solved, experiment.seeds, solved_elsewhere);
-  const std::string picture = picture_of(experiment, folder);
-  if (draw_traces(plot, picture)) {
-    print("picture: {}\n", picture);
-  } else {
-    print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);
+  draw_and_write(plot, experiment.name, folder);
+  return true;
+}
+
+/// Of the source's experiment `name`, from guesses of this size.
+struct OwnExperiment {
+  std::string name;
+  std::string title;
+  Index seeds = 0;
+  EarlyRaceOptions race;
+};
+
+std::vector<OwnExperiment> own_experiments(const std::string& which, Index starts) {
+  std::vector<OwnExperiment> list;
+  if (which == "random" || which == "all") list.push_back({"random-own", "0.05 randn", 10, {starts, 0.05}});
+  // Zero is a symmetric point; what leaves it is a guess too small to say where to.
+  if (which == "zero" || which == "all") list.push_back({"zero-own", "0.001 randn", 5, {starts, 0.001}});
+  return list;
+}
+
+/// Returns false when interrupted.
+bool run_own(const OwnExperiment& experiment, const std::filesystem::path& folder) {
+  print("\n{}: relufit's own updates, 3-3-2, {}, at most {} starts, each at most 50 problems solved to the end\n",
+        experiment.name, experiment.title, experiment.race.starts);
+  print("{:>5} {:>7} {:>7} {:>9} {:>9} {:>10} {:>8} {:>10}\n", "seed", "solved", "starts", "early", "inner", "problems",
+        "fit", "|F - Y|max");
+  TracePlot plot{fmt::format("{}: constraint violations per problem solved to the end", experiment.name), {}};
+  Index solved = 0;
+  for (Index seed = 0; seed < experiment.seeds; ++seed) {
+    const Teacher teacher =
+        make_teacher({3, 3, 2}, OutputActivation::relu, kSamples, static_cast<unsigned long long>(seed));
+    const EarlyRaceResult result =
+        race_early_updates(problem_of(teacher, {3, 3, 2}), experiment.race, static_cast<unsigned long long>(seed),
+                           [] { return !InterruptGuard::interrupted(); });
+    if (InterruptGuard::interrupted()) return false;
+    const double distance =
+        result.layers.empty()
+            ? teacher.targets.maxCoeff()
+            : (Network(result.layers, OutputActivation::relu).forward(teacher.inputs) - teacher.targets)
+                  .cwiseAbs()
+                  .maxCoeff();
+    print("{:>5} {:>7} {:>7} {:>9} {:>9} {:>10} {:>8.1e} {:>10.1e}\n", seed, result.solved ? "yes" : "no",
+          result.starts, result.early_iterations, result.inner_iterations,
+          result.trace.empty() ? 0 : result.trace.back().iteration, result.fit, distance);
+    solved += result.solved ? 1 : 0;
+    if (!result.trace.empty()) plot.traces.push_back(result.trace);
   }
-  write_traces(trace_of(experiment, folder), plot.traces);
+  print("right outputs (to {:.0e}, relative): {} of {} seeds\n", kSameOutputs, solved, experiment.seeds);
+  draw_and_write(plot, experiment.name, folder);
   return true;
 }
 
@@ -185,6 +245,7 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
 void add_reproduce(CLI::App& app, ExitCode& exit) {
   struct Arguments {
     std::string which, out;
+    Index starts = EarlyRaceOptions().starts;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("reproduce", "The experiments of the source, with fixed seeds");
@@ -192,22 +253,27 @@ void add_reproduce(CLI::App& app, ExitCode& exit) {
       ->required()
       ->check(CLI::IsMember({"true", "perturbed", "random", "zero", "all"}));
   command->add_option("--out", a->out, "Folder for traces (CSV) and pictures (SVG); made if missing")->required();
+  command->add_option("--starts", a->starts, "Random starts of relufit's own updates (random, zero), at most")
+      ->check(CLI::Range(Index{1}, std::numeric_limits<Index>::max()))
+      ->capture_default_str();
   command->footer("Example:\n  relufit reproduce perturbed --out reproduced");
   command->callback([a, &exit] {
     std::error_code error;
     std::filesystem::create_directories(a->out, error);
     if (error) throw std::invalid_argument(fmt::format("--out: '{}' cannot be made: {}", a->out, error.message()));
     const std::vector<Experiment> chosen = experiments(a->which);
-    for (const Experiment& experiment : chosen) {
-      check_plot(picture_of(experiment, a->out));
-      check_output(trace_of(experiment, a->out));
-    }
+    const std::vector<OwnExperiment> own = own_experiments(a->which, a->starts);
+    const auto check_files = [&](const auto& experiment) {
+      check_plot(picture_of(experiment.name, a->out));
+      check_output(trace_of(experiment.name, a->out));
+    };
+    std::ranges::for_each(chosen, check_files);
+    std::ranges::for_each(own, check_files);
     const InterruptGuard guard;
-    for (const Experiment& experiment : chosen) {
-      if (run_experiment(experiment, a->out)) continue;
-      exit.value = 130;
-      return;
-    }
+    const bool done =
+        std::ranges::all_of(chosen, [&](const Experiment& each) { return run_experiment(each, a->out); }) &&
+        std::ranges::all_of(own, [&](const OwnExperiment& each) { return run_own(each, a->out); });
+    if (!done) exit.value = 130;
   });
 }
 

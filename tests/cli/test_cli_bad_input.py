@@ -237,6 +237,7 @@ OPTION_CASES = [
     Case("predictions over the data", "predict model.json data.csv --out data.csv", ["data.csv", "named twice"]),
     Case("program over the data", "export-sdp data.csv --targets y --hidden 2 --out data.csv", ["named twice"]),
     Case("unknown experiment", "reproduce everything --out new", ["everything", "perturbed"]),
+    Case("no start", "reproduce zero --starts 0 --out new", ["--starts", "0"]),
     Case("missing folder option", "reproduce true", ["--out"]),
     Case("file as folder", "reproduce true --out data.csv", ["data.csv"]),
     Case("predictions in a missing folder", "predict model.json data.csv --out no/p.csv", ["no/p.csv", "'no'"]),

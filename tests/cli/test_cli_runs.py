@@ -141,6 +141,19 @@ def test_reproduce_true(relufit: Program) -> None:
     assert "<svg" in (relufit.folder / "new/folder/true.svg").read_text()
 
 
+def test_reproduce_with_own_updates(relufit: Program) -> None:
+    """By convex steps alone, from next to zero; the source's own has no success there."""
+    output = relufit("reproduce", "zero", "--starts", 3, "--out", ".")
+    assert re.search(r"all violations below 1e-08: 0 of 5 seeds", output)
+    rows = re.findall(r"^ +(\d) +(yes|no) +([123]) .* (\S+) +\S+$", output, re.MULTILINE)
+    assert [int(row[0]) for row in rows] == list(range(5))
+    solved = [row for row in rows if row[1] == "yes"]
+    assert solved and all(float(row[3]) <= 1e-6 for row in solved)
+    assert f"right outputs (to 1e-06, relative): {len(solved)} of 5 seeds" in output
+    trace = read_csv(relufit.folder / "zero-own.csv")
+    assert min(trace["fit"]) <= 1e-6 and max(trace["iteration"]) <= 50
+
+
 def objective_of_csdp(relufit: Program, file: str) -> float:
     """The optimum of the program, offset included."""
     completed = subprocess.run(
