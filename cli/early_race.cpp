@@ -33,7 +33,7 @@ SequenceOptions early_options(Random& random, bool vary) {
 SequenceOptions converged_options() {
   SequenceOptions options;
   set_strategy(options, Strategy::extrapolated, 0);
-  options.weights = {1, 1};
+  options.weights = {1, 0.1};
   options.subproblem.tolerance = 1e-9;
   options.subproblem.max_iterations = 3000;
   options.max_iterations = 50;
