@@ -10,8 +10,8 @@ namespace relufit::cli {
 
 namespace {
 
-/// Of 63 random settings on the problems of seeds 100 to 109, the one by which most came near. With steps lambda / rho
-/// of 5.5 a pair moves by about its distance from h s = 0 (w^2 lambda = .8 rho); products are held far more loosely.
+/// The best of a random search on the problems of seeds 100 to 109. A step lambda / rho of 5.5 moves a pair by about
+/// its distance from h s = 0 (w^2 lambda = .8 rho); products are held far more loosely.
 SequenceOptions early_options(Random& random, bool vary) {
   constexpr double kSpread = 0.7;  // of logarithms
   const auto about = [&](double value) { return vary ? value * std::exp(kSpread * random.normal()) : value; };
