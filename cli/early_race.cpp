@@ -12,9 +12,8 @@ namespace {
 
 /// The best of a random search on the problems of seeds 100 to 109. A step lambda / rho of 5.5 moves a pair by about
 /// its distance from h s = 0 (w^2 lambda = .8 rho); products are held far more loosely.
-SequenceOptions early_options(Random& random, bool vary) {
-  constexpr double kSpread = 0.7;  // of logarithms
-  const auto about = [&](double value) { return vary ? value * std::exp(kSpread * random.normal()) : value; };
+template <class About>
+SequenceOptions early_options(const About& about) {
   SequenceOptions options;
   set_strategy(options, Strategy::inexact, 1);
   options.weights.pair = about(5.48);
@@ -79,10 +78,13 @@ class EarlyRace {
   static constexpr double kExact = 1e-8;
 
   SequenceResult early() {
-    const SequenceOptions options = early_options(random_, result_.starts % 2 == 1);
+    constexpr double kSpread = 0.7;  // of logarithms
+    const bool vary = result_.starts % 2 == 1;
+    const auto about = [&](double value) { return vary ? value * std::exp(kSpread * random_.normal()) : value; };
+    const SequenceOptions options = early_options(about);
     const auto seed = 1000 * seed_ + static_cast<unsigned long long>(result_.starts);
     SequenceResult found = run_sequence(
-        problem_, with_scales(random_parameters(problem_, options_.size, seed), options.scales), options,
+        problem_, with_scales(random_parameters(problem_, about(options_.size), seed), options.scales), options,
         [&](const SequenceRecord& record, const std::vector<Layer>&) { return record.fit > kVeryNear && go_on_(); });
     result_.early_iterations += found.trace.back().inner_iterations;
     result_.inner_iterations += found.trace.back().inner_iterations;

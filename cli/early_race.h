@@ -26,8 +26,8 @@ constexpr double kSameOutputs = 1e-6;
 
 /// A start has two phases. First X and Y follow every inner iteration, for 6000 at most. Where that has come near, at
 /// most 50 problems are solved to the end, with extrapolated updates. Targets are scaled to size 1. Every other start
-/// has the constants that did best in a random search on other problems; those between vary them. Ends early where
-/// `go_on` says so.
+/// has the constants that did best in a random search on other problems; those between vary them and the size of
+/// the guess. Ends early where `go_on` says so.
 EarlyRaceResult race_early_updates(const LiftedProblem& problem, const EarlyRaceOptions& options,
                                    unsigned long long seed, const std::function<bool()>& go_on);
 
