@@ -44,9 +44,11 @@ SequenceOptions source_options(Index iterations) {
   return options;
 }
 
+bool is_wanted(const std::string& which, const char* name) { return which == name || which == "all"; }
+
 std::vector<Experiment> experiments(const std::string& which) {
   std::vector<Experiment> list;
-  const auto wanted = [&](const char* name) { return which == name || which == "all"; };
+  const auto wanted = [&](const char* name) { return is_wanted(which, name); };
   if (wanted("true")) {
     list.push_back({"true", "true values", StartFrom::true_values, {3, 3, 2}, 20, 0, source_options(1)});
     list.back().options.subproblem.max_iterations = 50000;
@@ -123,6 +125,10 @@ LiftedProblem problem_of(const Teacher& teacher, const std::vector<Index>& width
   return problem;
 }
 
+double largest_error(const std::vector<Layer>& layers, const LiftedProblem& problem) {
+  return (Network(layers, problem.network.output).forward(problem.inputs) - problem.targets).cwiseAbs().maxCoeff();
+}
+
 Outcome run_one(const Experiment& experiment, unsigned long long seed) {
   const Teacher teacher = make_teacher(experiment.widths, OutputActivation::relu, kSamples, seed);
   const LiftedProblem problem = problem_of(teacher, experiment.widths);
@@ -139,8 +145,7 @@ Outcome run_one(const Experiment& experiment, unsigned long long seed) {
     size += teacher.network.layers()[l].weights.squaredNorm();
   }
   outcome.weight_distance = std::sqrt(difference / size);
-  const Network trained(outcome.result.point.layers, problem.network.output);
-  outcome.output_distance = (trained.forward(problem.inputs) - problem.targets).cwiseAbs().maxCoeff();
+  outcome.output_distance = largest_error(outcome.result.point.layers, problem);
   return outcome;
 }
 
@@ -192,7 +197,7 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
   return true;
 }
 
-/// Of the source's experiment `name`, from guesses of this size.
+/// An experiment of the source with relufit's own updates.
 struct OwnExperiment {
   std::string name;
   std::string title;
@@ -202,9 +207,9 @@ struct OwnExperiment {
 
 std::vector<OwnExperiment> own_experiments(const std::string& which, Index starts) {
   std::vector<OwnExperiment> list;
-  if (which == "random" || which == "all") list.push_back({"random-own", "0.05 randn", 10, {starts, 0.05}});
+  if (is_wanted(which, "random")) list.push_back({"random-own", "0.05 randn", 10, {starts, 0.05}});
   // Zero is a symmetric point; what leaves it is a guess too small to say where to.
-  if (which == "zero" || which == "all") list.push_back({"zero-own", "0.001 randn", 5, {starts, 0.001}});
+  if (is_wanted(which, "zero")) list.push_back({"zero-own", "0.001 randn", 5, {starts, 0.001}});
   return list;
 }
 
@@ -219,21 +224,17 @@ bool run_own(const OwnExperiment& experiment, const std::filesystem::path& folde
   for (Index seed = 0; seed < experiment.seeds; ++seed) {
     const Teacher teacher =
         make_teacher({3, 3, 2}, OutputActivation::relu, kSamples, static_cast<unsigned long long>(seed));
-    const EarlyRaceResult result =
-        race_early_updates(problem_of(teacher, {3, 3, 2}), experiment.race, static_cast<unsigned long long>(seed),
-                           [] { return !InterruptGuard::interrupted(); });
+    const LiftedProblem problem = problem_of(teacher, {3, 3, 2});
+    const EarlyRaceResult result = race_early_updates(problem, experiment.race, static_cast<unsigned long long>(seed),
+                                                      [] { return !InterruptGuard::interrupted(); });
     if (InterruptGuard::interrupted()) return false;
-    const double distance =
-        result.layers.empty()
-            ? teacher.targets.maxCoeff()
-            : (Network(result.layers, OutputActivation::relu).forward(teacher.inputs) - teacher.targets)
-                  .cwiseAbs()
-                  .maxCoeff();
+    // Without a network the outputs are 0, which is what a fit of 1 says.
+    const double distance = result.layers.empty() ? problem.targets.maxCoeff() : largest_error(result.layers, problem);
     print("{:>5} {:>7} {:>7} {:>9} {:>9} {:>10} {:>8.1e} {:>10.1e}\n", seed, result.solved ? "yes" : "no",
           result.starts, result.early_iterations, result.inner_iterations,
           result.trace.empty() ? 0 : result.trace.back().iteration, result.fit, distance);
     solved += result.solved ? 1 : 0;
-    if (!result.trace.empty()) plot.traces.push_back(result.trace);
+    plot.traces.push_back(result.trace);
   }
   print("right outputs (to {:.0e}, relative): {} of {} seeds\n", kSameOutputs, solved, experiment.seeds);
   draw_and_write(plot, experiment.name, folder);

@@ -152,6 +152,7 @@ def test_reproduce_with_own_updates(relufit: Program) -> None:
     assert f"right outputs (to 1e-06, relative): {len(solved)} of 5 seeds" in output
     trace = read_csv(relufit.folder / "zero-own.csv")
     assert min(trace["fit"]) <= 1e-6 and max(trace["iteration"]) <= 50
+    assert {int(row[0]) for row in solved} <= set(trace["start"])
 
 
 def objective_of_csdp(relufit: Program, file: str) -> float:
