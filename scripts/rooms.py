@@ -28,6 +28,7 @@ ROOMS = (
     "polish/units",
     "polish",
     "exact_fit/one_layer",
+    "exact_fit/deep",
     "exact_fit",
     "certificate/bounds",
     "certificate",

@@ -1,6 +1,8 @@
 // Plain networks of any depth and activation, of the asked widths and, where these are large, of smaller ones too: half
 // of every hidden layer, a quarter, and so on. A narrower network that fits is one of the asked widths with idle units,
 // and its fits cost a fraction; where the data come from a narrow network, the asked widths succeed no more often.
+// ReLU networks of several hidden layers also from units of the first layer that exact data show (deep/first_layer.h):
+// with them the rest is found far more often.
 
 #include <algorithm>
 #include <cmath>
@@ -8,8 +10,9 @@
 #include <limits>
 #include <optional>
 
-#include "exact_fit/deep_fit.h"
-#include "exact_fit/deep_units.h"
+#include "exact_fit/deep/first_layer.h"
+#include "exact_fit/deep/network_fit.h"
+#include "exact_fit/deep/random_units.h"
 #include "exact_fit/iterated_search.h"
 #include "exact_fit/searches.h"
 #include "relufit/polish.h"
@@ -18,30 +21,34 @@ namespace relufit {
 
 namespace {
 
+LiftedProblem halved(LiftedProblem problem) {
+  std::vector<Index>& widths = problem.network.widths;
+  for (std::size_t l = 1; l + 1 < widths.size(); ++l) widths[l] = (widths[l] + 1) / 2;
+  return problem;
+}
+
+bool can_be_halved(const LiftedProblem& problem) {
+  const std::vector<Index>& widths = problem.network.widths;
+  return std::all_of(widths.begin() + 1, widths.end() - 1, [](Index width) { return width > 2; });
+}
+
 /// Networks of some widths, and how their fits went.
 struct Students {
-  /// `half`: of the widths of the problem, which must stay.
-  Students(const LiftedProblem& problem, bool half)
-      : narrow(half ? std::optional(halved(problem)) : std::nullopt), given(problem), fit(this->problem()) {}
+  /// `of_widths` must stay. `units`: the first of their first layer, that they keep.
+  Students(const LiftedProblem& of_widths, Layer units)
+      : problem(of_widths), given(std::move(units)), fit(of_widths, given.bias.size()) {}
 
-  const LiftedProblem& problem() const { return narrow ? *narrow : given; }
   /// Of a step, and of about as many steps as a start takes.
-  double step_cost() { return std::pow(static_cast<double>(fit.errors().parameter_count()), 2); }
-  double start_cost() { return 1000 * step_cost(); }
-
-  static LiftedProblem halved(LiftedProblem problem) {
-    std::vector<Index>& widths = problem.network.widths;
-    for (std::size_t l = 1; l + 1 < widths.size(); ++l) widths[l] = (widths[l] + 1) / 2;
-    return problem;
-  }
+  double step_cost() const { return std::pow(static_cast<double>(fit.free_count()), 2); }
+  double start_cost() const { return 1000 * step_cost(); }
 
   template <class Visitor>
   void visit_state(Visitor& visitor) {
     visitor(starts, cost, best);
   }
 
-  std::optional<LiftedProblem> narrow;
-  const LiftedProblem& given;
+  const LiftedProblem& problem;
+  Layer given;
   NetworkFit fit;
   Index starts = 0;
   double cost = 0;                                        // of all steps so far
@@ -52,49 +59,51 @@ class NetworkFitting {
  public:
   using Model = std::vector<Layer>;
   static constexpr Index kDraws = 5;
+  static constexpr double kAccepted = 1.5;
 
   NetworkFitting(const LiftedProblem& problem, const SearchOptions& options) : problem_(problem) {
     fit_options_.max_iterations = 200;
     fit_options_.race_interval = 10;
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
-    students_.emplace_back(problem, false);
-    const bool determined = students_[0].fit.errors().parameter_count() < problem.targets.size();
-    while (determined && can_be_halved(students_.back().problem()))
-      students_.emplace_back(students_.back().problem(), true);
+    students_.emplace_back(problem, Layer{});
+    if (students_[0].fit.free_count() >= problem.targets.size()) return;
+    while (can_be_halved(students_.back().problem)) {
+      students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Layer{});
+    }
+    own_ = students_.size();
+    if (shows_units(problem)) add_guesses(options.should_stop);
   }
 
-  /// The widths of the start that follows: those that have cost least, narrower ones at a third of their cost as long
-  /// as their best fit is good, and no worse than those of wider ones.
+  /// The students of the start that follows: those that have cost least, others than those of the asked widths at a
+  /// part of their cost, and only as long as they are promising.
   void begin_start() {
     constexpr double kNarrowShare = 3;
-    constexpr Index kTrials = 4;
-    constexpr double kPromising = 0.02;
+    constexpr double kGuessShare = 9;
     double least = std::numeric_limits<double>::infinity();
-    double reached = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < students_.size(); ++i) {
-      Students& each = students_[i];
-      const bool promising = i == 0 || each.starts < kTrials || each.best <= std::min(kPromising, reached);
-      const double cost = (each.cost + each.start_cost()) / (i == 0 ? 1 : kNarrowShare);
-      if (promising && cost < least) {
-        least = cost;
-        current_ = static_cast<Index>(i);
-      }
-      reached = std::min(reached, each.best);
+      const double share = i == 0 ? 1 : i < own_ ? kNarrowShare : kGuessShare;
+      const double cost = (students_[i].cost + students_[i].start_cost()) / share;
+      if (!is_promising(i) || !(cost < least)) continue;
+      least = cost;
+      current_ = static_cast<Index>(i);
     }
     ++students().starts;
   }
 
-  std::vector<Layer> random_model(Random& random) { return random_network(students().problem(), random); }
+  std::vector<Layer> random_model(Random& random) {
+    return random_network(students().problem, random, students().given);
+  }
 
   void replace_random_unit(Random& random, std::vector<Layer>& layers) {
-    const std::vector<Index>& widths = students().problem().network.widths;
-    Index units = 0;
+    const std::vector<Index>& widths = students().problem.network.widths;
+    const Index given = students().given.bias.size();
+    Index units = -given;
     for (std::size_t l = 1; l + 1 < widths.size(); ++l) units += widths[l];
-    Index unit = random.index(units);
+    Index unit = given + random.index(units);
     std::size_t l = 0;
     for (; unit >= widths[l + 1]; ++l) unit -= widths[l + 1];
-    replace_unit(students().problem(), students().fit.errors(), l, unit, random, layers);
+    replace_unit(students().problem, students().fit.errors(), l, unit, random, layers);
   }
 
   /// Given up where it stays far above the network that a unit was replaced of.
@@ -103,7 +112,8 @@ class NetworkFitting {
     fit_options_.should_stop = stop;
     const Index before = students().fit.steps();
     Vector parameters = students().fit.errors().pack(layers);
-    const double reached = students().fit.run(parameters, fit_options_, kHopeless * residual);
+    double reached = students().fit.run(parameters, fit_options_, kHopeless * residual);
+    if (reached < kNearly && reached > fit_options_.tolerance) reached = fit_again(parameters, reached);
     layers = students().fit.errors().unpack(parameters);
     students().cost += static_cast<double>(students().fit.steps() - before) * students().step_cost();
     students().best = std::min(students().best, reached);
@@ -129,7 +139,7 @@ class NetworkFitting {
 
   /// To rounding: normal equations leave about the square root of it.
   std::vector<Layer> exact(const std::vector<Layer>& layers) {
-    return widened(polish(students().problem(), layers).layers, problem_.network);
+    return widened(polish(students().problem, layers).layers, problem_.network);
   }
 
   std::vector<Layer> nearest(const std::vector<Layer>& layers, bool in_haste) const {
@@ -146,19 +156,60 @@ class NetworkFitting {
  private:
   static constexpr double kWidths[] = {1, 0.3, 0.09, 0.027};
   static constexpr Index kSmoothIterations = 10;  // for each width
+  static constexpr double kNearly = 2e-3;         // relative residual below which a fit is tried again
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
 
-  static bool can_be_halved(const LiftedProblem& problem) {
-    const std::vector<Index>& widths = problem.network.widths;
-    return std::all_of(widths.begin() + 1, widths.end() - 1, [](Index width) { return width > 2; });
+  /// From a fit without the largest errors, which may leave a minimum that a few samples hold.
+  double fit_again(Vector& parameters, double reached) {
+    constexpr double kLargest = 0.05;  // share of the errors
+    Vector trial = parameters;
+    students().fit.run_without_largest(trial, fit_options_, kLargest);
+    const double again = students().fit.run(trial, fit_options_);
+    if (again < reached) parameters.swap(trial);
+    return std::min(again, reached);
+  }
+
+  /// Whether data can show units of the first layer, which is seen through more than one layer.
+  static bool shows_units(const LiftedProblem& problem) {
+    constexpr Index kMostUnits = 12;
+    constexpr Index kMostSamples = 5000;
+    const Architecture& network = problem.network;
+    return network.activation == Activation::relu && network.output == OutputActivation::linear &&
+           !network.skip_connections && problem.bias && network.widths.size() > 3 && network.widths[1] <= kMostUnits &&
+           problem.samples() <= kMostSamples;
+  }
+
+  /// Students that keep what the data show of the first layer, as narrow as can be.
+  void add_guesses(const std::function<bool()>& should_stop) {
+    const Index width = students_[0].problem.network.widths[1];
+    for (Layer& layer :
+         first_layer_guesses(students_[0].problem.inputs, students_[0].problem.targets, width, should_stop)) {
+      std::size_t i = own_ - 1;
+      while (students_[i].problem.network.widths[1] < layer.bias.size()) --i;
+      students_.emplace_back(students_[i].problem, std::move(layer));
+    }
+  }
+
+  /// Narrower ones while their best fit is good, and no worse than those of wider ones; guesses while none is better.
+  bool is_promising(std::size_t i) const {
+    constexpr double kPromising = 0.02;
+    constexpr Index kTrials = 4;
+    const Students& each = students_[i];
+    if (i == 0 || each.starts < (i < own_ ? kTrials : 1)) return true;
+    const auto end = i < own_ ? students_.begin() + static_cast<std::ptrdiff_t>(i) : students_.end();
+    const bool none_better =
+        std::none_of(students_.begin(), end, [&](const Students& other) { return other.best < each.best; });
+    return none_better && (i >= own_ || each.best <= kPromising);
   }
 
   Students& students() { return students_[static_cast<std::size_t>(current_)]; }
 
   const LiftedProblem& problem_;
   UnitFitOptions fit_options_;
-  std::deque<Students> students_;  // from the asked widths down
+  std::deque<LiftedProblem> narrow_;  // of halved widths
+  std::deque<Students> students_;     // from the asked widths down, then guesses
+  std::size_t own_ = 1;               // of these without given units
   Index current_ = 0;
 };
 

@@ -1,8 +1,9 @@
 /// \file
 /// The search for an exact fit by iterated local fits, whatever is fitted.
 ///
-/// From a random model, one random unit at a time is replaced by a random one and the model fitted again, keeping what
-/// is better; after `patience` failures in a row everything is drawn anew.
+/// From a random model, one random unit at a time is replaced by a random one and the model fitted again. It goes on
+/// from the new model where this is better or not much worse; after `patience` in a row that are no better than the
+/// best of this start everything is drawn anew.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,7 @@ namespace relufit {
 ///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
 ///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
 ///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
+///     static constexpr double kAccepted;                          residual, relative to the last, that it goes on from
 ///     void visit_state(StateVisitor&);                            what it keeps from fit to fit
 template <class Fitting>
 class IteratedSearch {
@@ -82,28 +84,31 @@ class IteratedSearch {
     if (draws_ < Fitting::kDraws) {
       if (draws_++ == 0) fitting_.begin_start();
       candidate_ = fitting_.random_model(random_);
-      take_if_better(attempt(candidate_, fitting_.fit_random(candidate_, stop_)));
+      take_if_below(residual_, attempt(candidate_, fitting_.fit_random(candidate_, stop_)));
+      reached_ = residual_;
       return;
     }
     candidate_ = current_;
     fitting_.replace_random_unit(random_, candidate_);
     const double next = attempt(candidate_, fitting_.fit(candidate_, residual_, stop_));
-    failures_ = next < kProgress * residual_ ? 0 : failures_ + 1;
-    take_if_better(next);
+    const bool is_progress = next < kProgress * reached_;
+    failures_ = is_progress ? 0 : failures_ + 1;
+    if (is_progress) reached_ = next;
+    take_if_below(Fitting::kAccepted * residual_, next);
   }
 
   /// Between two fits. The candidate is none then.
   void visit_state(StateVisitor& visitor) {
     double seconds = clock_.seconds();
-    visitor(seconds, random_, current_, best_, best_residual_, draws_, failures_, residual_, fitting_);
+    visitor(seconds, random_, current_, best_, best_residual_, draws_, failures_, residual_, reached_, fitting_);
     visitor(result_.layers, result_.relative_residual, result_.runs);
     if (!visitor.restores()) return;
     clock_ = Clock(seconds);
     time_limit_ += time_limit_ > 0 ? seconds : 0;  // what was left when it went on
   }
 
-  void take_if_better(double next) {
-    if (!(next < residual_)) return;
+  void take_if_below(double bound, double next) {
+    if (!(next < bound)) return;
     std::swap(current_, candidate_);
     residual_ = next;
   }
@@ -149,6 +154,7 @@ class IteratedSearch {
   Model current_, candidate_, best_;
   Index draws_ = 0, failures_ = 0;                             // since the last fresh start
   double residual_ = std::numeric_limits<double>::infinity();  // of the current model
+  double reached_ = std::numeric_limits<double>::infinity();   // the least of this start
   double best_residual_ = std::numeric_limits<double>::infinity();
   std::optional<SearchStatus> status_;
   SearchResult result_;

@@ -1,4 +1,4 @@
-#include "exact_fit/deep_fit.h"
+#include "exact_fit/deep/network_fit.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,17 +7,34 @@
 
 namespace relufit {
 
-NetworkFit::NetworkFit(const LiftedProblem& problem)
+namespace {
+
+/// All parameters but those of the first units, in the order of NetworkErrors: weights column by column, then biases.
+std::vector<Index> all_but(const LiftedProblem& problem, Index parameters, Index fixed_units) {
+  const LayerShape first = problem.network.layers().front();
+  const Index of_layer = first.rows * (first.columns + (problem.bias ? 1 : 0));
+  std::vector<Index> free;
+  for (Index k = 0; k < parameters; ++k) {
+    if (k >= of_layer || k % first.rows >= fixed_units) free.push_back(k);
+  }
+  return free;
+}
+
+}  // namespace
+
+NetworkFit::NetworkFit(const LiftedProblem& problem, Index fixed_units)
     : errors_(problem),
+      free_(all_but(problem, errors_.parameter_count(), fixed_units)),
       target_norm_(problem.targets.norm()),
-      gradient_(errors_.parameter_count()),
-      step_(errors_.parameter_count()),
+      gradient_(free_count()),
+      step_(free_count()),
       trial_(errors_.parameter_count()),
-      gram_(errors_.parameter_count(), errors_.parameter_count()),
+      gram_(free_count(), free_count()),
       damped_(gram_.rows(), gram_.cols()) {}
 
 double NetworkFit::squared_residual(const Vector& parameters) {
   errors_.values(parameters, values_);
+  if (kept_.size() > 0) values_.array() *= kept_.array();
   return values_.squaredNorm();
 }
 
@@ -40,6 +57,17 @@ double NetworkFit::run(Vector& parameters, const UnitFitOptions& options, double
   return std::sqrt(squared) / size;
 }
 
+void NetworkFit::run_without_largest(Vector& parameters, const UnitFitOptions& options, double share) {
+  squared_residual(parameters);
+  const Vector sizes = values_.cwiseAbs();
+  Vector sorted = sizes;
+  const auto middle = sorted.begin() + static_cast<Index>((1 - share) * static_cast<double>(sorted.size()));
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  kept_ = (sizes.array() < *middle).cast<double>();
+  run(parameters, options);
+  kept_.resize(0);
+}
+
 /// One accepted step, with as many tries as it takes; false where no step lowers the residual. values_ are those at the
 /// parameters, before and after.
 bool NetworkFit::advance(Vector& parameters, double& squared) {
@@ -47,9 +75,14 @@ bool NetworkFit::advance(Vector& parameters, double& squared) {
   constexpr double kLeastDamping = 1e-15;
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
   errors_.jacobian(parameters, jacobian_);
-  set_product(gradient_, jacobian_.transpose(), values_);
+  if (kept_.size() > 0) jacobian_.array().colwise() *= kept_.array();
+  for (Index k = 0; k < free_count(); ++k) {
+    if (free_[static_cast<std::size_t>(k)] != k) jacobian_.col(k) = jacobian_.col(free_[static_cast<std::size_t>(k)]);
+  }
+  const auto jacobian = jacobian_.leftCols(free_count());
+  set_product(gradient_, jacobian.transpose(), values_);
   gram_.setZero();
-  add_lower_gram(gram_, jacobian_.transpose());
+  add_lower_gram(gram_, jacobian.transpose());
   const double least = kLeastScale * gram_.diagonal().mean();
   for (; damping_ <= kMostDamping; damping_ *= 4) {
     damped_ = gram_;
@@ -57,7 +90,8 @@ bool NetworkFit::advance(Vector& parameters, double& squared) {
     factor_.compute(damped_);
     if (factor_.info() != Eigen::Success) continue;
     step_ = factor_.solve(gradient_);
-    trial_ = parameters - step_;
+    trial_ = parameters;
+    trial_(free_) -= step_;
     const double next = squared_residual(trial_);
     if (!(next < squared)) continue;
     parameters.swap(trial_);

@@ -1,4 +1,4 @@
-#include "exact_fit/deep_units.h"
+#include "exact_fit/deep/random_units.h"
 
 #include <algorithm>
 #include <cmath>
@@ -55,11 +55,15 @@ class Usefulness {
 
 }  // namespace
 
-std::vector<Layer> random_network(const LiftedProblem& problem, Random& random) {
+std::vector<Layer> random_network(const LiftedProblem& problem, Random& random, const Layer& given) {
   std::vector<Layer> layers = zero_point(problem).layers;
   Matrix values = problem.inputs;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
     for (Index row = 0; row < layers[l].weights.rows(); ++row) randomize(problem, values, random, row, layers[l]);
+    if (l == 0 && given.weights.rows() > 0) {
+      layers[0].weights.topRows(given.weights.rows()) = given.weights;
+      layers[0].bias.head(given.bias.size()) = given.bias;
+    }
     values = seen_after(problem, layers[l], values);
   }
   Layer& last = layers.back();

@@ -13,8 +13,9 @@
 
 namespace relufit {
 
-/// Random hidden units below a random output layer whose outputs are of size 1.
-std::vector<Layer> random_network(const LiftedProblem& problem, Random& random);
+/// Random hidden units below a random output layer whose outputs are of size 1. `given`: the first units of the first
+/// hidden layer (no more than it has; none: no rows).
+std::vector<Layer> random_network(const LiftedProblem& problem, Random& random, const Layer& given = {});
 
 /// Puts a random unit in the place of one of a hidden layer (`layer` counts from 0). What it feeds begins with weight
 /// 0, so that only the old one's part of the outputs is lost. Of several random units it is the one that could lower

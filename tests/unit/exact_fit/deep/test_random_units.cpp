@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "exact_fit/deep_units.h"
+#include "exact_fit/deep/random_units.h"
 #include "relufit/network.h"
 
 namespace relufit {
@@ -27,7 +27,7 @@ Matrix outputs(const LiftedProblem& problem, const std::vector<Layer>& layers) {
   return network.forward(problem.inputs);
 }
 
-TEST(DeepUnits, IdleUnitsChangeNoOutput) {
+TEST(RandomUnits, IdleUnitsChangeNoOutput) {
   for (const Activation activation : {Activation(Activation::relu), Activation(Activation::maxout)}) {
     for (const bool skip : {false, true}) {
       Random random(5);
@@ -42,7 +42,7 @@ TEST(DeepUnits, IdleUnitsChangeNoOutput) {
 }
 
 /// Where the outputs lack one unit, a replacement must come closer to it, as a feature, than a random unit does.
-TEST(DeepUnits, TheReplacementIsUsefulAndLosesOnlyTheOldUnit) {
+TEST(RandomUnits, TheReplacementIsUsefulAndLosesOnlyTheOldUnit) {
   double useful = 0;
   double random_use = 0;
   for (unsigned long long seed = 1; seed <= 20; ++seed) {
