@@ -1,8 +1,8 @@
 // Plain networks of any depth and activation, of the asked widths and, where these are large, of smaller ones too: half
 // of every hidden layer, a quarter, and so on. A narrower network that fits is one of the asked widths with idle units,
 // and its fits cost a fraction; where the data come from a narrow network, the asked widths succeed no more often.
-// ReLU networks of several hidden layers also from units of the first layer that exact data show (deep/first_layer.h):
-// with them the rest is found far more often.
+// ReLU networks of three hidden layers or more also from units of the first layer that exact data show
+// (deep/first_layer.h): with them the rest is found far more often.
 
 #include <algorithm>
 #include <cmath>
@@ -59,7 +59,6 @@ class NetworkFitting {
  public:
   using Model = std::vector<Layer>;
   static constexpr Index kDraws = 5;
-  static constexpr double kAccepted = 1.5;
 
   NetworkFitting(const LiftedProblem& problem, const SearchOptions& options) : problem_(problem) {
     fit_options_.max_iterations = 200;
@@ -90,6 +89,9 @@ class NetworkFitting {
     }
     ++students().starts;
   }
+
+  /// Somewhat worse networks help where units are given; all in all the others do better without.
+  double accepted() const { return students_[static_cast<std::size_t>(current_)].given.bias.size() > 0 ? 1.5 : 1; }
 
   std::vector<Layer> random_model(Random& random) {
     return random_network(students().problem, random, students().given);
@@ -170,13 +172,14 @@ class NetworkFitting {
     return std::min(again, reached);
   }
 
-  /// Whether data can show units of the first layer, which is seen through more than one layer.
+  /// Whether data can show units of the first layer, and are worth the time: with two hidden layers the search does as
+  /// well without.
   static bool shows_units(const LiftedProblem& problem) {
     constexpr Index kMostUnits = 12;
     constexpr Index kMostSamples = 5000;
     const Architecture& network = problem.network;
     return network.activation == Activation::relu && network.output == OutputActivation::linear &&
-           !network.skip_connections && problem.bias && network.widths.size() > 3 && network.widths[1] <= kMostUnits &&
+           !network.skip_connections && problem.bias && network.widths.size() > 4 && network.widths[1] <= kMostUnits &&
            problem.samples() <= kMostSamples;
   }
 

@@ -32,7 +32,7 @@ namespace relufit {
 ///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
 ///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
 ///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
-///     static constexpr double kAccepted;                          residual, relative to the last, that it goes on from
+///     double accepted() const;                                    residual, relative to the last, that it goes on from
 ///     void visit_state(StateVisitor&);                            what it keeps from fit to fit
 template <class Fitting>
 class IteratedSearch {
@@ -94,7 +94,7 @@ class IteratedSearch {
     const bool is_progress = next < kProgress * reached_;
     failures_ = is_progress ? 0 : failures_ + 1;
     if (is_progress) reached_ = next;
-    take_if_below(Fitting::kAccepted * residual_, next);
+    take_if_below(fitting_.accepted() * residual_, next);
   }
 
   /// Between two fits. The candidate is none then.

@@ -45,7 +45,7 @@ class UnitFitting {
  public:
   using Model = UnitModel;
   static constexpr Index kDraws = 1;
-  static constexpr double kAccepted = 1;
+  static constexpr double accepted() { return 1; }
 
   UnitFitting(const LiftedProblem& problem, const SearchOptions& options)
       : asked_(problem.network.widths[1]),

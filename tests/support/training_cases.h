@@ -254,10 +254,10 @@ inline std::vector<Case> trainings() {
           },
           teacher_data()),
       whole(
-          "search, two layers",
+          "search, three layers",
           [](TrainOptions& o) {
             o.loss = Loss::exact;
-            o.hidden = {2, 2};  // which fit nothing exactly
+            o.hidden = {2, 2, 2};  // which fit nothing exactly
             o.iterations = 12;
           },
           teacher_data()),
