@@ -32,7 +32,7 @@ namespace relufit {
 ///     std::vector<Layer> exact(const Model&);                     the plain network of a model that fits; may be empty
 ///     std::vector<Layer> nearest(const Model&, bool in_haste);    of the best model, where none fits
 ///     static constexpr Index kDraws;                              random models at a fresh start; the best goes on
-///     double accepted() const;                                    residual, relative to the last, that it goes on from
+///     double accepted();                                          residual, relative to the last, that it goes on from
 ///     void visit_state(StateVisitor&);                            what it keeps from fit to fit
 template <class Fitting>
 class IteratedSearch {

@@ -77,9 +77,6 @@ struct Deep {
     }
   }
 
-  bool has(const Bend& found) const {
-    return std::any_of(bends.begin(), bends.end(), [&](const Bend& bend) { return are_same(bend, found); });
-  }
   static bool are_same(const Bend& a, const Bend& b) {
     const double sign = a.normal.dot(b.normal) > 0 ? 1 : -1;
     return (a.normal - sign * b.normal).norm() + std::abs(a.offset - sign * b.offset) < 1e-4;

@@ -7,23 +7,18 @@
 #include "exact_fit/deep/random_units.h"
 #include "relufit/fit.h"
 #include "relufit/teacher.h"
+#include "support/search_problems.h"
 
 namespace relufit {
 namespace {
 
-LiftedProblem problem_of(const Teacher& teacher) {
-  LiftedProblem problem;
-  problem.network = teacher.network.architecture();
-  problem.inputs = teacher.inputs;
-  problem.targets = teacher.targets;
-  return problem;
-}
+using testing_search::teacher_problem;
 
 TEST(NetworkFit, GivenUnitsKeepTheirWeights) {
   for (const bool bias : {true, false}) {
     for (const Index given : {0, 1, 3, 5}) {
       const Teacher teacher = make_teacher({3, 5, 4, 2}, OutputActivation::linear, 100, 1);
-      LiftedProblem problem = problem_of(teacher);
+      LiftedProblem problem = teacher_problem({3, 5, 4, 2}, OutputActivation::linear, 100, 1);
       problem.bias = bias;
       const Layer& first = teacher.network.layers()[0];
       const Layer units{first.weights.topRows(given), bias ? Vector(first.bias.head(given)) : Vector::Zero(given)};
@@ -53,7 +48,8 @@ TEST(NetworkFit, GivenUnitsKeepTheirWeights) {
 /// Targets that a few samples do not have from the teacher: without the largest errors it is found, exactly.
 TEST(NetworkFit, TheLargestErrorsCanBeLeftOut) {
   const Teacher teacher = make_teacher({3, 4, 3, 2}, OutputActivation::linear, 200, 3);
-  LiftedProblem problem = problem_of(teacher);
+  const LiftedProblem clean = teacher_problem({3, 4, 3, 2}, OutputActivation::linear, 200, 3);
+  LiftedProblem problem = clean;
   problem.targets.leftCols(4).array() += 5;
   Random random(1);
   std::vector<Layer> near = teacher.network.layers();
@@ -62,7 +58,6 @@ TEST(NetworkFit, TheLargestErrorsCanBeLeftOut) {
   NetworkFit fit(problem);
   Vector parameters = fit.errors().pack(near);
   fit.run_without_largest(parameters, UnitFitOptions{}, 0.05);
-  const LiftedProblem clean = problem_of(teacher);
   EXPECT_LT(relative_residual(clean, fit.errors().unpack(parameters)), 1e-9);
   // All errors count again.
   const Vector found = parameters;
