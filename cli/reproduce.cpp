@@ -159,7 +159,10 @@ std::string trace_of(const std::string& experiment, const std::filesystem::path&
 
 void draw_and_write(const TracePlot& plot, const std::string& experiment, const std::filesystem::path& folder) {
   const std::string picture = picture_of(experiment, folder);
-  if (draw_traces(plot, picture)) {
+  const auto is_empty = [](const std::vector<SequenceRecord>& trace) { return trace.empty(); };
+  if (std::all_of(plot.traces.begin(), plot.traces.end(), is_empty)) {
+    print("no picture: no start came near, so no problem was solved to the end\n");
+  } else if (draw_traces(plot, picture)) {
     print("picture: {}\n", picture);
   } else {
     print("picture not drawn (gnuplot is not installed); its script: {}.gp\n", picture);

@@ -70,7 +70,12 @@ class NetworkFitting {
       students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Layer{});
     }
     own_ = students_.size();
-    if (shows_units(problem)) add_guesses(options.should_stop);
+  }
+
+  void prepare(const std::function<bool()>& stop) {
+    const bool is_determined = students_[0].fit.free_count() < problem_.targets.size();
+    if (!is_determined || !shows_units(problem_)) return;
+    add_guesses(first_layer_guesses(problem_.inputs, problem_.targets, problem_.network.widths[1], stop));
   }
 
   /// The students of the start that follows: those that have cost least, others than those of the asked widths at a
@@ -150,7 +155,10 @@ class NetworkFitting {
 
   /// Between two starts' fits.
   void visit_state(StateVisitor& visitor) {
-    visitor(current_);
+    std::vector<Layer> guesses;
+    for (std::size_t i = own_; i < students_.size(); ++i) guesses.push_back(students_[i].given);
+    visitor(guesses, current_);
+    if (visitor.restores()) add_guesses(std::move(guesses));
     for (Students& each : students_) each.visit_state(visitor);
   }
 
@@ -183,10 +191,8 @@ class NetworkFitting {
   }
 
   /// Students that keep what the data show of the first layer, as narrow as can be.
-  void add_guesses(const std::function<bool()>& should_stop) {
-    const Index width = students_[0].problem.network.widths[1];
-    for (Layer& layer :
-         first_layer_guesses(students_[0].problem.inputs, students_[0].problem.targets, width, should_stop)) {
+  void add_guesses(std::vector<Layer> guesses) {
+    for (Layer& layer : guesses) {
       std::size_t i = own_ - 1;
       while (students_[i].problem.network.widths[1] < layer.bias.size()) --i;
       students_.emplace_back(students_[i].problem, std::move(layer));

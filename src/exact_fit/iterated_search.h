@@ -23,6 +23,7 @@ namespace relufit {
 
 /// `Fitting` has a type Model and
 ///
+///     void prepare(const std::function<bool()>& stop);            the search begins (it does not go on)
 ///     void begin_start();                                         a fresh start follows
 ///     Model random_model(Random&);
 ///     void replace_random_unit(Random&, Model&);
@@ -56,9 +57,9 @@ class IteratedSearch {
   SearchResult run() {
     const Piece piece = Piece::at(options_.piece);
     const auto visit = [this](StateVisitor& visitor) { visit_state(visitor); };
-    piece.restore(visit);
+    if (!piece.restore(visit)) fitting_.prepare(stop_);
     while (!status_) {
-      piece.offer(false, visit);
+      if (!stop_()) piece.offer(false, visit);
       try_next();
     }
     if (*status_ != SearchStatus::converged) {

@@ -59,6 +59,7 @@ class UnitFitting {
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
   }
 
+  void prepare(const std::function<bool()>&) {}
   void begin_start() {}
 
   UnitModel random_model(Random& random) const { return units_.random_model(shape_.units, shape_.skip, random); }

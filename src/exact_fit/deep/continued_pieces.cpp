@@ -39,13 +39,12 @@ class Frontier {
   Frontier(const AffinePiece& piece, const Vector& residuals, const std::vector<Bend>& bends)
       : bends_(bends),
         errors_(residuals),
-        known_(bends.size()),
-        side_(bends.size()),
+        crossings_(bends.size()),
         unknown_(static_cast<std::size_t>(residuals.size())) {
     for (std::size_t j = 0; j < bends.size(); ++j) {
       const auto above =
           std::count_if(piece.samples.begin(), piece.samples.end(), [&](Index i) { return bends[j].distances(i) > 0; });
-      side_[j] = 2 * above > static_cast<Index>(piece.samples.size());
+      crossings_[j].is_above = 2 * above > static_cast<Index>(piece.samples.size());
     }
     for (Index i = 0; i < errors_.size(); ++i) {
       for (std::size_t j = 0; j < bends.size(); ++j) unknown(i) += is_between(j, i);
@@ -58,7 +57,7 @@ class Frontier {
     Agreement best{0, kFewest - 1};
     std::size_t at = bends_.size();
     for (std::size_t j = 0; j < bends_.size(); ++j) {
-      if (known_[j]) continue;
+      if (crossings_[j].change) continue;
       estimates_.clear();
       for (Index i = 0; i < errors_.size(); ++i) {
         const double distance = bends_[j].distances(i);
@@ -71,7 +70,7 @@ class Frontier {
       at = j;
     }
     if (at == bends_.size()) return false;
-    known_[at] = true;
+    crossings_[at].change = best.value;
     for (Index i = 0; i < errors_.size(); ++i) {
       if (!is_between(at, i)) continue;
       errors_(i) -= best.value * bends_[at].distances(i);
@@ -86,17 +85,19 @@ class Frontier {
       if (unknown(i) == 0) (std::abs(errors_(i)) <= tolerance ? result.explained : result.reached).push_back(i);
     }
     result.errors = std::move(errors_);
+    result.crossings = std::move(crossings_);
     return result;
   }
 
  private:
-  bool is_between(std::size_t bend, Index sample) const { return (bends_[bend].distances(sample) > 0) != side_[bend]; }
+  bool is_between(std::size_t bend, Index sample) const {
+    return (bends_[bend].distances(sample) > 0) != crossings_[bend].is_above;
+  }
   int& unknown(Index sample) { return unknown_[static_cast<std::size_t>(sample)]; }
 
   const std::vector<Bend>& bends_;
   Vector errors_;
-  std::vector<bool> known_;   // the changes at bends
-  std::vector<bool> side_;    // of bends, on which the piece is
+  std::vector<Crossing> crossings_;
   std::vector<int> unknown_;  // bends of unknown change between a sample and the piece
   std::vector<std::pair<double, double>> estimates_;
 };
@@ -114,9 +115,21 @@ std::pair<bool, bool> sides(const Bend& bend, const std::vector<Index>& samples)
 
 }  // namespace
 
+bool Bend::is_same(const Bend& other) const {
+  constexpr double kSame = 1e-5;
+  const double sign = normal.dot(other.normal) > 0 ? 1 : -1;
+  return (other.normal - sign * normal).norm() + std::abs(other.offset - sign * offset) <=
+         kSame * (1 + std::abs(offset));
+}
+
 bool Bend::is_parallel_to(const Bend& other) const {
   constexpr double kSame = 1e-9;
   return std::abs(normal.dot(other.normal)) >= 1 - kSame;
+}
+
+void add_if_new(Bend bend, std::vector<Bend>& bends) {
+  const auto is_same = [&](const Bend& other) { return other.is_same(bend); };
+  if (std::none_of(bends.begin(), bends.end(), is_same)) bends.push_back(std::move(bend));
 }
 
 ContinuedPieces::ContinuedPieces(const Matrix& inputs, const Vector& values) : inputs_(inputs), values_(values) {
@@ -178,7 +191,6 @@ std::vector<Bend> ContinuedPieces::bends_beyond(const std::vector<Bend>& bends) 
 /// no rule, and one of a later layer often does.
 void ContinuedPieces::add(const Vector& function, const std::vector<Index>& before, const std::vector<Index>& beyond,
                           std::vector<Bend>& bends) const {
-  constexpr double kSame = 1e-5;
   const Index n = inputs_.rows();
   const double size = function.head(n).norm();
   if (!(size > kOnBend * function.norm())) return;
@@ -190,14 +202,7 @@ void ContinuedPieces::add(const Vector& function, const std::vector<Index>& befo
   if (std::any_of(pieces_.begin(), pieces_.end(), [&](const AffinePiece& piece) { return is_cut_by(piece, bend); })) {
     return;
   }
-  const auto is_same = [&](const Bend& other) {
-    const auto near = [&](double sign) {
-      return (other.normal - sign * bend.normal).norm() + std::abs(other.offset - sign * bend.offset) <=
-             kSame * (1 + std::abs(bend.offset));
-    };
-    return near(1) || near(-1);
-  };
-  if (std::none_of(bends.begin(), bends.end(), is_same)) bends.push_back(std::move(bend));
+  add_if_new(std::move(bend), bends);
 }
 
 bool ContinuedPieces::is_cut_by(const AffinePiece& piece, const Bend& bend) const {

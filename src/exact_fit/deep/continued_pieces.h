@@ -12,6 +12,7 @@
 /// every one of the first: pieces do not go on over it elsewhere, and it cuts pieces in two.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "exact_fit/deep/affine_pieces.h"
@@ -23,14 +24,24 @@ struct Bend {
   double offset;
   Vector distances;  ///< z = normal' x + offset of all samples
 
+  bool is_same(const Bend& other) const;
   bool is_parallel_to(const Bend& other) const;
+};
+
+void add_if_new(Bend bend, std::vector<Bend>& bends);
+
+/// What a piece has to do with a bend.
+struct Crossing {
+  bool is_above = false;         ///< the side on which the piece is: distances > 0
+  std::optional<double> change;  ///< c: beyond the bend the continuation gains c z
 };
 
 /// A piece continued over bends.
 struct Continuation {
-  std::vector<Index> explained;  ///< samples that it holds for, ascending
-  std::vector<Index> reached;    ///< others that lie beyond bends of known change alone, ascending
-  Vector errors;                 ///< N: value minus continuation
+  std::vector<Index> explained;     ///< samples that it holds for, ascending
+  std::vector<Index> reached;       ///< others that lie beyond bends of known change alone, ascending
+  Vector errors;                    ///< N: value minus continuation
+  std::vector<Crossing> crossings;  ///< of the bends
 };
 
 class ContinuedPieces {
@@ -39,6 +50,8 @@ class ContinuedPieces {
   ContinuedPieces(const Matrix& inputs, const Vector& values);
 
   std::size_t size() const { return pieces_.size(); }
+  /// Of the inputs.
+  Vector slope(std::size_t piece) const { return pieces_[piece].coefficients.head(inputs_.rows()); }
   Continuation continued(std::size_t piece, const std::vector<Bend>& bends) const;
   /// Mean over the samples of log(1 + size) of the largest continuation that explains them.
   double explained(const std::vector<Bend>& bends) const;
@@ -47,10 +60,6 @@ class ContinuedPieces {
   std::vector<Bend> bends_between_pieces() const;
   /// Where continuations over some bends end at samples that these bends reach.
   std::vector<Bend> bends_beyond(const std::vector<Bend>& bends) const;
-
-  const Matrix& inputs() const { return inputs_; }
-  const Vector& values() const { return values_; }
-  double tolerance() const { return kTolerance; }  ///< on values
 
  private:
   static constexpr double kOnPiece = 1e-8;

@@ -1,7 +1,12 @@
-// Units are told from bends of later layers, and their signs from one another, by one test: with all units of the
-// first layer a continued piece is affine in their values h alone, which depend on the sides on which they are on,
-// though by its continuation it is only known to be affine in x and h. The test asks as many equations of it as h has
-// fewer dimensions on the samples than x and h together; chance fulfils none of them to rounding.
+// Units are told from bends of later layers, and their signs from one another, by the slopes of pieces. With all units
+// of the first layer, h_j = max(0, s_j z_j), a piece has the slope of those that are on: s_j a_j normal_j of one that
+// counts a_j there. Beyond its bend it is off, which changes the continuation by c_j z_j with c_j = -s_j a_j; one that
+// is off on the piece adds nothing to its slope. So
+//
+//     slope + sum_j c_j normal_j = 0     over the units j that are on,
+//
+// c_j being free where no sample beyond the bend tells it: as many equations as inputs, less the rank of the normals of
+// such units. Chance fulfils none of them to rounding.
 
 #include "exact_fit/deep/first_layer.h"
 
@@ -27,76 +32,62 @@ struct Guess {
 
 bool is_likelier(const Guess& a, const Guess& b) { return a.evidence > b.evidence; }
 
-Eigen::ColPivHouseholderQR<Matrix> factor_with_constant(const Matrix& rows) {
-  constexpr double kRank = 1e-7;
-  Matrix equations(rows.cols(), rows.rows() + 1);
-  equations << rows.transpose(), Vector::Ones(rows.cols());
-  Eigen::ColPivHouseholderQR<Matrix> factor;
-  factor.setThreshold(kRank);
-  factor.compute(equations);
-  return factor;
-}
-
-/// Whether values are affine in rows of units, up to a tolerance, no coefficient of a unit that switches being zero
-/// (a unit that changes nothing where it switches is none).
-enum class Fit { none, with_idle_units, full };
-
-Fit fit_of(const Matrix& units, const Eigen::ColPivHouseholderQR<Matrix>& factor, const Vector& values,
-           double tolerance) {
-  constexpr double kIdle = 1e-6;
-  const Vector solution = factor.solve(values);
-  const Vector coefficients = solution.head(units.rows());
-  const Vector constant = Vector::Constant(values.size(), solution(units.rows()));
-  if (!((units.transpose() * coefficients + constant - values).cwiseAbs().maxCoeff() <= tolerance)) return Fit::none;
-  const double largest = coefficients.cwiseAbs().maxCoeff();
-  for (Index j = 0; j < units.rows(); ++j) {
-    const bool switches = units.row(j).minCoeff() == 0 && units.row(j).maxCoeff() > kIdle;
-    if (switches && std::abs(coefficients(j)) <= kIdle * largest) return Fit::with_idle_units;
-  }
-  return Fit::full;
-}
-
-/// The test of the units on one continued piece: log(1 + samples) for every equation that holds, less where some units
-/// are idle.
-class Test {
+/// The equations of one piece: log(1 + samples that it is continued to) for every one that holds, less where a unit
+/// changes nothing beyond its bend (it is none).
+class SlopeTest {
  public:
-  Test(const ContinuedPieces& pieces, std::size_t piece, const std::vector<Bend>& bends)
-      : samples_(pieces.continued(piece, bends).explained),
-        values_(pieces.values()(samples_)),
-        distances_(static_cast<Index>(bends.size()), values_.size()),
-        tolerance_(10 * pieces.tolerance()) {
+  SlopeTest(const ContinuedPieces& pieces, std::size_t piece, const std::vector<Bend>& bends)
+      : slope_(pieces.slope(piece)), normals_(slope_.size(), static_cast<Index>(bends.size())), size_(slope_.norm()) {
+    Continuation continuation = pieces.continued(piece, bends);
+    weight_ = std::log1p(static_cast<double>(continuation.explained.size()));
+    crossings_ = std::move(continuation.crossings);
     for (std::size_t j = 0; j < bends.size(); ++j) {
-      distances_.row(static_cast<Index>(j)) = bends[j].distances(samples_).transpose();
+      normals_.col(static_cast<Index>(j)) = bends[j].normal;
+      if (crossings_[j].change) size_ = std::max(size_, std::abs(*crossings_[j].change));
     }
-    Matrix both(pieces.inputs().rows() + distances_.rows(), values_.size());
-    both << pieces.inputs()(Eigen::all, samples_), distances_.cwiseMax(0.0);
-    free_ = factor_with_constant(both).rank();
+    for (const Crossing& crossing : crossings_) {
+      has_idle_units_ = has_idle_units_ || (crossing.change && std::abs(*crossing.change) <= kZero * size_);
+    }
   }
 
   double evidence(const std::vector<double>& signs) const {
-    const Vector sign = Eigen::Map<const Vector>(signs.data(), static_cast<Index>(signs.size()));
-    const Matrix units = (sign.asDiagonal() * distances_).cwiseMax(0.0);
-    const auto factor = factor_with_constant(units);
-    const Index equations = free_ - factor.rank();
-    if (equations <= 0 || values_.size() < factor.rank() + 2) return 0;
-    const double weight = std::log1p(static_cast<double>(values_.size()));
-    switch (fit_of(units, factor, values_, tolerance_)) {
-      case Fit::none:
-        return 0;
-      case Fit::with_idle_units:
-        return -weight;
-      case Fit::full:
-        return static_cast<double>(equations) * weight;
+    if (size_ <= kZero) return 0;  // nothing to tell
+    Vector rest = slope_;
+    Matrix free(slope_.size(), normals_.cols());
+    Index count = 0;
+    for (std::size_t j = 0; j < signs.size(); ++j) {
+      const auto normal = normals_.col(static_cast<Index>(j));
+      if ((signs[j] > 0) != crossings_[j].is_above) continue;
+      if (crossings_[j].change) {
+        rest += *crossings_[j].change * normal;
+      } else {
+        free.col(count++) = normal;
+      }
     }
-    return 0;
+    const Index equations = slope_.size() - without(free.leftCols(count), rest);
+    if (equations == 0 || !(rest.norm() <= kZero * size_)) return 0;
+    return has_idle_units_ ? -weight_ : static_cast<double>(equations) * weight_;
   }
 
  private:
-  std::vector<Index> samples_;
-  Vector values_;
-  Matrix distances_;
-  double tolerance_;
-  Index free_ = 0;
+  static constexpr double kZero = 1e-6;
+
+  /// Leaves of a vector what is orthogonal to some columns. Returns their rank.
+  static Index without(const Matrix& columns, Vector& vector) {
+    constexpr double kRank = 1e-7;
+    if (columns.cols() == 0) return 0;
+    Eigen::ColPivHouseholderQR<Matrix> factor;
+    factor.setThreshold(kRank);
+    factor.compute(columns);
+    vector -= columns * factor.solve(vector);
+    return factor.rank();
+  }
+
+  Vector slope_;
+  Matrix normals_;
+  std::vector<Crossing> crossings_;
+  double size_, weight_ = 0;
+  bool has_idle_units_ = false;
 };
 
 class FirstLayerSearch {
@@ -134,9 +125,9 @@ class FirstLayerSearch {
     std::vector<Bend> candidates = pieces_.bends_between_pieces();
     double explained = pieces_.explained({});
     while (bends_.size() < width_ && !stops()) {
-      for (Bend& bend : pieces_.bends_beyond(bends_)) candidates.push_back(std::move(bend));
+      for (Bend& bend : pieces_.bends_beyond(bends_)) add_if_new(std::move(bend), candidates);
       std::size_t best = candidates.size();
-      for (std::size_t k = 0; k < candidates.size(); ++k) {
+      for (std::size_t k = 0; k < candidates.size() && !stops(); ++k) {
         if (is_parallel(bends_, candidates[k])) continue;
         const double next = pieces_.explained(joined(bends_, candidates[k]));
         if (next <= explained) continue;
@@ -169,7 +160,7 @@ class FirstLayerSearch {
     std::vector<Guess> found;
     for (const Guess& guess : guesses) {
       std::vector<Bend> others = bends_;
-      for (Bend& bend : pieces_.bends_beyond(guess.bends)) others.push_back(std::move(bend));
+      for (Bend& bend : pieces_.bends_beyond(guess.bends)) add_if_new(std::move(bend), others);
       for (const Bend& bend : others) {
         if (stops()) return {};
         if (!is_parallel(guess.bends, bend)) keep(with_unit(guess, bend), found);
@@ -179,7 +170,7 @@ class FirstLayerSearch {
   }
 
   Guess with_best_signs(std::vector<Bend> bends) const {
-    const std::vector<Test> tests = tests_of(bends);
+    const std::vector<SlopeTest> tests = tests_of(bends);
     Guess best{std::move(bends), {}, -std::numeric_limits<double>::infinity()};
     for (unsigned negative = 0; negative < 1U << best.bends.size(); ++negative) {
       std::vector<double> signs;
@@ -192,7 +183,7 @@ class FirstLayerSearch {
   /// With the signs that there are, then with single ones reversed.
   Guess with_unit(const Guess& guess, const Bend& bend) const {
     Guess best{joined(guess.bends, bend), {}, -std::numeric_limits<double>::infinity()};
-    const std::vector<Test> tests = tests_of(best.bends);
+    const std::vector<SlopeTest> tests = tests_of(best.bends);
     for (const double sign : {1.0, -1.0}) {
       std::vector<double> signs = guess.signs;
       signs.push_back(sign);
@@ -206,15 +197,15 @@ class FirstLayerSearch {
     return best;
   }
 
-  std::vector<Test> tests_of(const std::vector<Bend>& bends) const {
-    std::vector<Test> tests;
+  std::vector<SlopeTest> tests_of(const std::vector<Bend>& bends) const {
+    std::vector<SlopeTest> tests;
     for (std::size_t p = 0; p < pieces_.size(); ++p) tests.emplace_back(pieces_, p, bends);
     return tests;
   }
 
-  static void take_if_likelier(const std::vector<Test>& tests, std::vector<double> signs, Guess& best) {
+  static void take_if_likelier(const std::vector<SlopeTest>& tests, std::vector<double> signs, Guess& best) {
     double evidence = 0;
-    for (const Test& test : tests) evidence += test.evidence(signs);
+    for (const SlopeTest& test : tests) evidence += test.evidence(signs);
     if (!(evidence > best.evidence)) return;
     best.signs = std::move(signs);
     best.evidence = evidence;
