@@ -28,6 +28,7 @@ struct Experiment {
   Index seeds = 20;
   double size = 0;  // of the perturbation or the random guess
   SequenceOptions options;
+  Index first_seed = 0;
 };
 
 constexpr Index kSamples = 30;
@@ -88,25 +89,30 @@ std::vector<Experiment> experiments(const std::string& which) {
   return list;
 }
 
+/// The teacher's own point with noise on what X and Y of the hidden layer are taken from.
+LiftedPoint perturbed_point(const LiftedProblem& problem, const Network& teacher, double size,
+                            unsigned long long seed) {
+  LiftedPoint point = lift_network(problem, teacher.layers());
+  const RelaxationParameters noise = random_parameters(problem, size, seed);
+  point.active[0] -= noise.pair[0].x;
+  point.slack[0] -= noise.pair[0].y;
+  point.layers[1].weights -= noise.product[0].x;
+  return point;
+}
+
 RelaxationParameters start_parameters(const Experiment& experiment, const LiftedProblem& problem,
                                       const Network& teacher, unsigned long long seed) {
-  LiftedPoint point = lift_network(problem, teacher.layers());
   switch (experiment.start) {
     case StartFrom::true_values:
-      break;
-    case StartFrom::perturbed: {
-      const RelaxationParameters noise = random_parameters(problem, experiment.size, seed);
-      point.active[0] -= noise.pair[0].x;
-      point.slack[0] -= noise.pair[0].y;
-      point.layers[1].weights -= noise.product[0].x;
-      break;
-    }
+      return parameters_at(lift_network(problem, teacher.layers()));
+    case StartFrom::perturbed:
+      return parameters_at(perturbed_point(problem, teacher, experiment.size, seed));
     case StartFrom::random:
       return random_parameters(problem, experiment.size, seed);
     case StartFrom::zero:
-      point = zero_point(problem);
+      break;
   }
-  return parameters_at(point);
+  return parameters_at(zero_point(problem));
 }
 
 struct Outcome {
@@ -179,7 +185,7 @@ bool run_experiment(const Experiment& experiment, const std::filesystem::path& f
   TracePlot plot{fmt::format("{}: constraint violations per iteration", experiment.name), {}};
   Index solved = 0;
   Index solved_elsewhere = 0;
-  for (Index seed = 0; seed < experiment.seeds; ++seed) {
+  for (Index seed = experiment.first_seed; seed < experiment.first_seed + experiment.seeds; ++seed) {
     const Outcome outcome = run_one(experiment, static_cast<unsigned long long>(seed));
     if (InterruptGuard::interrupted()) return false;
     const SequenceResult& result = outcome.result;
@@ -206,35 +212,55 @@ struct OwnExperiment {
   std::string title;
   Index seeds = 0;
   EarlyRaceOptions race;
+  double perturbation = 0;  // of true values, from which it starts; 0: random starts
+  Index first_seed = 0;
 };
 
 std::vector<OwnExperiment> own_experiments(const std::string& which, Index starts) {
   std::vector<OwnExperiment> list;
-  if (is_wanted(which, "random")) list.push_back({"random-own", "0.05 randn", 10, {starts, 0.05}});
-  // Zero is a symmetric point; what leaves it is a guess too small to say where to.
-  if (is_wanted(which, "zero")) list.push_back({"zero-own", "0.001 randn", 5, {starts, 0.001}});
+  EarlyRaceOptions race;
+  race.starts = starts;
+  if (is_wanted(which, "random")) {
+    race.size = 0.05;
+    list.push_back({"random-own", "0.05 randn", 10, race});
+  }
+  if (is_wanted(which, "zero")) {
+    race.size = 0.001;  // zero is a symmetric point; what leaves it is a guess too small to say where to
+    list.push_back({"zero-own", "0.001 randn", 5, race});
+  }
+  if (is_wanted(which, "perturbed")) {
+    race.starts = 1;
+    race.kicks = starts;
+    list.push_back({"perturbed-own", "true values + 0.1 randn", 20, race, 0.1});
+  }
   return list;
 }
 
 /// Returns false when interrupted.
 bool run_own(const OwnExperiment& experiment, const std::filesystem::path& folder) {
-  print("\n{}: relufit's own updates, 3-3-2, {}, at most {} starts, each at most 50 problems solved to the end\n",
-        experiment.name, experiment.title, experiment.race.starts);
-  print("{:>5} {:>7} {:>7} {:>9} {:>9} {:>10} {:>8} {:>10}\n", "seed", "solved", "starts", "early", "inner", "problems",
-        "fit", "|F - Y|max");
+  print(
+      "\n{}: relufit's own updates, 3-3-2, {}; at most {} starts of {} kicks, each at most 50 problems solved to the "
+      "end\n",
+      experiment.name, experiment.title, experiment.race.starts, experiment.race.kicks);
+  print("{:>5} {:>7} {:>7} {:>6} {:>9} {:>9} {:>9} {:>8} {:>10}\n", "seed", "solved", "starts", "kicks", "early",
+        "inner", "problems", "fit", "|F - Y|max");
   TracePlot plot{fmt::format("{}: constraint violations per problem solved to the end", experiment.name), {}};
   Index solved = 0;
-  for (Index seed = 0; seed < experiment.seeds; ++seed) {
-    const Teacher teacher =
-        make_teacher({3, 3, 2}, OutputActivation::relu, kSamples, static_cast<unsigned long long>(seed));
+  for (Index seed = experiment.first_seed; seed < experiment.first_seed + experiment.seeds; ++seed) {
+    const auto number = static_cast<unsigned long long>(seed);
+    const Teacher teacher = make_teacher({3, 3, 2}, OutputActivation::relu, kSamples, number);
     const LiftedProblem problem = problem_of(teacher, {3, 3, 2});
-    const EarlyRaceResult result = race_early_updates(problem, experiment.race, static_cast<unsigned long long>(seed),
-                                                      [] { return !InterruptGuard::interrupted(); });
+    EarlyRaceOptions options = experiment.race;
+    if (experiment.perturbation > 0) {
+      options.from = perturbed_point(problem, teacher.network, experiment.perturbation, number);
+    }
+    const EarlyRaceResult result =
+        race_early_updates(problem, options, number, [] { return !InterruptGuard::interrupted(); });
     if (InterruptGuard::interrupted()) return false;
     // Without a network the outputs are 0, which is what a fit of 1 says.
     const double distance = result.layers.empty() ? problem.targets.maxCoeff() : largest_error(result.layers, problem);
-    print("{:>5} {:>7} {:>7} {:>9} {:>9} {:>10} {:>8.1e} {:>10.1e}\n", seed, result.solved ? "yes" : "no",
-          result.starts, result.early_iterations, result.inner_iterations,
+    print("{:>5} {:>7} {:>7} {:>6} {:>9} {:>9} {:>9} {:>8.1e} {:>10.1e}\n", seed, result.solved ? "yes" : "no",
+          result.starts, result.kicks, result.early_iterations, result.inner_iterations,
           result.trace.empty() ? 0 : result.trace.back().iteration, result.fit, distance);
     solved += result.solved ? 1 : 0;
     plot.traces.push_back(result.trace);
@@ -250,23 +276,35 @@ void add_reproduce(CLI::App& app, ExitCode& exit) {
   struct Arguments {
     std::string which, out;
     Index starts = EarlyRaceOptions().starts;
+    Index first_seed = 0, seeds = 0;
   };
   auto a = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("reproduce", "The experiments of the source, with fixed seeds");
+  CLI::App* command = app.add_subcommand("reproduce", "The experiments of the source");
   command->add_option("experiment", a->which, "true, perturbed, random, zero or all")
       ->required()
       ->check(CLI::IsMember({"true", "perturbed", "random", "zero", "all"}));
   command->add_option("--out", a->out, "Folder for traces (CSV) and pictures (SVG); made if missing")->required();
-  command->add_option("--starts", a->starts, "Random starts of relufit's own updates (random, zero), at most")
+  command->add_option("--starts", a->starts, "Starts of relufit's own updates (perturbed: kicks), at most")
       ->check(CLI::Range(Index{1}, std::numeric_limits<Index>::max()))
+      ->capture_default_str();
+  command->add_option("--seeds", a->seeds, "Seeds of each experiment, in place of the table's")
+      ->check(CLI::Range(Index{1}, Index{1000000}));
+  command->add_option("--first-seed", a->first_seed, "The first of them")
+      ->check(CLI::Range(Index{0}, Index{1000000}))
       ->capture_default_str();
   command->footer("Example:\n  relufit reproduce perturbed --out reproduced");
   command->callback([a, &exit] {
     std::error_code error;
     std::filesystem::create_directories(a->out, error);
     if (error) throw std::invalid_argument(fmt::format("--out: '{}' cannot be made: {}", a->out, error.message()));
-    const std::vector<Experiment> chosen = experiments(a->which);
-    const std::vector<OwnExperiment> own = own_experiments(a->which, a->starts);
+    std::vector<Experiment> chosen = experiments(a->which);
+    std::vector<OwnExperiment> own = own_experiments(a->which, a->starts);
+    const auto set_seeds = [&](auto& experiment) {
+      experiment.first_seed = a->first_seed;
+      if (a->seeds > 0) experiment.seeds = a->seeds;
+    };
+    std::ranges::for_each(chosen, set_seeds);
+    std::ranges::for_each(own, set_seeds);
     const auto check_files = [&](const auto& experiment) {
       check_plot(picture_of(experiment.name, a->out));
       check_output(trace_of(experiment.name, a->out));

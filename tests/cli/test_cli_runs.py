@@ -155,6 +155,17 @@ def test_reproduce_with_own_updates(relufit: Program) -> None:
     assert {int(row[0]) for row in solved} <= set(trace["start"])
 
 
+def test_reproduce_goes_on_where_perturbed_values_stall(relufit: Program) -> None:
+    """Seed 6 is one that the source's updates do not solve."""
+    output = relufit("reproduce", "perturbed", "--first-seed", 6, "--seeds", 1, "--out", ".")
+    assert len(re.findall(r"all violations below 1e-08: 0 of 1 seeds", output)) == 4
+    (row,) = re.findall(r"^ +6 +yes +1 +(\d+) +0 .* (\S+) +\S+$", output, re.MULTILINE)
+    assert int(row[0]) >= 1 and float(row[1]) <= 1e-6
+    assert "right outputs (to 1e-06, relative): 1 of 1 seeds" in output
+    trace = read_csv(relufit.folder / "perturbed-own.csv")
+    assert trace["fit"][-1] <= 1e-6 and max(trace["iteration"]) <= 50
+
+
 def objective_of_csdp(relufit: Program, file: str) -> float:
     """The optimum of the program, offset included."""
     completed = subprocess.run(
