@@ -97,7 +97,6 @@ class EarlyRace {
   static constexpr double kVeryNear = 1e-4;  // at which the early phase ends
   static constexpr double kLate = 1e-2;      // after kTrial problems: given up
   static constexpr Index kTrial = 15;
-  static constexpr double kStalled = 3e-3;  // up to which a random start is kicked
   static constexpr double kProgress = 0.9;  // of a kick
   static constexpr double kExact = 1e-8;
   static constexpr double kSpread = 0.7;  // of logarithms of what varies
@@ -122,16 +121,13 @@ class EarlyRace {
   void solve_from(const LiftedPoint& point) {
     SequenceResult best = solve(parameters_at(point));
     Index failures = 0;
-    while (!result_.solved && go_on_() && failures < options_.kicks && is_worth_kicks(best.best_value)) {
+    while (!result_.solved && go_on_() && failures < options_.kicks) {
       ++result_.kicks;
       SequenceResult next = solve(kicked(best.point));
       failures = next.best_value < kProgress * best.best_value ? 0 : failures + 1;
       if (next.best_value < best.best_value) best = std::move(next);
     }
   }
-
-  /// A given point has nothing else to try.
-  bool is_worth_kicks(double fit) const { return from_ || fit <= kStalled; }
 
   RelaxationParameters kicked(const LiftedPoint& point) {
     constexpr double kKick = 0.03;

@@ -11,7 +11,7 @@ namespace relufit::cli {
 
 struct EarlyRaceOptions {
   Index starts = 30;                ///< until one succeeds, >= 1
-  Index kicks = 3;                  ///< in a row without progress that end a start, >= 0
+  Index kicks = 0;                  ///< in a row without progress that end a start, >= 0
   double size = 0.05;               ///< of the random guess of X and Y (random_parameters), > 0
   std::optional<LiftedPoint> from;  ///< where all starts begin, without an early phase; none: at random guesses
 };

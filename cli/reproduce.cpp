@@ -238,10 +238,9 @@ std::vector<OwnExperiment> own_experiments(const std::string& which, Index start
 
 /// Returns false when interrupted.
 bool run_own(const OwnExperiment& experiment, const std::filesystem::path& folder) {
-  print(
-      "\n{}: relufit's own updates, 3-3-2, {}; at most {} starts of {} kicks, each at most 50 problems solved to the "
-      "end\n",
-      experiment.name, experiment.title, experiment.race.starts, experiment.race.kicks);
+  print("\n{}: relufit's own updates, 3-3-2, {}; at most {} {}\n", experiment.name, experiment.title,
+        std::max(experiment.race.starts, experiment.race.kicks),
+        experiment.race.kicks > 0 ? "kicks in a row without progress" : "starts");
   print("{:>5} {:>7} {:>7} {:>6} {:>9} {:>9} {:>9} {:>8} {:>10}\n", "seed", "solved", "starts", "kicks", "early",
         "inner", "problems", "fit", "|F - Y|max");
   TracePlot plot{fmt::format("{}: constraint violations per problem solved to the end", experiment.name), {}};

@@ -108,6 +108,28 @@ TEST(ContinuedPieces, GoOnOverTheUnitsOfTheFirstLayer) {
   }
 }
 
+TEST(ContinuedPieces, HaveTheSlopesThatUnitsTakeAwayBeyondTheirBends) {
+  int known = 0;
+  for (unsigned long long seed = 0; seed < 6; ++seed) {
+    const Deep deep(seed);
+    const ContinuedPieces pieces(deep.teacher.inputs, deep.values);
+    for (std::size_t p = 0; p < pieces.size(); ++p) {
+      const std::vector<Crossing> crossings = pieces.continued(p, deep.bends).crossings;
+      Vector rest = pieces.slope(p);
+      bool all_known = true;
+      for (std::size_t j = 0; j < deep.bends.size(); ++j) {
+        if (!crossings[j].is_above) continue;
+        all_known = all_known && crossings[j].change;
+        rest += crossings[j].change.value_or(0) * deep.bends[j].normal;
+      }
+      if (!all_known) continue;
+      ++known;
+      EXPECT_LT(rest.norm(), 1e-6 * (1 + pieces.slope(p).norm())) << "seed " << seed << ", piece " << p;
+    }
+  }
+  EXPECT_GE(known, 20);
+}
+
 TEST(ContinuedPieces, EndAtTheUnitThatIsLeftOut) {
   int shown = 0;
   for (unsigned long long seed = 0; seed < 12; ++seed) {
