@@ -57,10 +57,31 @@ def small_sets() -> dict[str, Set]:
     }
 
 
+def published_shapes() -> dict[str, Set]:
+    """As many samples, inputs and classes as further problems of SDPNN-IW (Prakhya, Birdal and Yurtsever, ICLR 2025)
+    have; its random, spiral and iris problems are among the small sets."""
+
+    def two_classes(samples: int, inputs: int) -> Set:
+        values, labels = datasets.make_classification(
+            samples, inputs, n_informative=min(inputs, 8), n_redundant=0, random_state=0
+        )
+        return values, one_hot(labels)
+
+    return {
+        "as bank notes": two_classes(685, 4),
+        "as Pima Indians": two_classes(383, 8),
+        "as ionosphere": two_classes(175, 34),
+    }
+
+
 def all_sets() -> dict[str, Set]:
     from prediction.sets import regression
 
-    return small_sets() | regression()
+    return bundled_sets() | regression()
+
+
+def bundled_sets() -> dict[str, Set]:
+    return small_sets() | published_shapes()
 
 
 def run_set(data: Set, ridge: float, seconds: float) -> dict[str, float | str]:
@@ -103,8 +124,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="for a bound; twice that for the last, tightened one")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    small = small_sets()
-    chosen = small if set(arguments.sets or ["?"]) <= set(small) else all_sets()
+    bundled = bundled_sets()
+    chosen = bundled if set(arguments.sets or ["?"]) <= set(bundled) else all_sets()
     widths = " | ".join(f"{width} units" for width in WIDTHS)
     print(f"| data | samples x inputs, outputs | {widths} | tightened, % | units | largest unit / ridge | s |")
     print("|---" * (6 + len(WIDTHS)) + "|")

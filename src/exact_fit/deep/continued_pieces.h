@@ -28,6 +28,7 @@ struct Bend {
   bool is_parallel_to(const Bend& other) const;
 };
 
+/// Unless the same one is among them.
 void add_if_new(Bend bend, std::vector<Bend>& bends);
 
 /// What a piece has to do with a bend.
@@ -50,7 +51,7 @@ class ContinuedPieces {
   ContinuedPieces(const Matrix& inputs, const Vector& values);
 
   std::size_t size() const { return pieces_.size(); }
-  /// Of the inputs.
+  /// n x 1: gradient of its affine function.
   Vector slope(std::size_t piece) const { return pieces_[piece].coefficients.head(inputs_.rows()); }
   Continuation continued(std::size_t piece, const std::vector<Bend>& bends) const;
   /// Mean over the samples of log(1 + size) of the largest continuation that explains them.
