@@ -42,7 +42,8 @@ class Random {
       has_spare_ = false;
       --count;
     }
-    engine_.discard(static_cast<unsigned long long>(count / 2 * 2));  // two numbers for every two
+    const Index pairs = count - count % 2;  // two numbers for every two
+    engine_.discard(static_cast<unsigned long long>(pairs));
     if (count % 2 == 1) normal();
   }
 
