@@ -1,5 +1,8 @@
 // Polish: derivatives against finite differences, and exact fits recovered from near ones.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
+
+#include <ostream>
 
 #include "problem/network_errors.h"
 #include "relufit/fit.h"
@@ -22,6 +25,12 @@ struct Case {
   bool bias = true;
   bool skip_connections = false;
 };
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << fmt::format("{}, {} output, ridge {}{}{}", fmt::join(c.widths, "-"),
+                      c.output == OutputActivation::relu ? "ReLU" : "linear", c.ridge, c.bias ? "" : ", no biases",
+                      c.skip_connections ? ", skip connections" : "");
+}
 
 class Derivatives : public ::testing::TestWithParam<Case> {
  protected:
