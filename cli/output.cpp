@@ -32,8 +32,9 @@ void flush_output() {
 
 void complain(std::string_view message) noexcept {
   std::array<char, 16384> line;
-  const auto longest = line.size() - 1;
-  char* end = fmt::format_to_n(line.data(), longest, "relufit: {}", message.substr(0, longest)).out;
+  constexpr std::string_view kName = "relufit: ";
+  char* end = std::copy(kName.begin(), kName.end(), line.data());
+  end = std::copy_n(message.data(), std::min(message.size(), line.size() - kName.size() - 1), end);
   std::replace_if(
       line.data(), end, [](char c) { return c == '\n' || c == '\r'; }, ' ');
   *end++ = '\n';
