@@ -74,14 +74,14 @@ def published_shapes() -> dict[str, Set]:
     }
 
 
+def bundled_sets() -> dict[str, Set]:
+    return small_sets() | published_shapes()
+
+
 def all_sets() -> dict[str, Set]:
     from prediction.sets import regression
 
     return bundled_sets() | regression()
-
-
-def bundled_sets() -> dict[str, Set]:
-    return small_sets() | published_shapes()
 
 
 def run_set(data: Set, ridge: float, seconds: float) -> dict[str, float | str]:

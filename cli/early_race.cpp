@@ -73,14 +73,14 @@ class EarlyRace {
         seed_(seed),
         random_(seed),
         go_on_(go_on) {
-    if (options.from) from_ = scaled(*options.from, size_);
+    if (options_.from) options_.from = scaled(std::move(*options_.from), size_);
   }
 
   EarlyRaceResult run() {
     while (result_.starts < options_.starts && !result_.solved && go_on_()) {
       ++result_.starts;
-      if (from_) {
-        solve_from(*from_);
+      if (options_.from) {
+        solve_from(*options_.from);
       } else if (const SequenceResult near = early(); near.trace.back().fit <= kNear && go_on_()) {
         solve_from(near.point);
       }
@@ -160,7 +160,6 @@ class EarlyRace {
   double size_;
   LiftedProblem problem_;
   EarlyRaceOptions options_;
-  std::optional<LiftedPoint> from_;
   unsigned long long seed_;
   Random random_;
   Index guesses_ = 0;

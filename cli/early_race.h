@@ -1,6 +1,6 @@
 /// \file
 /// relufit's own updates on the problems of the source, by convex steps alone (docs/strategies.md, "From random and
-/// zero starts").
+/// zero starts" and "From perturbed values").
 #pragma once
 
 #include <optional>

@@ -238,9 +238,10 @@ std::vector<OwnExperiment> own_experiments(const std::string& which, Index start
 
 /// Returns false when interrupted.
 bool run_own(const OwnExperiment& experiment, const std::filesystem::path& folder) {
+  const bool has_kicks = experiment.race.kicks > 0;
   print("\n{}: relufit's own updates, 3-3-2, {}; at most {} {}\n", experiment.name, experiment.title,
-        std::max(experiment.race.starts, experiment.race.kicks),
-        experiment.race.kicks > 0 ? "kicks in a row without progress" : "starts");
+        has_kicks ? experiment.race.kicks : experiment.race.starts,
+        has_kicks ? "kicks in a row without progress" : "starts");
   print("{:>5} {:>7} {:>7} {:>6} {:>9} {:>9} {:>9} {:>8} {:>10}\n", "seed", "solved", "starts", "kicks", "early",
         "inner", "problems", "fit", "|F - Y|max");
   TracePlot plot{fmt::format("{}: constraint violations per problem solved to the end", experiment.name), {}};
@@ -283,7 +284,9 @@ void add_reproduce(CLI::App& app, ExitCode& exit) {
       ->required()
       ->check(CLI::IsMember({"true", "perturbed", "random", "zero", "all"}));
   command->add_option("--out", a->out, "Folder for traces (CSV) and pictures (SVG); made if missing")->required();
-  command->add_option("--starts", a->starts, "Starts of relufit's own updates (perturbed: kicks), at most")
+  command
+      ->add_option("--starts", a->starts,
+                   "Starts of relufit's own updates (perturbed: kicks without progress), at most")
       ->check(CLI::Range(Index{1}, std::numeric_limits<Index>::max()))
       ->capture_default_str();
   command->add_option("--seeds", a->seeds, "Seeds of each experiment, in place of the table's")

@@ -65,16 +65,14 @@ class NetworkFitting {
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
     students_.emplace_back(problem, Layer{});
-    if (students_[0].fit.free_count() >= problem.targets.size()) return;
-    while (can_be_halved(students_.back().problem)) {
+    while (is_determined() && can_be_halved(students_.back().problem)) {
       students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Layer{});
     }
     own_ = students_.size();
   }
 
   void prepare(const std::function<bool()>& stop) {
-    const bool is_determined = students_[0].fit.free_count() < problem_.targets.size();
-    if (!is_determined || !shows_units(problem_)) return;
+    if (!is_determined() || !shows_units(problem_)) return;
     add_guesses(first_layer_guesses(problem_.inputs, problem_.targets, problem_.network.widths[1], stop));
   }
 
@@ -178,6 +176,9 @@ class NetworkFitting {
     if (again < reached) parameters.swap(trial);
     return std::min(again, reached);
   }
+
+  /// Whether the data determine a network of the asked widths.
+  bool is_determined() const { return students_[0].fit.free_count() < problem_.targets.size(); }
 
   /// Whether data can show units of the first layer, and are worth the time: with two hidden layers the search does as
   /// well without.

@@ -59,7 +59,7 @@ class IteratedSearch {
     const auto visit = [this](StateVisitor& visitor) { visit_state(visitor); };
     if (!piece.restore(visit)) fitting_.prepare(stop_);
     while (!status_) {
-      if (!stop_()) piece.offer(false, visit);
+      if (!stop_()) piece.offer(false, visit);  // what was prepared may have been cut short
       try_next();
     }
     if (*status_ != SearchStatus::converged) {
