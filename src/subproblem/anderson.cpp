@@ -1,5 +1,8 @@
 #include "subproblem/anderson.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "linear_algebra/products.h"
 
 namespace relufit {
@@ -21,6 +24,7 @@ void Anderson::reset() {
   filled_ = 0;
   next_ = 0;
   has_previous_ = false;
+  plain_next_ = true;
   pending_ = false;
   gram_.setZero();
   right_.setZero();
@@ -39,7 +43,8 @@ void Anderson::step(const Vector& v, const Vector& weights, Vector& image) {
   previous_residual_ = residual_;
   previous_image_ = image;
   has_previous_ = true;
-  if (filled_ == 0 || residual == 0 || !solve()) return;
+  const bool plain = std::exchange(plain_next_, !plain_next_);
+  if (plain || filled_ == 0 || residual == 0 || !solve()) return;
   fallback_ = image;
   plain_residual_ = residual;
   pending_ = true;

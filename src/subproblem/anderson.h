@@ -5,6 +5,9 @@
 ///
 ///     F(v) - dG gamma,   gamma = argmin |f - dF gamma|^2 + eta |dF|^2 |gamma|^2.
 ///
+/// Differences are remembered at every step, and every second image is extrapolated (as in periodic Pulay mixing, Banerjee,
+/// Suryanarayana and Pask, 2016): the plain one between renews the memory, which takes no more steps and costs less.
+///
 /// Safeguard: an accelerated point whose own residual is larger than `kGrowth` times that of the plain one before it is
 /// taken back, the plain image takes its place and the memory starts anew.
 #pragma once
@@ -30,7 +33,7 @@ class Anderson {
   /// `visit_vector(vector)` visits one that has an entry for each of v.
   template <class Visitor, class VisitVector>
   void visit_state(Visitor& visitor, VisitVector&& visit_vector) {
-    visitor(filled_, next_, has_previous_, pending_, plain_residual_, gram_, right_);
+    visitor(filled_, next_, has_previous_, plain_next_, pending_, plain_residual_, gram_, right_);
     if (has_previous_) {
       visit_vector(previous_residual_);
       visit_vector(previous_image_);
@@ -52,6 +55,7 @@ class Anderson {
 
   Index memory_, filled_ = 0, next_ = 0;
   bool has_previous_ = false;
+  bool plain_next_ = true;     // the next image is left as it is
   bool pending_ = false;       // the last point was accelerated and has not been judged
   double plain_residual_ = 0;  // |f| at the point the accelerated one was made from
   Vector residual_, previous_residual_, previous_image_, fallback_;

@@ -15,7 +15,7 @@ Index anderson_memory(Index size) {
   constexpr Index kInCache = 6000;
   constexpr Index kLargest = 200000;
   if (size > kLargest) return 0;
-  return size <= kInCache ? 20 : 10;
+  return size <= kInCache ? 15 : 10;
 }
 
 }  // namespace

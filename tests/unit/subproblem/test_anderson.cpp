@@ -40,7 +40,7 @@ TEST(Anderson, SolvesAnAffineFixedPointInAsManyStepsAsItHasDimensions) {
   }
 }
 
-TEST(Anderson, TakesTheLeastSquaresCombinationOfItsMemory) {
+TEST(Anderson, TakesTheLeastSquaresCombinationOfItsMemoryEverySecondStep) {
   Generator random(2);
   constexpr Index kSize = 9;
   constexpr Index kMemory = 3;
@@ -64,7 +64,7 @@ TEST(Anderson, TakesTheLeastSquaresCombinationOfItsMemory) {
       changes.col(k) = images[last] - images[last - 1];
     }
     Vector expected = image;
-    if (kept > 0) expected -= changes * residuals.householderQr().solve(root * (image - v));
+    if (i % 2 == 1) expected -= changes * residuals.householderQr().solve(root * (image - v));
     EXPECT_LE((next - expected).norm(), 1e-5 * expected.norm()) << i;  // the regularization is relative to the sizes
     v = next;
   }
