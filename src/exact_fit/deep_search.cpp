@@ -2,16 +2,19 @@
 // of every hidden layer, a quarter, and so on. A narrower network that fits is one of the asked widths with idle units,
 // and its fits cost a fraction; where the data come from a narrow network, the asked widths succeed no more often.
 // ReLU networks of three hidden layers or more also from units of the first layer that exact data show
-// (deep/first_layer.h): with them the rest is found far more often.
+// (deep/first_layer.h), and all from first layers that fits of most samples show (deep/determined_layer.h): with them the
+// rest is found far more often.
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
 #include <limits>
 
+#include "exact_fit/deep/determined_layer.h"
 #include "exact_fit/deep/first_layer.h"
 #include "exact_fit/deep/network_fit.h"
 #include "exact_fit/deep/random_units.h"
+#include "exact_fit/deep/students.h"
 #include "exact_fit/iterated_search.h"
 #include "exact_fit/searches.h"
 #include "relufit/polish.h"
@@ -31,28 +34,18 @@ bool can_be_halved(const LiftedProblem& problem) {
   return std::all_of(widths.begin() + 1, widths.end() - 1, [](Index width) { return width > 2; });
 }
 
-/// Networks of some widths, and how their fits went.
-struct Students {
-  /// `of_widths` must stay. `units`: the first of their first layer, that they keep.
-  Students(const LiftedProblem& of_widths, Layer units)
-      : problem(of_widths), given(std::move(units)), fit(of_widths, given.bias.size()) {}
-
-  /// Of a step, and of about as many steps as a start takes.
-  double step_cost() const { return std::pow(static_cast<double>(fit.free_count()), 2); }
-  double start_cost() const { return 1000 * step_cost(); }
-
-  template <class Visitor>
-  void visit_state(Visitor& visitor) {
-    visitor(starts, cost, best);
+/// Whether all units of a layer are among those of another, but for their size.
+bool are_among(const Layer& units, const Layer& others) {
+  constexpr double kSame = 1e-10;
+  for (Index i = 0; i < units.bias.size(); ++i) {
+    const Vector products = others.weights * units.weights.row(i).transpose() + others.bias * units.bias(i);
+    const Vector sizes = others.weights.rowwise().squaredNorm() + others.bias.cwiseAbs2();
+    const double size = units.weights.row(i).squaredNorm() + std::pow(units.bias(i), 2);
+    const auto is_same = products.array() > 0 && products.array().square() >= (1 - kSame) * size * sizes.array();
+    if (!is_same.any()) return false;
   }
-
-  const LiftedProblem& problem;
-  Layer given;
-  NetworkFit fit;
-  Index starts = 0;
-  double cost = 0;                                        // of all steps so far
-  double best = std::numeric_limits<double>::infinity();  // relative residual
-};
+  return true;
+}
 
 class NetworkFitting {
  public:
@@ -64,26 +57,32 @@ class NetworkFitting {
     fit_options_.race_interval = 10;
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
-    students_.emplace_back(problem, Layer{});
+    students_.emplace_back(problem, Known{});
     while (is_determined() && can_be_halved(students_.back().problem)) {
-      students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Layer{});
+      students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Known{});
     }
     own_ = students_.size();
   }
 
   void prepare(const std::function<bool()>& stop) {
     if (!is_determined() || !shows_units(problem_)) return;
-    add_guesses(first_layer_guesses(problem_.inputs, problem_.targets, problem_.network.widths[1], stop));
+    for (Layer& units : first_layer_guesses(problem_.inputs, problem_.targets, problem_.network.widths[1], stop)) {
+      auto narrowest = static_cast<Index>(own_) - 1;  // that has room for them
+      while (own(narrowest).problem.network.widths[1] < units.bias.size()) --narrowest;
+      add({std::move(units), {}, narrowest, 1});
+    }
   }
 
   /// The students of the start that follows: those that have cost least, others than those of the asked widths at a
   /// part of their cost, and only as long as they are promising.
   void begin_start() {
     constexpr double kNarrowShare = 3;
-    constexpr double kGuessShare = 9;
+    constexpr double kKnownShare = 9;
+    for (Known& known : learned_) add(std::move(known));
+    learned_.clear();
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < students_.size(); ++i) {
-      const double share = i == 0 ? 1 : i < own_ ? kNarrowShare : kGuessShare;
+      const double share = i == 0 ? 1 : i < own_ ? kNarrowShare : kKnownShare;
       const double cost = (students_[i].cost + students_[i].start_cost()) / share;
       if (!is_promising(i) || !(cost < least)) continue;
       least = cost;
@@ -93,33 +92,26 @@ class NetworkFitting {
   }
 
   /// Somewhat worse networks help where units are given; all in all the others do better without.
-  double accepted() { return students().given.bias.size() > 0 ? 1.5 : 1; }
+  double accepted() { return students().known.units.bias.size() > 0 ? 1.5 : 1; }
 
-  std::vector<Layer> random_model(Random& random) {
-    return random_network(students().problem, random, students().given);
-  }
+  std::vector<Layer> random_model(Random& random) { return students().random_model(random); }
 
   void replace_random_unit(Random& random, std::vector<Layer>& layers) {
-    const std::vector<Index>& widths = students().problem.network.widths;
-    const Index given = students().given.bias.size();
-    Index units = -given;
-    for (std::size_t l = 1; l + 1 < widths.size(); ++l) units += widths[l];
-    Index unit = given + random.index(units);
-    std::size_t l = 0;
-    for (; unit >= widths[l + 1]; ++l) unit -= widths[l + 1];
-    replace_unit(students().problem, students().fit.errors(), l, unit, random, layers);
+    students().replace_random_unit(random, layers);
   }
 
   /// Given up where it stays far above the network that a unit was replaced of.
   double fit(std::vector<Layer>& layers, double residual, const std::function<bool()>& stop) {
     constexpr double kHopeless = 2;
     fit_options_.should_stop = stop;
-    const Index before = students().fit.steps();
-    Vector parameters = students().fit.errors().pack(layers);
-    double reached = students().fit.run(parameters, fit_options_, kHopeless * residual);
-    if (reached < kNearly && reached > fit_options_.tolerance) reached = fit_again(parameters, reached);
-    layers = students().fit.errors().unpack(parameters);
-    students().cost += static_cast<double>(students().fit.steps() - before) * students().step_cost();
+    NetworkFit& fitting = students().fit;
+    const Index before = fitting.steps();
+    Vector parameters = students().pack(layers);
+    double reached = fitting.run(parameters, fit_options_, kHopeless * residual);
+    const bool goes_on = reached < kNearly && reached < accepted() * residual;
+    if (goes_on && reached > fit_options_.tolerance) reached = fit_robustly(parameters, reached);
+    layers = students().unpack(parameters);
+    students().cost += static_cast<double>(fitting.steps() - before) * students().step_cost();
     students().best = std::min(students().best, reached);
     return reached;
   }
@@ -127,17 +119,21 @@ class NetworkFitting {
   /// First with the corners of the activations rounded off (smooth_activation.h), by widths that fall from the size of
   /// the random units' arguments to nothing: descents of the residual itself more often end in a kink.
   double fit_random(std::vector<Layer>& layers, const std::function<bool()>& stop) {
+    if (!students().known.start.empty()) {
+      layers = std::exchange(students().known.start, {});
+      return fit(layers, std::numeric_limits<double>::infinity(), stop);
+    }
     UnitFitOptions quick = fit_options_;
     quick.should_stop = stop;
     quick.max_iterations = kSmoothIterations;
     NetworkFit& fitting = students().fit;
-    Vector parameters = fitting.errors().pack(layers);
+    Vector parameters = students().pack(layers);
     for (const double width : kWidths) {
       fitting.errors().set_smoothing(width);
       fitting.run(parameters, quick);
     }
     fitting.errors().set_smoothing(0);
-    layers = fitting.errors().unpack(parameters);
+    layers = students().unpack(parameters);
     return fit(layers, std::numeric_limits<double>::infinity(), stop);
   }
 
@@ -153,28 +149,57 @@ class NetworkFitting {
 
   /// Between two starts' fits.
   void visit_state(StateVisitor& visitor) {
-    std::vector<Layer> guesses;
-    for (std::size_t i = own_; i < students_.size(); ++i) guesses.push_back(students_[i].given);
-    visitor(guesses, current_);
-    if (visitor.restores()) add_guesses(std::move(guesses));
+    std::vector<Known> known;
+    for (std::size_t i = own_; i < students_.size(); ++i) known.push_back(students_[i].known);
+    visitor(known, learned_, current_);
+    if (visitor.restores()) {
+      for (Known& each : known) add(std::move(each));
+    }
     for (Students& each : students_) each.visit_state(visitor);
   }
 
  private:
   static constexpr double kWidths[] = {1, 0.3, 0.09, 0.027};
   static constexpr Index kSmoothIterations = 10;  // for each width
-  static constexpr double kNearly = 2e-3;         // relative residual below which a fit is tried again
+  static constexpr double kNearly = 1e-2;         // relative residual below which a fit is tried again
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
 
-  /// From a fit without the largest errors, which may leave a minimum that a few samples hold.
-  double fit_again(Vector& parameters, double reached) {
-    constexpr double kLargest = 0.05;  // share of the errors
+  /// From a robust fit, which may leave a minimum that a few samples hold.
+  double fit_robustly(Vector& parameters, double reached) {
     Vector trial = parameters;
-    students().fit.run_without_largest(trial, fit_options_, kLargest);
+    students().fit.run_robust(trial, fit_options_);
+    learn(trial);
     const double again = students().fit.run(trial, fit_options_);
     if (again < reached) parameters.swap(trial);
     return std::min(again, reached);
+  }
+
+  /// The first layer of a network that is exact on so many samples that these determine it.
+  void learn(const Vector& parameters) {
+    constexpr double kZero = 1e-8;  // errors, relative to the size of the targets
+    constexpr Index kTrials = 4;
+    constexpr std::size_t kMost = 16;  // students that know units
+    Students& all = students();
+    if (!can_show_layer(all) || students_.size() + learned_.size() >= own_ + kMost) return;
+    const double size = problem_.targets.norm() / std::sqrt(static_cast<double>(problem_.targets.size()));
+    if (!is_first_layer_determined(all.fit.errors(), parameters, kZero * size)) return;
+    std::vector<Layer> layers = all.unpack(parameters);
+    const Index of = static_cast<std::size_t>(current_) < own_ ? current_ : all.known.of;
+    const auto has_it = [&](const Known& other) { return other.of == of && are_among(layers[0], other.units); };
+    if (std::any_of(learned_.begin(), learned_.end(), has_it)) return;
+    for (std::size_t i = own_; i < students_.size(); ++i) {
+      if (has_it(students_[i].known)) return;
+    }
+    learned_.push_back({layers[0], std::move(layers), of, kTrials});
+  }
+
+  /// Whether fits can show the first layer, and are worth the time.
+  static bool can_show_layer(const Students& students) {
+    constexpr Index kMostParameters = 300;
+    const Architecture& network = students.problem.network;
+    return network.activation == Activation::relu && !network.skip_connections && network.hidden_layers() > 1 &&
+           !students.knows_first_layer() && students.fit.free_count() <= kMostParameters;
   }
 
   /// Whether the data determine a network of the asked widths.
@@ -191,21 +216,17 @@ class NetworkFitting {
            problem.samples() <= kMostSamples;
   }
 
-  /// Students that keep what the data show of the first layer, as narrow as can be.
-  void add_guesses(std::vector<Layer> guesses) {
-    for (Layer& layer : guesses) {
-      std::size_t i = own_ - 1;
-      while (students_[i].problem.network.widths[1] < layer.bias.size()) --i;
-      students_.emplace_back(students_[i].problem, std::move(layer));
-    }
-  }
+  /// Those of widths that units are known of.
+  const Students& own(Index of) const { return students_[static_cast<std::size_t>(of)]; }
+  void add(Known known) { students_.emplace_back(own(known.of).problem, std::move(known)); }
 
-  /// Narrower ones while their best fit is good, and no worse than those of wider ones; guesses while none is better.
+  /// Narrower ones while their best fit is good, and no worse than those of wider ones; those that know units,
+  /// after their trials, while none is better.
   bool is_promising(std::size_t i) const {
     constexpr double kPromising = 0.02;
     constexpr Index kTrials = 4;
     const Students& each = students_[i];
-    if (i == 0 || each.starts < (i < own_ ? kTrials : 1)) return true;
+    if (i == 0 || each.starts < (i < own_ ? kTrials : each.known.trials)) return true;
     const auto end = i < own_ ? students_.begin() + static_cast<std::ptrdiff_t>(i) : students_.end();
     const bool none_better =
         std::none_of(students_.begin(), end, [&](const Students& other) { return other.best < each.best; });
@@ -217,8 +238,9 @@ class NetworkFitting {
   const LiftedProblem& problem_;
   UnitFitOptions fit_options_;
   std::deque<LiftedProblem> narrow_;  // of halved widths
-  std::deque<Students> students_;     // from the asked widths down, then guesses
-  std::size_t own_ = 1;               // of these without given units
+  std::deque<Students> students_;     // from the asked widths down, then those that know units
+  std::size_t own_ = 1;               // of the former
+  std::vector<Known> learned_;        // in the present start
   Index current_ = 0;
 };
 

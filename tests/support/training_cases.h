@@ -34,6 +34,12 @@ inline Dataset teacher_data() {
   return dataset(teacher.inputs, teacher.targets);
 }
 
+/// Of which fits show the first layer before they find the second.
+inline Dataset deep_teacher_data() {
+  const Teacher teacher = make_teacher({2, 3, 2, 1}, OutputActivation::linear, 40, 52);
+  return dataset(teacher.inputs, teacher.targets);
+}
+
 /// A sum of ReLUs, which output weights of 1 fit.
 inline Dataset sum_data() {
   Generator random(3);
@@ -261,6 +267,14 @@ inline std::vector<Case> trainings() {
             o.iterations = 12;
           },
           teacher_data()),
+      whole(
+          "search that learns a layer",
+          [](TrainOptions& o) {
+            o.loss = Loss::exact;
+            o.hidden = {3, 2};
+            o.iterations = 300;
+          },
+          deep_teacher_data()),
       whole(
           "search that finds",
           [](TrainOptions& o) {

@@ -34,7 +34,7 @@ NetworkFit::NetworkFit(const LiftedProblem& problem, Index fixed_units)
 
 double NetworkFit::squared_residual(const Vector& parameters) {
   errors_.values(parameters, values_);
-  if (kept_.size() > 0) values_.array() *= kept_.array();
+  if (weights_.size() > 0) values_.array() *= weights_.array();
   return values_.squaredNorm();
 }
 
@@ -57,15 +57,29 @@ double NetworkFit::run(Vector& parameters, const UnitFitOptions& options, double
   return std::sqrt(squared) / size;
 }
 
-void NetworkFit::run_without_largest(Vector& parameters, const UnitFitOptions& options, double share) {
+void NetworkFit::run_robust(Vector& parameters, const UnitFitOptions& options) {
+  constexpr double kFall = 0.5;
+  constexpr double kLeast = 1e-9;  // width, relative to the targets' size
+  constexpr int kSteps = 3;        // for each width
   squared_residual(parameters);
-  const Vector sizes = values_.cwiseAbs();
-  Vector sorted = sizes;
-  const auto middle = sorted.begin() + static_cast<Index>((1 - share) * static_cast<double>(sorted.size()));
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  kept_ = (sizes.array() < *middle).cast<double>();
-  run(parameters, options);
-  kept_.resize(0);
+  Vector sizes = values_.cwiseAbs();
+  const auto middle = sizes.begin() + sizes.size() / 2;
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  damping_ = options.initial_damping;
+  const double least = kLeast * target_norm_ / std::sqrt(static_cast<double>(sizes.size()));
+  for (double width = *middle; width > least; width *= kFall) {
+    if (options.should_stop && options.should_stop()) break;
+    squared_residual(parameters);
+    weights_ = width / (values_.array().square() + width * width).sqrt();
+    values_.array() *= weights_.array();
+    double squared = values_.squaredNorm();
+    for (int i = 0; i < kSteps; ++i, ++steps_) {
+      if (advance(parameters, squared)) continue;
+      damping_ = options.initial_damping;
+      break;
+    }
+    weights_.resize(0);
+  }
 }
 
 /// One accepted step, with as many tries as it takes; false where no step lowers the residual. values_ are those at the
@@ -75,7 +89,7 @@ bool NetworkFit::advance(Vector& parameters, double& squared) {
   constexpr double kLeastDamping = 1e-15;
   constexpr double kLeastScale = 1e-6;  // of parameters that no error depends on, relative to the mean
   errors_.jacobian(parameters, jacobian_);
-  if (kept_.size() > 0) jacobian_.array().colwise() *= kept_.array();
+  if (weights_.size() > 0) jacobian_.array().colwise() *= weights_.array();
   for (Index k = 0; k < free_count(); ++k) {
     if (free_[static_cast<std::size_t>(k)] != k) jacobian_.col(k) = jacobian_.col(free_[static_cast<std::size_t>(k)]);
   }

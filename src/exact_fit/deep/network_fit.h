@@ -2,6 +2,7 @@
 /// Levenberg-Marquardt for plain networks of any depth by normal equations, given up early.
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -29,9 +30,10 @@ class NetworkFit {
   double run(Vector& parameters, const UnitFitOptions& options,
              double hopeless = std::numeric_limits<double>::infinity());
 
-  /// Improves them on all errors but a share of the largest ones, as they are at the beginning. In exact data, a local
-  /// minimum that is nearly a fit is often one for the sake of a few samples on the wrong side of a unit.
-  void run_without_largest(Vector& parameters, const UnitFitOptions& options, double share);
+  /// Improves them for the sum of log(error^2 + width^2), the width falling from the median error to nothing: weighted
+  /// least squares whose weights follow from the last errors. In exact data, a local minimum that is nearly a fit is
+  /// often one for the sake of a few samples on the wrong side of a unit; without these the others are fitted exactly.
+  void run_robust(Vector& parameters, const UnitFitOptions& options);
 
  private:
   double squared_residual(const Vector& parameters);
@@ -40,7 +42,7 @@ class NetworkFit {
   NetworkErrors errors_;
   std::vector<Index> free_;  // parameters that are not fixed, ascending
   double target_norm_;
-  Vector kept_;  // errors: 1, or 0 where they do not count; empty: all count
+  Vector weights_;  // of errors, roots; empty: all count alike
   Vector values_, gradient_, step_, trial_;
   Matrix jacobian_, gram_, damped_;
   Eigen::LLT<Matrix> factor_;

@@ -1,4 +1,4 @@
-// Fits that keep some units.
+// Fits that keep some units, and robust ones.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -45,8 +45,8 @@ TEST(NetworkFit, GivenUnitsKeepTheirWeights) {
   }
 }
 
-/// Targets that a few samples do not have from the teacher: without the largest errors it is found, exactly.
-TEST(NetworkFit, TheLargestErrorsCanBeLeftOut) {
+/// Targets that a few samples do not have from the teacher: a robust fit finds it, exactly.
+TEST(NetworkFit, RobustFitsAreExactWhereFewSamplesAreWrong) {
   const Teacher teacher = make_teacher({3, 4, 3, 2}, OutputActivation::linear, 200, 3);
   const LiftedProblem clean = teacher_problem({3, 4, 3, 2}, OutputActivation::linear, 200, 3);
   LiftedProblem problem = clean;
@@ -57,9 +57,9 @@ TEST(NetworkFit, TheLargestErrorsCanBeLeftOut) {
 
   NetworkFit fit(problem);
   Vector parameters = fit.errors().pack(near);
-  fit.run_without_largest(parameters, UnitFitOptions{}, 0.05);
+  fit.run_robust(parameters, UnitFitOptions{});
   EXPECT_LT(relative_residual(clean, fit.errors().unpack(parameters)), 1e-9);
-  // All errors count again.
+  // Afterwards all errors count alike.
   const Vector found = parameters;
   fit.run(parameters, UnitFitOptions{});
   EXPECT_GT(relative_residual(clean, fit.errors().unpack(parameters)), 1e-3);
