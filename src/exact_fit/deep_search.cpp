@@ -2,8 +2,8 @@
 // of every hidden layer, a quarter, and so on. A narrower network that fits is one of the asked widths with idle units,
 // and its fits cost a fraction; where the data come from a narrow network, the asked widths succeed no more often.
 // ReLU networks of three hidden layers or more also from units of the first layer that exact data show
-// (deep/first_layer.h), and all from first layers that fits of most samples show (deep/determined_layer.h): with them the
-// rest is found far more often.
+// (deep/first_layer.h), and all from first layers that fits of most samples show (deep/determined_layer.h): with them
+// the rest is found far more often.
 
 #include <algorithm>
 #include <cmath>
@@ -14,9 +14,9 @@
 #include "exact_fit/deep/first_layer.h"
 #include "exact_fit/deep/network_fit.h"
 #include "exact_fit/deep/random_units.h"
-#include "exact_fit/deep/students.h"
 #include "exact_fit/iterated_search.h"
 #include "exact_fit/searches.h"
+#include "exact_fit/students.h"
 #include "relufit/polish.h"
 
 namespace relufit {

@@ -5,8 +5,9 @@
 ///
 ///     F(v) - dG gamma,   gamma = argmin |f - dF gamma|^2 + eta |dF|^2 |gamma|^2.
 ///
-/// Differences are remembered at every step, and every second image is extrapolated (as in periodic Pulay mixing, Banerjee,
-/// Suryanarayana and Pask, 2016): the plain one between renews the memory, which takes no more steps and costs less.
+/// Differences are remembered at every step, and every second image is extrapolated (as in periodic Pulay mixing,
+/// Banerjee, Suryanarayana and Pask, 2016): the plain one between renews the memory, at about as many steps and less
+/// cost.
 ///
 /// Safeguard: an accelerated point whose own residual is larger than `kGrowth` times that of the plain one before it is
 /// taken back, the plain image takes its place and the memory starts anew.

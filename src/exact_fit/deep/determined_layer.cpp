@@ -11,8 +11,8 @@ namespace relufit {
 
 namespace {
 
-/// Directions along which these rows do not change, orthonormal for columns scaled to norm 1; none at all where the rows
-/// are hardly more than their rank.
+/// Directions along which these rows do not change, orthonormal for columns scaled to norm 1; none at all where the
+/// rows are hardly more than their rank.
 std::optional<Matrix> null_space(const Matrix& rows) {
   constexpr double kNull = 1e-11;  // eigenvalues of their Gram matrix
   constexpr Index kSurplus = 10;

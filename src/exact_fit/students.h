@@ -17,18 +17,18 @@ namespace relufit {
 
 /// Units of a first hidden layer, to be kept.
 struct Known {
-  Layer units;                ///< at most as many as the layer has
-  std::vector<Layer> start;   ///< a network that has them in their order, to begin with; empty: a random one
-  Index of = 0;               ///< which widths
-  Index trials = 1;           ///< starts that they are worth, whatever comes of these
+  Layer units;               ///< at most as many as the layer has
+  std::vector<Layer> start;  ///< a network that has them in their order, to begin with; empty: a random one
+  Index of = 0;              ///< which widths
+  Index trials = 1;          ///< starts that they are worth, whatever comes of these
 };
 
 inline void visit_state(StateVisitor& visitor, Known& known) {
   visitor(known.units, known.start, known.of, known.trials);
 }
 
-/// Networks are whole ones outside. Where their first layer is known, fits are of what lies above it, with its values as
-/// inputs.
+/// Networks are whole ones outside. Where their first layer is known, fits are of what lies above it, with its values
+/// as inputs.
 class Students {
  public:
   /// `of_widths` must stay.
