@@ -248,7 +248,7 @@ def run_worker(name: str, instance_path: Path, program: Path, limit: float) -> d
 
 
 def relufit(instance: Instance, program: Path, folder: Path) -> dict:
-    result = solve(program, instance, folder, tolerance=ACCURACY, repeat=21)
+    result = solve(program, instance, folder, tolerance=ACCURACY, repeat=201)
     assert result["status"] == "converged", result["status"]
     violations = result["violations"]
     return {
