@@ -2,8 +2,8 @@
 // of every hidden layer, a quarter, and so on. A narrower network that fits is one of the asked widths with idle units,
 // and its fits cost a fraction; where the data come from a narrow network, the asked widths succeed no more often.
 // ReLU networks of three hidden layers or more also from units of the first layer that exact data show
-// (deep/first_layer.h), and all from first layers that fits of most samples show (deep/determined_layer.h): with them
-// the rest is found far more often.
+// (deep/first_layer.h): with them the rest is found far more often. And those of two or more from first layers that
+// robust fits show (deep/determined_layer.h).
 
 #include <algorithm>
 #include <cmath>
@@ -199,7 +199,7 @@ class NetworkFitting {
     constexpr Index kMostParameters = 300;
     const Architecture& network = students.problem.network;
     return network.activation == Activation::relu && !network.skip_connections && network.hidden_layers() > 1 &&
-           !students.knows_first_layer() && students.fit.free_count() <= kMostParameters;
+           !students.above && students.fit.free_count() <= kMostParameters;
   }
 
   /// Whether the data determine a network of the asked widths.

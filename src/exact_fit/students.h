@@ -27,31 +27,39 @@ inline void visit_state(StateVisitor& visitor, Known& known) {
   visitor(known.units, known.start, known.of, known.trials);
 }
 
+/// The problem above a first layer that is known; none where that is the only hidden one, or not known as a whole.
+inline std::optional<LiftedProblem> problem_above(const LiftedProblem& problem, const Layer& units) {
+  const Architecture& network = problem.network;
+  if (units.bias.size() < network.widths[1] || network.hidden_layers() < 2) return std::nullopt;
+  LiftedProblem above = problem;
+  above.inputs = unit_values(units, network.activation, problem.inputs);
+  above.network.widths.erase(above.network.widths.begin());
+  return above;
+}
+
 /// Networks are whole ones outside. Where their first layer is known, fits are of what lies above it, with its values
 /// as inputs.
-class Students {
- public:
+struct Students {
   /// `of_widths` must stay.
   Students(const LiftedProblem& of_widths, Known known_units)
       : problem(of_widths),
         known(std::move(known_units)),
-        above_(above_first_layer(of_widths, known.units)),
-        fit(fitted_problem(), above_ ? 0 : known.units.bias.size()) {}
+        above(problem_above(of_widths, known.units)),
+        fit(fitted_problem(), units_given()) {}
   Students(const Students&) = delete;
   Students& operator=(const Students&) = delete;
 
-  bool knows_first_layer() const { return above_.has_value(); }
   Vector pack(const std::vector<Layer>& layers) { return fit.errors().pack(fitted_part(layers)); }
   std::vector<Layer> unpack(const Vector& parameters) { return whole(fit.errors().unpack(parameters)); }
 
   std::vector<Layer> random_model(Random& random) {
-    return whole(random_network(fitted_problem(), random, above_ ? Layer{} : known.units));
+    return whole(random_network(fitted_problem(), random, above ? Layer{} : known.units));
   }
 
   /// Any unit of a hidden layer that is not known.
   void replace_random_unit(Random& random, std::vector<Layer>& layers) {
     const std::vector<Index>& widths = fitted_problem().network.widths;
-    const Index given = above_ ? 0 : known.units.bias.size();
+    const Index given = units_given();
     Index units = -given;
     for (std::size_t l = 1; l + 1 < widths.size(); ++l) units += widths[l];
     Index unit = given + random.index(units);
@@ -73,33 +81,22 @@ class Students {
 
   const LiftedProblem& problem;
   Known known;
-
- private:
-  /// None but where the whole first layer is known, and is not the only one.
-  static std::optional<LiftedProblem> above_first_layer(const LiftedProblem& problem, const Layer& units) {
-    const Architecture& network = problem.network;
-    if (units.bias.size() < network.widths[1] || network.hidden_layers() < 2) return std::nullopt;
-    LiftedProblem above = problem;
-    above.inputs = unit_values(units, network.activation, problem.inputs);
-    above.network.widths.erase(above.network.widths.begin());
-    return above;
-  }
-  const LiftedProblem& fitted_problem() const { return above_ ? *above_ : problem; }
-  std::vector<Layer> fitted_part(const std::vector<Layer>& layers) const {
-    return {layers.begin() + (above_ ? 1 : 0), layers.end()};
-  }
-  std::vector<Layer> whole(std::vector<Layer> part) const {
-    if (above_) part.insert(part.begin(), known.units);
-    return part;
-  }
-
-  std::optional<LiftedProblem> above_;
-
- public:
+  const std::optional<LiftedProblem> above;
   NetworkFit fit;
   Index starts = 0;
   double cost = 0;                                        // of all steps so far
   double best = std::numeric_limits<double>::infinity();  // relative residual
+
+ private:
+  const LiftedProblem& fitted_problem() const { return above ? *above : problem; }
+  Index units_given() const { return above ? 0 : known.units.bias.size(); }
+  std::vector<Layer> fitted_part(const std::vector<Layer>& layers) const {
+    return {layers.begin() + (above ? 1 : 0), layers.end()};
+  }
+  std::vector<Layer> whole(std::vector<Layer> part) const {
+    if (above) part.insert(part.begin(), known.units);
+    return part;
+  }
 };
 
 }  // namespace relufit
