@@ -57,9 +57,10 @@ class NetworkFitting {
     fit_options_.race_interval = 10;
     fit_options_.race_factor = 0.9;
     fit_options_.tolerance = std::min(kFitTolerance, kFitShare * options.tolerance);
-    students_.emplace_back(problem, Known{});
+    students_.emplace_back(problem, Known{{}, {}, 0, kTrials});
     while (is_determined() && can_be_halved(students_.back().problem)) {
-      students_.emplace_back(narrow_.emplace_back(halved(students_.back().problem)), Known{});
+      const LiftedProblem& narrow = narrow_.emplace_back(halved(students_.back().problem));
+      students_.emplace_back(narrow, Known{{}, {}, static_cast<Index>(students_.size()), kTrials});
     }
     own_ = students_.size();
   }
@@ -162,6 +163,7 @@ class NetworkFitting {
   static constexpr double kWidths[] = {1, 0.3, 0.09, 0.027};
   static constexpr Index kSmoothIterations = 10;  // for each width
   static constexpr double kNearly = 1e-2;         // relative residual below which a fit is tried again
+  static constexpr Index kTrials = 4;             // starts of students; of units that pieces show: one
   static constexpr double kFitTolerance = 1e-11;
   static constexpr double kFitShare = 1e-2;
 
@@ -177,20 +179,17 @@ class NetworkFitting {
 
   /// The first layer of a network that is exact on so many samples that these determine it.
   void learn(const Vector& parameters) {
-    constexpr double kZero = 1e-8;  // errors, relative to the size of the targets
-    constexpr Index kTrials = 4;
+    constexpr double kZero = 1e-8;     // errors, relative to the size of the targets
     constexpr std::size_t kMost = 16;  // students that know units
-    Students& all = students();
-    if (!can_show_layer(all) || students_.size() + learned_.size() >= own_ + kMost) return;
-    const double size = problem_.targets.norm() / std::sqrt(static_cast<double>(problem_.targets.size()));
-    if (!is_first_layer_determined(all.fit.errors(), parameters, kZero * size)) return;
-    std::vector<Layer> layers = all.unpack(parameters);
-    const Index of = static_cast<std::size_t>(current_) < own_ ? current_ : all.known.of;
+    NetworkFit& fitting = students().fit;
+    if (!can_show_layer(students()) || students_.size() + learned_.size() >= own_ + kMost) return;
+    std::vector<Layer> layers = students().unpack(parameters);
+    const Index of = students().known.of;
     const auto has_it = [&](const Known& other) { return other.of == of && are_among(layers[0], other.units); };
     if (std::any_of(learned_.begin(), learned_.end(), has_it)) return;
-    for (std::size_t i = own_; i < students_.size(); ++i) {
-      if (has_it(students_[i].known)) return;
-    }
+    if (std::any_of(students_.begin(), students_.end(), [&](const Students& each) { return has_it(each.known); }))
+      return;
+    if (!is_first_layer_determined(fitting.errors(), parameters, kZero * fitting.target_size())) return;
     learned_.push_back({layers[0], std::move(layers), of, kTrials});
   }
 
@@ -224,9 +223,8 @@ class NetworkFitting {
   /// after their trials, while none is better.
   bool is_promising(std::size_t i) const {
     constexpr double kPromising = 0.02;
-    constexpr Index kTrials = 4;
     const Students& each = students_[i];
-    if (i == 0 || each.starts < (i < own_ ? kTrials : each.known.trials)) return true;
+    if (i == 0 || each.starts < each.known.trials) return true;
     const auto end = i < own_ ? students_.begin() + static_cast<std::ptrdiff_t>(i) : students_.end();
     const bool none_better =
         std::none_of(students_.begin(), end, [&](const Students& other) { return other.best < each.best; });

@@ -32,6 +32,8 @@ NetworkFit::NetworkFit(const LiftedProblem& problem, Index fixed_units)
       gram_(free_count(), free_count()),
       damped_(gram_.rows(), gram_.cols()) {}
 
+double NetworkFit::target_size() const { return target_norm_ / std::sqrt(static_cast<double>(errors_.value_count())); }
+
 double NetworkFit::squared_residual(const Vector& parameters) {
   errors_.values(parameters, values_);
   if (weights_.size() > 0) values_.array() *= weights_.array();
@@ -66,7 +68,7 @@ void NetworkFit::run_robust(Vector& parameters, const UnitFitOptions& options) {
   const auto middle = sizes.begin() + sizes.size() / 2;
   std::nth_element(sizes.begin(), middle, sizes.end());
   damping_ = options.initial_damping;
-  const double least = kLeast * target_norm_ / std::sqrt(static_cast<double>(sizes.size()));
+  const double least = kLeast * target_size();
   for (double width = *middle; width > least; width *= kFall) {
     if (options.should_stop && options.should_stop()) break;
     squared_residual(parameters);

@@ -24,6 +24,9 @@ class NetworkFit {
   /// Parameters that runs change.
   Index free_count() const { return static_cast<Index>(free_.size()); }
 
+  /// Root mean square of the targets.
+  double target_size() const;
+
   /// Improves packed parameters (NetworkErrors) as UnitFit::run does a model; also given up where the relative residual
   /// is above `hopeless` after a race interval. Returns the relative residual, never larger than the given parameters'
   /// own.

@@ -1,6 +1,8 @@
 // Whether samples that a network fits exactly determine its first layer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "exact_fit/deep/determined_layer.h"
@@ -29,7 +31,14 @@ class DeterminedLayer : public testing::TestWithParam<OutputActivation> {
 
 TEST_P(DeterminedLayer, IsOfATeacher) { EXPECT_TRUE(is_determined(problem_, teacher_)); }
 
-/// Units may have any size, and biases be missing.
+/// Neither have layers to have biases.
+TEST_P(DeterminedLayer, NeedsNoBiases) {
+  for (Layer& layer : teacher_) layer.bias.setZero();
+  problem_.bias = false;
+  problem_.targets = Network(teacher_, GetParam()).forward(problem_.inputs);
+  EXPECT_TRUE(is_determined(problem_, teacher_));
+}
+
 TEST_P(DeterminedLayer, DoesNotDependOnTheSizesOfUnits) {
   for (Index unit = 0; unit < 4; ++unit) {
     const double size = std::pow(10, static_cast<double>(unit) - 2);
